@@ -1,0 +1,17 @@
+# One image a service: docker build --build-arg ROOM=ingest . (ingest, forecast, twin or ui; torch only in forecast)
+FROM python:3.12-slim-bookworm
+ARG ROOM
+WORKDIR /opt/joulecast
+RUN useradd --system --uid 10001 --no-create-home joulecast
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY core core
+COPY sql sql
+COPY joulecast joulecast
+COPY ingest ingest
+COPY forecast forecast
+COPY twin twin
+COPY ui ui
+RUN pip install --no-cache-dir --constraint constraints.txt ".[${ROOM}]"
+USER 10001
+ENV ROOM=${ROOM} PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
+CMD ["sh", "-c", "exec python -m ${ROOM}"]

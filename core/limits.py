@@ -1,0 +1,42 @@
+"""Envelopes and limits of motion.
+
+Source: ASHRAE TC 9.9, 2021 Equipment Thermal Guidelines reference card; ASHRAE Guideline 36 for motion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class AirEnvelope:
+    """A thermal class for air-cooled IT, at the IT inlet."""
+
+    recommended_low_c: float
+    recommended_high_c: float
+    allowable_low_c: float
+    allowable_high_c: float
+    dew_point_high_c: float
+
+
+THERMAL_CLASSES: Final[dict[str, AirEnvelope]] = {
+    "A1": AirEnvelope(18, 27, 15, 32, 17),
+    "A2": AirEnvelope(18, 27, 10, 35, 21),
+    "A3": AirEnvelope(18, 27, 5, 40, 24),
+    "A4": AirEnvelope(18, 27, 5, 45, 24),
+    "H1": AirEnvelope(18, 22, 5, 25, 17),
+}
+
+DEW_POINT_LOW_C: Final = -9.0
+"""Lowest recommended dew point [degC], classes A1 to A4."""
+INLET_RAMP_K_PER_H: Final = 20.0
+"""Fastest change of inlet temperature allowed to IT without tape [K/h]."""
+STEP_MAX_K: Final = 1.0
+"""Largest advised step of a temperature setpoint [K]; a choice of this project, see docs/operating.md."""
+HOLD_MIN_S: Final = 1800.0
+"""Shortest time between two advised changes of one setpoint [s]; a choice of this project."""
+MARGIN_MIN_K: Final = 1.0
+"""Least margin kept to the inlet limit, whatever the twin's own error [K]."""
+DATA_AGE_MAX_S: Final = 120.0
+"""Oldest reading [s of plant time] on which advice may rest."""

@@ -1,0 +1,117 @@
+"""Settings: environment `JOULECAST_*` over `joulecast.toml`. Unknown keys are errors."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from core.clock import Clock, clock_from
+from core.errors import InputError
+
+SETTINGS_FILE = Path("joulecast.toml")
+PREFIX = "JOULECAST_"
+
+
+class Settings(BaseSettings):
+    """Where the servers are and how the services behave. The plant itself is described in `site.toml`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", toml_file=SETTINGS_FILE, frozen=True)
+
+    dsn: str | None = Field(default=None, description="PostgreSQL connection string; none: embedded server.")
+    read_dsn: str | None = Field(default=None, description="A read replica for the UI and for training.")
+    broker: str | None = Field(
+        default=None, description="MQTT broker as mqtt://[user:password@]host[:port]; none: embedded broker."
+    )
+    site_file: Path = Field(default=Path("site.toml"), description="The plant's description.")
+    data_dir: Path = Field(default=Path(".joulecast"), description="The embedded servers' folder.")
+    ui_host: str = Field(default="127.0.0.1", description="Address the pages are served on.")
+    ui_port: int = Field(default=8050, ge=1, le=65535, description="Port the pages are served on.")
+    demo_speed: float = Field(default=1.0, gt=0, le=600, description="How fast the demo plant's time runs.")
+    demo_days: int = Field(
+        default=42, ge=8, le=400, description="Days of history the demo plant begins with."
+    )
+    clock: str | None = Field(default=None, description="Set by `joulecast up` for its child processes.")
+    health_port: int = Field(default=0, ge=0, le=65535, description="Port of a service's /healthz; 0: none.")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    ingest_client_id: str = Field(default="joulecast-ingest", description="The subscriber's fixed client id.")
+    batch_rows: int = Field(default=5000, ge=1, le=100_000, description="Readings per database transaction.")
+    linger_ms: int = Field(default=50, ge=1, le=10_000, description="Longest wait for a batch to fill.")
+    window_messages: int = Field(default=20_000, ge=10, le=65_535, description="MQTT 5 Receive Maximum.")
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        level = value.upper()
+        if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("allowed are DEBUG, INFO, WARNING, ERROR")
+        return level
+
+    @field_validator("clock")
+    @classmethod
+    def _readable_clock(cls, value: str | None) -> str | None:
+        clock_from(value)
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the file; no .env and no secrets folder."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def make_clock(self) -> Clock:
+        """The clock that this process goes by."""
+        return clock_from(self.clock)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings.
+
+    Raises:
+        InputError: a key is unknown, a value is not allowed, or the file is no TOML.
+    """
+    for name in os.environ:
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() not in Settings.model_fields:
+            raise InputError(
+                f"environment variable {name}",
+                found="no setting of that name",
+                allowed=", ".join(PREFIX + key.upper() for key in sorted(Settings.model_fields)),
+                do="correct or unset it",
+            )
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise settings_error(error) from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(
+            str(SETTINGS_FILE), found=f"no TOML ({error})", allowed="a TOML file", do="correct that line"
+        ) from error
+
+
+def settings_error(error: ValidationError) -> InputError:
+    """One sentence for the first thing that pydantic did not like."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "settings"
+    unknown = first["type"] == "extra_forbidden"
+    return InputError(
+        f"setting {key}",
+        found=repr(first["input"]),
+        allowed=", ".join(sorted(Settings.model_fields)) if unknown else first["msg"],
+        do=f"correct it in the environment ({PREFIX}{key.upper()}) or in {SETTINGS_FILE}",
+    )

@@ -1,0 +1,130 @@
+"""Features as pure functions of arrays; training and serving call the same ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.protocol import DAY_S, DAYS_PER_WEEK, HOUR_S, HOURS_PER_DAY
+
+if TYPE_CHECKING:
+    from core.series import Floats
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+CALENDAR_NAMES: Final = ("day_sin", "day_cos", "week_sin", "week_cos", "weekend")
+SATURDAY: Final = 5
+SCALE_EPSILON: Final = 1e-4
+"""Smallest instance scale relative to the level, so that a constant series divides by something [1]."""
+WEEK_H: Final = DAYS_PER_WEEK * HOURS_PER_DAY
+
+
+def epoch_s(times: pd.Series | pd.DatetimeIndex) -> Ints:
+    """Seconds since 1970 of aware times."""
+    index = pd.DatetimeIndex(times).tz_convert("UTC").tz_localize(None)
+    return index.to_numpy().astype("datetime64[s]").astype(np.int64)
+
+
+def calendar(times_s: Ints, timezone: str) -> Floats:
+    """Where in the day and in the week a time lies, on the zone's wall clocks.
+
+    Args:
+        times_s: (n,) seconds since 1970.
+        timezone: IANA name.
+
+    Returns:
+        (n, 5) in the order of `CALENDAR_NAMES` [1].
+    """
+    local = pd.DatetimeIndex(times_s.astype("datetime64[s]")).tz_localize("UTC").tz_convert(timezone)
+    day = (local.hour * HOUR_S + local.minute * 60 + local.second).to_numpy(dtype=np.float64) / DAY_S
+    weekday = local.dayofweek.to_numpy(dtype=np.float64)
+    week = (weekday + day) / DAYS_PER_WEEK
+    turns = 2 * np.pi * np.stack((day, week))
+    return np.stack(
+        (np.sin(turns[0]), np.cos(turns[0]), np.sin(turns[1]), np.cos(turns[1]), weekday >= SATURDAY), axis=1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One naive forecast: the mean of the values whole periods before the step, or of the last hours."""
+
+    label: str
+    """What a person calls it: "like yesterday"."""
+    period_h: int = 0
+    """Length of the period [h]; 0: the last `hours` before the origin, at every step."""
+    first: int = 1
+    """Periods to go back for the first value, counted from the last period that is over at the origin."""
+    count: int = 1
+    """Values to average."""
+    hours: int = 0
+    """Hours to average where there is no period [h]."""
+
+    def lookback_h(self, horizon_h: float) -> int:
+        """How far before the origin it reaches [h]."""
+        if not self.period_h:
+            return self.hours
+        return self.period_h * (self.first + self.count - 1) if horizon_h > 0 else 0
+
+
+CANDIDATES: Final[dict[str, Candidate]] = {
+    "last": Candidate("like the last hour", hours=1),
+    "level": Candidate("like the last 24 h's mean", hours=24),
+    "day1": Candidate("like yesterday", 24),
+    "day2": Candidate("like the day before", 24, first=2),
+    "mean2d": Candidate("like the mean of 2 days", 24, count=2),
+    "mean3d": Candidate("like the mean of 3 days", 24, count=3),
+    "week1": Candidate("like a week ago", WEEK_H),
+    "mean7d": Candidate("like the mean of 7 days", 24, count=7),
+    "mean4w": Candidate("like the mean of 4 weeks", WEEK_H, count=4),
+}
+"""What the network blends. Shifts are by 24 h, not by wall clocks: on a day of changing clocks they are off."""
+
+
+def candidate_values(y: Floats, origins: Ints, horizon_steps: int, step_s: int, name: str) -> Floats:
+    """A candidate's forecast for each origin.
+
+    Args:
+        y: (n,) values without gaps [W].
+        origins: (b,) positions of the first step to forecast.
+        horizon_steps: steps to forecast.
+        step_s: length of a step [s].
+        name: key of `CANDIDATES`.
+
+    Returns:
+        (b, horizon_steps) [W]; nothing at or after the origin enters.
+    """
+    chosen, per_hour = CANDIDATES[name], HOUR_S // step_s
+    if not chosen.period_h:
+        back = np.arange(-chosen.hours * per_hour, 0)
+        level = y[origins[:, None] + back].mean(axis=1)
+        return np.repeat(level[:, None], horizon_steps, axis=1)
+    period = chosen.period_h * per_hour
+    lead = np.arange(horizon_steps)
+    whole = (lead // period + 1) * period
+    periods = chosen.first - 1 + np.arange(chosen.count)
+    offset = lead[:, None] - whole[:, None] - periods * period
+    return np.asarray(y[origins[:, None, None] + offset].mean(axis=2), dtype=np.float64)
+
+
+def instance_scale(context: Floats, floor: float) -> tuple[Floats, Floats]:
+    """Level and spread of each window's own context, so that a level shift is no news to the network.
+
+    Args:
+        context: (b, c) values before the origins [W].
+        floor: smallest spread [W].
+
+    Returns:
+        (b,) mean and (b,) standard deviation, floored [W].
+
+    References:
+        Kim et al., Reversible instance normalization (RevIN), ICLR 2022; here without its affine part.
+    """
+    mean = context.mean(axis=1)
+    least = np.maximum(floor, SCALE_EPSILON * np.abs(mean) + np.finfo(np.float64).tiny)
+    return mean, np.maximum(context.std(axis=1), least)

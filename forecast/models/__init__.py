@@ -1,0 +1,1 @@
+"""The forecasters, one file each; `forecast.registry.MODELS` names them."""

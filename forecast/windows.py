@@ -1,0 +1,225 @@
+"""Windows: what the network sees of a series at an origin, and what it should have said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from forecast import dataset, features
+from forecast.features import CALENDAR_NAMES, CANDIDATES, Bools, Ints
+from forecast.known import Known, known_table
+from forecast.protocol import DAY_S, HOUR_S, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.series import Floats
+
+WEATHER_SCALE_K: Final = 5.0
+"""Weather differences are divided by this, so that they are of the order of one [K]."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSpec:
+    """How windows are cut."""
+
+    task: Task
+    context_h: int
+    """Hours before the origin that the encoder reads, as hourly tokens [h]."""
+    candidates: tuple[str, ...]
+    """Keys of `CANDIDATES`."""
+    covariates: tuple[str, ...] = ()
+    """Columns of the known frame."""
+    scale_floor: float = 0.0
+    """Smallest instance scale [W]."""
+
+    @property
+    def lookback_steps(self) -> int:
+        """Steps that have to lie before an origin."""
+        horizon_h = self.task.horizon_steps / self.task.steps_per_hour
+        reach = [CANDIDATES[name].lookback_h(horizon_h) for name in self.candidates]
+        return max(self.context_h, *reach) * self.task.steps_per_hour
+
+    @property
+    def encoder_size(self) -> int:
+        """Features of an hourly token."""
+        return self.task.steps_per_hour + 1 + len(CALENDAR_NAMES) + self.weather_size
+
+    @property
+    def decoder_size(self) -> int:
+        """Features of a step to forecast."""
+        return len(self.candidates) + 2 + len(CALENDAR_NAMES) + self.weather_size
+
+    @property
+    def weather_size(self) -> int:
+        """Features made of the covariates; the last ones of encoder and decoder."""
+        return 2 * len(self.covariates) + 1 if self.covariates else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A history as arrays on one grid, gaps filled from the past."""
+
+    task: Task
+    start_s: int
+    """Start of the first step [s since 1970]."""
+    y: Floats
+    """(n,) [W], filled."""
+    observed: Bools
+    """(n,) what was measured."""
+    calendar: Floats
+    """(n + horizon, 5)."""
+    known: Known | None
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """A batch of windows, scaled by each window's own level and spread."""
+
+    encoder: Floats
+    """(b, context_h, encoder_size)."""
+    decoder: Floats
+    """(b, horizon, decoder_size); the candidates come first."""
+    target: Floats
+    """(b, horizon); zero where not scored."""
+    mask: Bools
+    """(b, horizon) whether the target was measured."""
+    level: Floats
+    """(b,) [W]."""
+    scale: Floats
+    """(b,) [W]."""
+
+
+def prepare(
+    history: pd.DataFrame, known: pd.DataFrame, task: Task, covariates: tuple[str, ...] = ()
+) -> Prepared:
+    """Check a history, fill its gaps from the past and lay out its calendar.
+
+    Raises:
+        InputError: the history is not regular.
+        NotReadyError: nothing was measured yet.
+    """
+    dataset.check_history(history, task.step_s)
+    times = features.epoch_s(history["valid_at"])
+    y, observed = history["y"].to_numpy(dtype=np.float64), history["observed"].to_numpy(dtype=np.bool_)
+    ahead = times[0] + task.step_s * np.arange(len(times) + task.horizon_steps)
+    return Prepared(
+        task=task,
+        start_s=int(times[0]),
+        y=dataset.fill(y, observed, task.step_s),
+        observed=observed & np.isfinite(y),
+        calendar=features.calendar(ahead, task.timezone),
+        known=known_table(known, covariates),
+    )
+
+
+def origins(prepared: Prepared, spec: WindowSpec, first: int = 0, last: int | None = None) -> Ints:
+    """Positions at which a whole window fits.
+
+    Args:
+        prepared: the series.
+        spec: how windows are cut.
+        first: no origin before this position.
+        last: no target at or after this position; none: to the end of the series.
+    """
+    end = len(prepared.y) if last is None else min(last, len(prepared.y))
+    return np.arange(max(first, spec.lookback_steps), end - spec.task.horizon_steps + 1)
+
+
+def windows(prepared: Prepared, at: Ints, spec: WindowSpec) -> Windows:
+    """Cut the windows at some origins; only `target` and `mask` look past them.
+
+    Args:
+        prepared: the series.
+        at: (b,) positions of the first step to forecast; `len(prepared.y)` is the end of the history.
+        spec: how to cut.
+    """
+    task, per_hour = spec.task, spec.task.steps_per_hour
+    back = at[:, None] + np.arange(-spec.context_h * per_hour, 0)
+    ahead = at[:, None] + np.arange(task.horizon_steps)
+    level, scale = features.instance_scale(prepared.y[back], spec.scale_floor)
+    tokens = (len(at), spec.context_h, per_hour)
+
+    def scaled(values: Floats) -> Floats:
+        shape = (-1,) + (1,) * (values.ndim - 1)
+        return (values - level.reshape(shape)) / scale.reshape(shape)
+
+    context = scaled(prepared.y[back])
+    naive = [
+        features.candidate_values(prepared.y, at, task.horizon_steps, task.step_s, name)
+        for name in spec.candidates
+    ]
+    lead = np.broadcast_to(np.arange(task.horizon_steps) / task.horizon_steps, ahead.shape)
+    encoder = [
+        context.reshape(tokens),
+        prepared.observed[back].reshape(tokens).mean(axis=2, keepdims=True),
+        prepared.calendar[back[:, ::per_hour]],
+    ]
+    decoder = [
+        scaled(np.stack(naive, axis=2)),
+        np.broadcast_to(context[:, -1:, None], (*ahead.shape, 1)),
+        lead[..., None],
+        prepared.calendar[ahead],
+    ]
+    if spec.covariates:
+        past, future = _weather(prepared, at, back[:, ::per_hour], ahead, spec)
+        encoder.append(past)
+        decoder.append(future)
+    target, mask = _target(prepared, ahead)
+    return Windows(
+        encoder=np.concatenate(encoder, axis=2),
+        decoder=np.concatenate(decoder, axis=2),
+        target=np.where(mask, scaled(target), 0.0),
+        mask=mask,
+        level=level,
+        scale=scale,
+    )
+
+
+def _target(prepared: Prepared, ahead: Ints) -> tuple[Floats, Bools]:
+    inside = np.minimum(ahead, len(prepared.y) - 1)
+    return prepared.y[inside], prepared.observed[inside] & (ahead < len(prepared.y))
+
+
+def _weather(
+    prepared: Prepared, at: Ints, back: Ints, ahead: Ints, spec: WindowSpec
+) -> tuple[Floats, Floats]:
+    """Weather relative to the context's mean and to 24 h earlier, as known at the origin; zero if unknown.
+
+    Relative, because absolute weather binds the network to the levels of its training season.
+    """
+    asked = (prepared.start_s + at * spec.task.step_s)[:, None]
+
+    def values(positions: Ints, back_s: int = 0) -> Floats:
+        times = prepared.start_s + positions * spec.task.step_s - back_s
+        if prepared.known is None:
+            return np.full((*positions.shape, len(spec.covariates)), np.nan)
+        return prepared.known.at(times, asked)
+
+    context = values(back)
+    there = np.isfinite(context)
+    mean = np.where(there, context, 0.0).sum(axis=1, keepdims=True) / np.maximum(
+        there.sum(axis=1, keepdims=True), 1
+    )
+    mean = np.where(there.any(axis=1, keepdims=True), mean, np.nan)
+
+    def relative(now: Floats, positions: Ints) -> Floats:
+        both = np.concatenate((now - mean, now - values(positions, DAY_S)), axis=2) / WEATHER_SCALE_K
+        known = np.isfinite(both).all(axis=2, keepdims=True)
+        return np.concatenate((np.where(known, both, 0.0), known), axis=2)
+
+    return relative(context, back), relative(values(ahead), ahead)
+
+
+def covariates_known(prepared: Prepared, at: Ints, spec: WindowSpec) -> float:
+    """Share of the steps to forecast for which the covariates were known at the origin [1]."""
+    if not spec.covariates or not len(at):
+        return 0.0
+    return float(windows(prepared, at, spec).decoder[..., -1].mean())
+
+
+def hours(steps: int, task: Task) -> float:
+    """Length of so many steps [h]."""
+    return steps * task.step_s / HOUR_S

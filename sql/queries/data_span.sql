@@ -1,0 +1,6 @@
+-- First and last reading of a set of points.
+SELECT
+    min(r.time) AS first,
+    max(r.time) AS last
+FROM reading AS r
+WHERE r.point_id = ANY(%(points)s)

@@ -1,0 +1,16 @@
+SELECT
+    r.recommendation_id,
+    r.state,
+    r.version,
+    r.created_at,
+    r.expires_at,
+    r.changes,
+    r.objective,
+    r.saving_p10_kw,
+    r.saving_p50_kw,
+    r.saving_p90_kw,
+    r.prediction,
+    r.calibration_id
+FROM recommendation AS r
+WHERE r.recommendation_id = %(id)s AND r.site_id = %(site)s
+FOR UPDATE

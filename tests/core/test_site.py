@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import InputError
+from core.points import PointRef
+from core.site import Site, load_site
+
+DEMO = Path(__file__).parents[2] / "joulecast" / "demo" / "site.toml"
+
+
+def _changed(tmp_path: Path, old: str, new: str) -> Path:
+    text = DEMO.read_text()
+    assert old in text
+    path = tmp_path / "site.toml"
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+def test_the_demo_describes_a_whole_plant(site: Site) -> None:
+    assert site.meters.facility == (PointRef("utility", "facility_power"),)
+    assert len(site.meters.cooling) == 2 + 4 + 2 + 1
+    assert len(site.setpoints) == 3
+    assert PointRef("rack-8", "inlet_temperature") in site.refs()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('id = "demo"', 'id = "De mo"', ["site.id", "'De mo'"]),
+        ("it_design_kw = 1000.0", 'it_design_kw = "big"', ["plant.it_design_kw", "'big'"]),
+        ("it_design_kw = 1000.0", "it_design_mw = 1", ["plant.it_design_mw", "unknown key"]),
+        ('"utility/facility_power"', '"utility/facilty_power"', ["meters.facility", "facilty_power"]),
+        ('"pdu/it_power"', '"pdx/it_power"', ["pdx", "[[assets]]"]),
+        ("low_c = 18.0", "low_c = 28.0", ["low_c must be below high_c"]),
+        ('timezone = "Europe/Amsterdam"', 'timezone = "Mars/Olympus"', ["Mars/Olympus"]),
+        ("category = 2", "category = 4", ["meters.category", "1, 2 or 3"]),
+        ('[site]\nid = "demo"\n', "[site]\n", ["site.id", "nothing"]),
+        ("[limits]", "[limits", ["no TOML"]),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, old: str, new: str, words: list[str]) -> None:
+    path = _changed(tmp_path, old, new)
+    with pytest.raises(InputError) as caught:
+        load_site(path)
+    sentence = str(caught.value)
+    assert caught.value.exit_status == 2
+    assert "\n" not in sentence
+    for word in words:
+        assert word in sentence
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.toml: found no readable file"):
+        load_site(tmp_path / "nowhere.toml")

@@ -1,0 +1,134 @@
+"""What the safety gates look at: measured, predicted and remembered facts about one proposed change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.actions import Change, Setpoint
+    from core.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class DataQuality:
+    """How good and how fresh the readings are that advice rests on."""
+
+    missing: tuple[str, ...]
+    """Points never seen."""
+    bad: tuple[str, ...]
+    """Points whose latest reading is not GOOD."""
+    stale: tuple[tuple[str, float], ...]
+    """Points whose latest reading is too old, with its age [s]."""
+    age_max_s: float
+    """Oldest reading allowed [s]."""
+    oldest_s: float
+    """Age of the oldest input [s]."""
+    inputs: int
+    """How many points the advice rests on, inlets not counted."""
+    inlets_live: int
+    """Inlet sensors that are GOOD and fresh."""
+    inlets_total: int
+    """Inlet sensors that the site names."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelQuality:
+    """Whether twin and forecast may be believed here."""
+
+    calibration_id: int | None
+    """The calibration in use; none: the twin has never been fitted to this plant."""
+    outside: tuple[str, ...]
+    """Quantities outside the calibrated envelope, each as a sentence's part with its numbers."""
+    forecast_model: str
+    """Which forecaster; empty where no forecast is fresh."""
+    forecast_age_s: float
+    """Time since that forecast was issued [s]."""
+    forecast_age_max_s: float
+    """Oldest forecast allowed [s]."""
+    covered_h: float
+    """How far the forecast reaches [h]."""
+    horizon_h: float
+    """How far it has to reach [h]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How the setpoints have moved, and what is moving now."""
+
+    in_force: Mapping[Setpoint, float]
+    """Setpoints as the plant reports them [degC]."""
+    since_change_s: Mapping[Setpoint, float]
+    """Time since each last moved [s]; infinite where it has not moved in the time looked at."""
+    under_way: tuple[str, ...]
+    """Commands that the plant has not answered yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the twin expects at high load and high wet bulb (p90 of each), the worst hour of the horizon."""
+
+    inlet_c: float
+    """Worst IT inlet with the change [degC]."""
+    inlet_limit_c: float
+    """Recommended high of the class less the margin [degC]."""
+    margin_k: float
+    """The margin kept: the larger of the site's and the twin's own p95 error [K]."""
+    n1_inlet_c: float
+    """Worst IT inlet with the change and the largest chiller and one CRAH lost [degC]."""
+    n1_limit_c: float
+    """Allowable high of the class [degC]."""
+    unmet_kw: float
+    """Heat that the plant could not remove [kW]."""
+    extrapolated: bool
+    """Whether a component was asked beyond the range of its curves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Benefit:
+    """What the change is expected to save, as mean power over the horizon."""
+
+    p10_kw: float
+    """Saving that nine cases in ten exceed [kW]."""
+    p50_kw: float
+    """Median [kW]."""
+    p90_kw: float
+    """Saving that one case in ten exceeds [kW]."""
+    facility_kw: float
+    """Facility power without the change [kW]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How earlier advice on the same setpoints did."""
+
+    unverified: tuple[Setpoint, ...]
+    """Setpoints with an applied recommendation whose saving has not been measured yet."""
+    misses: Mapping[Setpoint, int]
+    """Misses in a row since someone last looked, per setpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known about one proposed change."""
+
+    site: Site
+    """The plant's description."""
+    changes: tuple[Change, ...]
+    """The change; one setpoint at a time."""
+    data: DataQuality
+    """Readings."""
+    model: ModelQuality
+    """Twin and forecast."""
+    motion: Motion
+    """Setpoints."""
+    prediction: Prediction
+    """Temperatures to come."""
+    benefit: Benefit
+    """Savings to come."""
+    record: Record
+    """Earlier advice."""
+    operator: str | None = None
+    """Who accepts; nobody yet while it is only proposed."""

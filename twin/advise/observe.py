@@ -1,0 +1,156 @@
+"""The plant as it is now: latest readings, how good they are, and how the setpoints have moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from core import db, store
+from core.limits import DATA_AGE_MAX_S
+from core.points import BAD_FROM, Status
+from core.units import W_PER_KW
+from twin.advise.evidence import DataQuality, Motion
+from twin.advise.safety import DRIFT_MAX_K, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from core.actions import Setpoint
+    from core.clock import Clock
+    from core.points import PointRef
+    from core.site import Site
+
+TRANSPORT_MAX_S: Final = 5.0
+"""Wall time [s] that a reading may need from the plant to the database; in a demonstration whose clock runs
+n times as fast it is worth n times as much plant time."""
+LOOK_BACK: Final = timedelta(hours=24)
+"""How far back movements of setpoints are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The plant as its latest readings tell it."""
+
+    at: datetime
+    """When."""
+    quality: DataQuality
+    """How good the readings are."""
+    motion: Motion
+    """Setpoints and their movements."""
+    facility_kw: float
+    """Power of the whole facility [kW]."""
+    it_kw: float
+    """IT power [kW]."""
+    inlets_c: tuple[float, ...]
+    """Inlets that are GOOD and fresh [degC]."""
+    dry_bulb_c: float
+    """Outdoor dry bulb [degC]."""
+    wet_bulb_c: float
+    """Outdoor wet bulb [degC]."""
+    supply_air_c: float | None
+    """Supply air [degC], where it is measured."""
+
+    @property
+    def worst_inlet_c(self) -> float:
+        """The warmest inlet [degC]; NaN where none is known."""
+        return max(self.inlets_c, default=float("nan"))
+
+
+def age_max_s(clock: Clock) -> float:
+    """Oldest reading on which advice may rest [s of plant time]."""
+    return max(DATA_AGE_MAX_S, TRANSPORT_MAX_S * clock.speed_ratio)
+
+
+def observe(conn: db.Connection, site: Site, clock: Clock) -> Observation:
+    """Read the plant as it is now. Nothing here judges: missing and stale readings end up in `quality`."""
+    now = clock.now()
+    latest = {row["ref"]: row for row in db.rows(conn, "latest", site=site.id)}
+    return Observation(
+        at=now,
+        quality=_quality(site, latest, now, age_max_s(clock)),
+        motion=_motion(conn, site, latest, now),
+        facility_kw=_sum(latest, site.meters.facility) / W_PER_KW,
+        it_kw=_sum(latest, site.meters.it) / W_PER_KW,
+        inlets_c=tuple(
+            row["value"]
+            for row in _rows(latest, site.sensors.rack_inlet)
+            if _usable(row, now, age_max_s(clock))
+        ),
+        dry_bulb_c=_sum(latest, (site.sensors.dry_bulb,)),
+        wet_bulb_c=_sum(latest, (site.sensors.wet_bulb,)),
+        supply_air_c=_optional(latest, site.sensors.supply_air),
+    )
+
+
+def _rows(latest: Mapping[str, db.Row], refs: tuple[PointRef, ...]) -> list[db.Row]:
+    return [latest[str(ref)] for ref in refs if str(ref) in latest]
+
+
+def _sum(latest: Mapping[str, db.Row], refs: tuple[PointRef, ...]) -> float:
+    if any(str(ref) not in latest for ref in refs):
+        return float("nan")
+    return float(sum(row["value"] for row in _rows(latest, refs)))
+
+
+def _optional(latest: Mapping[str, db.Row], ref: PointRef | None) -> float | None:
+    return None if ref is None or str(ref) not in latest else float(latest[str(ref)]["value"])
+
+
+def _age_s(row: db.Row, now: datetime) -> float:
+    return float((now - row["time"]).total_seconds())
+
+
+def _usable(row: db.Row, now: datetime, limit_s: float) -> bool:
+    return row["status"] < BAD_FROM and abs(_age_s(row, now)) <= limit_s
+
+
+def _quality(site: Site, latest: Mapping[str, db.Row], now: datetime, limit_s: float) -> DataQuality:
+    wanted = (
+        *site.meters.facility,
+        *site.meters.it,
+        site.sensors.dry_bulb,
+        site.sensors.wet_bulb,
+        *(bounds.point for bounds in site.setpoints.values()),
+    )
+    rows = _rows(latest, wanted)
+    ages = {row["ref"]: _age_s(row, now) for row in rows}
+    return DataQuality(
+        missing=tuple(str(ref) for ref in wanted if str(ref) not in latest),
+        bad=tuple(row["ref"] for row in rows if row["status"] != Status.GOOD),
+        stale=tuple((ref, age) for ref, age in ages.items() if abs(age) > limit_s),
+        age_max_s=limit_s,
+        oldest_s=max(ages.values(), default=float("inf")),
+        inputs=len(wanted),
+        inlets_live=sum(_usable(row, now, limit_s) for row in _rows(latest, site.sensors.rack_inlet)),
+        inlets_total=len(site.sensors.rack_inlet),
+    )
+
+
+def _motion(conn: db.Connection, site: Site, latest: Mapping[str, db.Row], now: datetime) -> Motion:
+    in_force: dict[Setpoint, float] = {}
+    since: dict[Setpoint, float] = {}
+    ids = store.point_ids(conn, site.id, [bounds.point for bounds in site.setpoints.values()])
+    moves = {
+        row["point_id"]: row["moved_at"]
+        for row in db.rows(
+            conn, "twin_last_moves", points=list(ids.values()), since=now - LOOK_BACK, tolerance=DRIFT_MAX_K
+        )
+    }
+    for setpoint, bounds in site.setpoints.items():
+        ref = str(bounds.point)
+        if ref in latest:
+            in_force[setpoint] = float(latest[ref]["value"])
+            moved_at = moves.get(ids[ref])
+            since[setpoint] = (now - moved_at).total_seconds() if moved_at else float("inf")
+    under_way = tuple(
+        f"recommendation {row['recommendation_id']} ({row['state']})"
+        for row in db.rows(conn, "twin_under_way", site=site.id)
+    )
+    return Motion(in_force, since, under_way)
+
+
+def setpoint_words(observation: Observation) -> str:
+    """The setpoints in force, in words."""
+    return ", ".join(f"{words(name)} {value:.1f} °C" for name, value in observation.motion.in_force.items())

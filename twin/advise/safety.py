@@ -1,0 +1,299 @@
+"""The safety gates: nothing is accepted that has not passed every one of them.
+
+A new gate is one function and its line in `GATES`. Nothing outside this module can make an `Accepted`, and
+only an `Accepted` opens the way to a command.
+"""
+
+from __future__ import annotations
+
+from dataclasses import InitVar, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from core.errors import JoulecastError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.actions import Change, Setpoint
+    from twin.advise.evidence import Evidence
+
+INLETS_LIVE_MIN_RATIO: Final = 0.9
+"""Least share of the inlet sensors that must be GOOD and fresh [1]."""
+HYSTERESIS_MIN_KW: Final = 1.0
+"""A change that saves less is not worth an operator's time [kW]."""
+HYSTERESIS_RATIO: Final = 0.005
+"""The same, as a share of the facility's power [1]; the larger of the two counts."""
+SETTLE_S: Final = 900.0
+"""Least time between changes of two different loops, for the first to settle [s]."""
+MISSES_MAX: Final = 2
+"""So many misses in a row suspend advice on a setpoint until someone looks."""
+UNMET_MAX_KW: Final = 0.1
+"""Heat left unremoved that is taken for rounding [kW]."""
+TOLERANCE_K: Final = 1e-6
+"""Rounding of temperatures [K]."""
+DRIFT_MAX_K: Final = 0.05
+"""A setpoint further than this from where the change begins has been moved since [K]."""
+
+_KEY: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One gate's verdict."""
+
+    gate: str
+    """The gate's name."""
+    ok: bool
+    """Whether the change may pass."""
+    reason: str
+    """Why, with the numbers."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is stored with the recommendation."""
+        return {"gate": self.gate, "ok": self.ok, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Every gate is passed; made by `judge` and nowhere else."""
+
+    changes: tuple[Change, ...]
+    """What may be commanded."""
+    operator: str
+    """Who accepted."""
+    results: tuple[GateResult, ...]
+    """Every gate's verdict."""
+    key: InitVar[object]
+
+    def __post_init__(self, key: object) -> None:
+        if key is not _KEY:
+            raise UngatedError
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """At least one gate is shut."""
+
+    results: tuple[GateResult, ...]
+    """Every gate's verdict."""
+
+    @property
+    def failed(self) -> tuple[GateResult, ...]:
+        """The gates that are shut."""
+        return tuple(result for result in self.results if not result.ok)
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether nothing is missing but an operator: such a change may be proposed."""
+        return all(result.gate == HUMAN for result in self.failed)
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return "; ".join(f"{result.gate}: {result.reason}" for result in self.failed)
+
+
+Verdict = Accepted | Rejected
+
+
+class UngatedError(JoulecastError):
+    """Somebody tried to accept a change past the gates."""
+
+    def __init__(self) -> None:
+        super().__init__("only the safety gates accept a change")
+
+
+def _result(gate: str, faults: list[str], good: str) -> GateResult:
+    return GateResult(gate, not faults, "; ".join(faults) if faults else good)
+
+
+def data(evidence: Evidence) -> GateResult:
+    """All inputs GOOD and fresh, and at least nine inlet sensors in ten alive."""
+    seen = evidence.data
+    faults = [f"{ref} has never been read" for ref in seen.missing]
+    faults += [f"{ref} is not good" for ref in seen.bad]
+    faults += [f"{ref} is {age:.0f} s old, {seen.age_max_s:.0f} s allowed" for ref, age in seen.stale]
+    if seen.inlets_live < INLETS_LIVE_MIN_RATIO * seen.inlets_total:
+        faults.append(
+            f"{seen.inlets_live} of {seen.inlets_total} inlet sensors are live,"
+            f" {INLETS_LIVE_MIN_RATIO:.0%} needed"
+        )
+    good = (
+        f"{seen.inputs} inputs are good and at most {seen.oldest_s:.0f} s old;"
+        f" {seen.inlets_live} of {seen.inlets_total} inlet sensors are live"
+    )
+    return _result("data", faults, good)
+
+
+def model(evidence: Evidence) -> GateResult:
+    """A calibrated twin inside its envelope, and a fresh forecast that reaches far enough."""
+    quality = evidence.model
+    faults = [] if quality.calibration_id is not None else ["the twin has not been calibrated yet"]
+    faults += [f"outside the calibrated envelope: {what}" for what in quality.outside]
+    if not quality.forecast_model:
+        faults.append("there is no forecast of the IT power")
+    elif quality.forecast_age_s > quality.forecast_age_max_s:
+        faults.append(
+            f"the {quality.forecast_model} forecast is {quality.forecast_age_s:.0f} s old,"
+            f" {quality.forecast_age_max_s:.0f} s allowed"
+        )
+    if quality.forecast_model and quality.covered_h < quality.horizon_h - 1e-9:
+        faults.append(
+            f"the forecast reaches {quality.covered_h:.1f} h ahead, {quality.horizon_h:.1f} h needed"
+        )
+    good = (
+        f"calibration {quality.calibration_id} holds here; the {quality.forecast_model} forecast is"
+        f" {quality.forecast_age_s / 60:.0f} min old and reaches {quality.covered_h:.1f} h ahead"
+    )
+    return _result("model", faults, good)
+
+
+def bounds(evidence: Evidence) -> GateResult:
+    """Inside what operator, equipment and thermal class allow."""
+    faults, good = [], []
+    for change in evidence.changes:
+        allowed = evidence.site.setpoints.get(change.setpoint)
+        if allowed is None:
+            faults.append(f"{words(change.setpoint)} may not be changed at this site")
+            continue
+        span = f"{allowed.low_c:.1f} to {allowed.high_c:.1f} °C"
+        if not allowed.low_c - TOLERANCE_K <= change.to_c <= allowed.high_c + TOLERANCE_K:
+            faults.append(f"{words(change.setpoint)} {change.to_c:.1f} °C is outside {span}")
+        good.append(f"{words(change.setpoint)} {change.to_c:.1f} °C is inside {span}")
+    return _result("bounds", faults, "; ".join(good))
+
+
+def motion(evidence: Evidence) -> GateResult:
+    """One loop at a time, one step at a time, and time to settle in between."""
+    seen = evidence.motion
+    faults = [f"{what} is still under way" for what in seen.under_way]
+    if len(evidence.changes) != 1:
+        faults.append(f"{len(evidence.changes)} loops would change at once, one is allowed")
+    for change in evidence.changes:
+        faults += _moves(evidence, change)
+    good = "; ".join(
+        f"a step of {change.step_k:+.1f} K, {_ago(seen.since_change_s[change.setpoint])}"
+        for change in evidence.changes
+        if change.setpoint in seen.since_change_s
+    )
+    return _result("motion", faults, good)
+
+
+def _moves(evidence: Evidence, change: Change) -> list[str]:
+    seen, name = evidence.motion, words(change.setpoint)
+    allowed = evidence.site.setpoints.get(change.setpoint)
+    current_c = seen.in_force.get(change.setpoint)
+    if allowed is None or current_c is None:
+        return [f"{name} in force is not known"]
+    faults = []
+    if abs(current_c - change.from_c) > DRIFT_MAX_K:
+        faults.append(f"{name} is at {current_c:.1f} °C now, the change begins at {change.from_c:.1f} °C")
+    if abs(change.step_k) > allowed.step_max_k + TOLERANCE_K:
+        faults.append(f"a step of {change.step_k:+.1f} K, {allowed.step_max_k:.1f} K allowed")
+    for setpoint, since_s in seen.since_change_s.items():
+        hold_s = allowed.hold_s if setpoint is change.setpoint else SETTLE_S
+        if since_s < hold_s:
+            faults.append(f"{words(setpoint)} changed {since_s:.0f} s ago, {hold_s:.0f} s to wait")
+    return faults
+
+
+def _ago(since_s: float) -> str:
+    return f"the last one {since_s / 60:.0f} min ago" if since_s < float("inf") else "the first one today"
+
+
+def prediction(evidence: Evidence) -> GateResult:
+    """Worst inlet at p90 load and p90 wet bulb under its limit, also with a chiller and a CRAH lost."""
+    seen = evidence.prediction
+    faults = []
+    # written so that a NaN shuts the gate
+    if not seen.inlet_c <= seen.inlet_limit_c + TOLERANCE_K:
+        faults.append(
+            f"worst inlet {seen.inlet_c:.1f} °C, limit {seen.inlet_limit_c:.1f} °C"
+            f" ({seen.margin_k:.1f} K margin)"
+        )
+    if not seen.n1_inlet_c <= seen.n1_limit_c + TOLERANCE_K:
+        faults.append(
+            f"worst inlet {seen.n1_inlet_c:.1f} °C with one chiller and one CRAH lost,"
+            f" limit {seen.n1_limit_c:.1f} °C"
+        )
+    if not seen.unmet_kw <= UNMET_MAX_KW:
+        faults.append(f"{seen.unmet_kw:.1f} kW of heat would not be removed")
+    if seen.extrapolated:
+        faults.append("a component would run outside the range of its curves")
+    good = (
+        f"worst inlet {seen.inlet_c:.1f} °C, limit {seen.inlet_limit_c:.1f} °C;"
+        f" with one chiller and one CRAH lost {seen.n1_inlet_c:.1f} °C, limit {seen.n1_limit_c:.1f} °C"
+    )
+    return _result("prediction", faults, good)
+
+
+def hysteresis_kw(facility_kw: float) -> float:
+    """The smallest saving worth a change [kW]."""
+    return max(HYSTERESIS_MIN_KW, HYSTERESIS_RATIO * facility_kw)
+
+
+def benefit(evidence: Evidence) -> GateResult:
+    """A saving in nine cases of ten, and a median one that is worth the change.
+
+    The hysteresis keeps advice from troubling an operator over a trifle. Who accepts has been troubled
+    already, so that then any saving will do.
+    """
+    seen = evidence.benefit
+    worth_kw = 0.0 if evidence.operator else hysteresis_kw(seen.facility_kw)
+    faults = []
+    if not seen.p10_kw > 0:
+        faults.append(f"one case in ten saves {seen.p10_kw:.1f} kW or less, which is no saving")
+    if not seen.p50_kw > worth_kw:
+        faults.append(f"{seen.p50_kw:.1f} kW expected, more than {worth_kw:.1f} kW needed")
+    good = (
+        f"{seen.p50_kw:.1f} kW expected ({seen.p10_kw:.1f} to {seen.p90_kw:.1f} kW), {worth_kw:.1f} kW needed"
+    )
+    return _result("benefit", faults, good)
+
+
+HUMAN: Final = "human"
+
+
+def human(evidence: Evidence) -> GateResult:
+    """An operator accepts by name."""
+    name = (evidence.operator or "").strip()
+    return _result(HUMAN, [] if name else ["waits for an operator"], f"accepted by {name}")
+
+
+def verification(evidence: Evidence) -> GateResult:
+    """The saving of the last change has been measured, and the last ones were no disappointment."""
+    faults = []
+    for change in evidence.changes:
+        name = words(change.setpoint)
+        if change.setpoint in evidence.record.unverified:
+            faults.append(f"the last change of {name} has not been verified yet")
+        misses = evidence.record.misses.get(change.setpoint, 0)
+        if misses >= MISSES_MAX:
+            faults.append(f"{misses} savings in a row were missed on {name}; acknowledge the alarm to resume")
+    return _result("verification", faults, "no earlier change waits to be measured")
+
+
+GATES: Final[tuple[Callable[[Evidence], GateResult], ...]] = (
+    data,
+    model,
+    bounds,
+    motion,
+    prediction,
+    benefit,
+    human,
+    verification,
+)
+"""Every gate, in the order in which they are shown."""
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Pass a change through every gate; all are asked, so that every reason is known."""
+    results = tuple(gate(evidence) for gate in GATES)
+    if all(result.ok for result in results):
+        return Accepted(evidence.changes, (evidence.operator or "").strip(), results, _KEY)
+    return Rejected(results)
+
+
+def words(setpoint: Setpoint) -> str:
+    """A setpoint's name as people say it."""
+    return setpoint.replace("_", " ")

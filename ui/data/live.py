@@ -1,0 +1,187 @@
+"""What is true now: newest readings, the figures made of them, and where the power goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from core.points import BAD_FROM, CATALOGUE, Status
+from ui.data.shown import Kind, Shown, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from core.points import PointRef
+    from ui.data.source import Source
+
+UNCERTAIN_FROM: Final = int(Status.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The newest reading of one point."""
+
+    ref: str
+    """``asset/point``."""
+    label: str
+    """What a person calls the asset and the point."""
+    value: float
+    """[unit]."""
+    unit: str
+    """Canonical unit."""
+    time: datetime
+    """Source time, UTC."""
+    status: int
+    """OPC UA status, upper 16 bits."""
+    age_s: float
+    """[s of plant time]."""
+
+    @property
+    def quality(self) -> str:
+        """Its status in a word."""
+        if self.status >= BAD_FROM:
+            return "bad"
+        return "uncertain" if self.status >= UNCERTAIN_FROM else "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One share of the facility's power."""
+
+    name: str
+    """What it is."""
+    power_w: float
+    """[W]; the unaccounted part may be negative, where the meters disagree."""
+    metered: bool
+    """False for the remainder that no meter accounts for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rack:
+    """One rack's inlet."""
+
+    name: str
+    inlet: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The plant at one moment."""
+
+    at: datetime
+    data_age_s: float | None
+    """Age of the oldest of the readings that PUE is made of; None where one was never seen."""
+    facility: Shown
+    it: Shown
+    cooling: Shown
+    ratio: Shown
+    """Facility power over IT power now; not a PUE, which is of energies over a period."""
+    worst: Rack | None
+    limit_c: float
+    """Recommended upper inlet temperature of the site's class [degC]."""
+    parts: tuple[Part, ...]
+    """Add up to the facility's power; empty where a meter is dead."""
+    racks: tuple[Rack, ...]
+    points: tuple[Point, ...]
+
+
+def live(source: Source) -> Live:
+    """Read the newest readings and make the page's figures of them."""
+    site, now = source.context.site, source.now
+    points = _points(source, now)
+    by_ref = {point.ref: point for point in points}
+    meters, stale_s = site.meters, source.stale_s
+    facility, it, cooling = (
+        total(by_ref, refs, stale_s) for refs in (meters.facility, meters.it, meters.cooling)
+    )
+    racks = tuple(
+        Rack(_label(source, ref.asset), total(by_ref, (ref,), stale_s, unit="degC"))
+        for ref in site.sensors.rack_inlet
+    )
+    warm = [rack for rack in racks if rack.inlet.alive]
+    needed = [by_ref.get(str(ref)) for ref in meters.facility + meters.it]
+    return Live(
+        at=now,
+        data_age_s=None if None in needed else max(p.age_s for p in needed if p),
+        facility=facility,
+        it=it,
+        cooling=cooling,
+        ratio=_ratio(facility, it),
+        worst=max(warm, key=lambda rack: rack.inlet.value or 0.0, default=None),
+        limit_c=site.limits.envelope.recommended_high_c,
+        parts=_parts(source, by_ref, facility, it),
+        racks=racks,
+        points=points,
+    )
+
+
+def total(by_ref: dict[str, Point], refs: Iterable[PointRef], stale_s: float, *, unit: str = "W") -> Shown:
+    """Sum of the newest readings of points; no value, and the reason, where one of them is dead."""
+    found: list[Point] = []
+    for ref in refs:
+        point = by_ref.get(str(ref))
+        if point is None:
+            return missing(unit, Kind.MEASURED, f"no reading yet of {ref}")
+        if point.age_s > stale_s:
+            return missing(unit, Kind.MEASURED, f"{ref} is stale")
+        if point.status >= BAD_FROM:
+            return missing(unit, Kind.MEASURED, f"{ref} is marked bad")
+        found.append(point)
+    if not found:
+        return missing(unit, Kind.MEASURED, "the site names no such meter")
+    return Shown(sum(p.value for p in found), unit, Kind.MEASURED, min(p.time for p in found))
+
+
+def _points(source: Source, now: datetime) -> tuple[Point, ...]:
+    return tuple(
+        Point(
+            ref=row["ref"],
+            label=f"{_label(source, row['asset_id'])} · {_point_label(row['name'])}",
+            value=row["value"],
+            unit=row["unit"],
+            time=row["time"],
+            status=row["status"],
+            age_s=(now - row["time"]).total_seconds(),
+        )
+        for row in source.rows("latest", site=source.context.site.id)
+    )
+
+
+def _label(source: Source, asset_id: str) -> str:
+    labels = {asset.id: asset.label for asset in source.context.site.assets}
+    return labels.get(asset_id) or asset_id
+
+
+def _point_label(name: str) -> str:
+    return CATALOGUE[name].label if name in CATALOGUE else name
+
+
+def _ratio(facility: Shown, it: Shown) -> Shown:
+    for part in (facility, it):
+        if not part.alive:
+            return missing("1", Kind.MEASURED, part.reason)
+    if not it.value or facility.value is None or facility.time is None or it.time is None:
+        return missing("1", Kind.MEASURED, "IT power is zero")
+    return Shown(facility.value / it.value, "1", Kind.MEASURED, min(facility.time, it.time))
+
+
+def _parts(source: Source, by_ref: dict[str, Point], facility: Shown, it: Shown) -> tuple[Part, ...]:
+    if facility.value is None or it.value is None:
+        return ()
+    meters = source.context.site.meters
+    parts = [Part("IT equipment", it.value, metered=True)]
+    ups = total(by_ref, meters.ups_input, source.stale_s)
+    if ups.value is not None:
+        parts.append(Part("UPS and distribution", ups.value - it.value, metered=True))
+    for name, refs in (
+        ("Chillers", meters.chiller),
+        ("CRAH fans", meters.crah_fan),
+        ("Pumps", meters.pump),
+        ("Tower fans", meters.tower_fan),
+    ):
+        power = total(by_ref, refs, source.stale_s)
+        if power.value is not None:
+            parts.append(Part(name, power.value, metered=True))
+    rest = facility.value - sum(part.power_w for part in parts)
+    return (*parts, Part("Unaccounted", rest, metered=False))

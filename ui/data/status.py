@@ -1,0 +1,108 @@
+"""How the services fare: jobs, ingest counters, rejected messages, storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from core import db, store
+from core.errors import NotReadyError
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from ui.data.source import Source
+
+REJECTED: Final = 20
+"""How many rejected messages the page lists."""
+_KEEP_DAYS_WALL_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """The newest run of a job."""
+
+    job: str
+    started_at: datetime
+    ended_at: datetime
+    state: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One ingest process's messages since its start."""
+
+    client_id: str
+    started_at: datetime
+    updated_at: datetime
+    received: int
+    stored: int
+    duplicate: int
+    rejected: int
+    filtered: int
+
+    @property
+    def difference(self) -> int:
+        """Received less everything that became of it; 0 where nothing is lost or under way."""
+        return self.received - self.stored - self.duplicate - self.rejected - self.filtered
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A message that could not be read."""
+
+    topic: str
+    payload_bytes: int
+    reason: str
+    first_at: datetime
+    last_at: datetime
+    seen: int
+
+
+def jobs(source: Source, prefix: str = "") -> tuple[JobRun, ...]:
+    """The newest run of every job whose name begins so."""
+    return tuple(JobRun(**row) for row in source.rows("job_health") if row["job"].startswith(prefix))
+
+
+def counters(source: Source) -> tuple[Counter, ...]:
+    """What every ingest process has done."""
+    return tuple(Counter(**row) for row in source.rows("ui_ingest_counters"))
+
+
+def rejected(source: Source) -> tuple[Rejected, ...]:
+    """The newest rejected messages."""
+    return tuple(Rejected(**row) for row in source.rows("ui_rejected", count=REJECTED))
+
+
+def storage_mode(source: Source) -> str:
+    """``plain``, ``apache`` or ``timescale``."""
+    with source.connection() as conn:
+        return db.storage_mode(conn)
+
+
+def migrations(source: Source) -> tuple[str, ...]:
+    """The schema files in force."""
+    with source.connection() as conn:
+        return tuple(db.applied(conn))
+
+
+def days(source: Source) -> tuple[date, ...]:
+    """The site's days that have readings of both PUE meters, newest first."""
+
+    def read() -> tuple[date, ...]:
+        site = source.context.site
+        refs = site.meters.facility + site.meters.it
+        with source.connection() as conn:
+            try:
+                first, last = store.span(conn, site.id, refs)
+            except NotReadyError:
+                return ()
+            ids = list(store.point_ids(conn, site.id, refs).values())
+        if len(ids) < len(refs):
+            return ()
+        rows = source.rows("ui_days", first=first, last=last, zone=site.site.timezone, points=ids)
+        return tuple(row["day"] for row in rows)
+
+    found: tuple[date, ...] = source.kept("days", _KEEP_DAYS_WALL_S, read)
+    return found

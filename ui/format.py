@@ -1,0 +1,159 @@
+"""Numbers, units, ages and times as people read them. Pure functions; every conversion is `core.units`'."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from core.units import from_canonical
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+NOTHING: Final = "—"
+"""What stands where a number would have been dead."""
+DIGITS: Final = 3
+"""Significant digits on a page."""
+MINUS: Final = "\N{MINUS SIGN}"
+
+DISPLAY: Final[dict[str, tuple[str, str]]] = {
+    "W": ("kW", "kW"),
+    "J": ("kWh", "kWh"),
+    "degC": ("degC", "°C"),
+    "K": ("K", "K"),
+    "1": ("%", "%"),
+    "Pa": ("kPa", "kPa"),
+    "m3/s": ("m3/s", "m³/s"),
+    "m3": ("m3", "m³"),
+    "Hz": ("MHz", "MHz"),
+    "B": ("GiB", "GiB"),
+    "m/s": ("m/s", "m/s"),
+    "g/kWh": ("g/kWh", "g/kWh"),
+    "count": ("count", ""),
+}
+"""Canonical unit to the unit that pages show: its symbol in `core.units` and its sign on the page."""
+
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+_FEWEST_TO_STEP_UP: Final = 2
+"""An age is given in the larger unit from twice that unit on."""
+
+
+def number(value: float | None, digits: int = DIGITS) -> str:
+    """A number with so many significant digits, thousands apart, a true minus; a dash for none.
+
+    Args:
+        value: the number [any unit]; None and NaN are no number.
+        digits: significant digits; whole digits are never cut away.
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    magnitude = math.floor(math.log10(abs(value))) if value else 0
+    places = max(digits - 1 - magnitude, 0)
+    return fixed(value, min(places, digits))
+
+
+def fixed(value: float | None, places: int) -> str:
+    """A number with so many decimals; a dash for none."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    rounded = round(value, places) or 0.0
+    return f"{rounded:,.{places}f}".replace("-", MINUS).replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def signed(value: float | None, places: int) -> str:
+    """A difference: with its sign, plus included."""
+    text = fixed(value, places)
+    return f"+{text}" if value is not None and math.isfinite(value) and round(value, places) > 0 else text
+
+
+def kw(power_w: float | None) -> float | None:
+    """Power for the page: [W] to [kW]."""
+    return None if power_w is None else from_canonical(power_w, "kW")
+
+
+def display_unit(unit: str) -> str:
+    """The sign of the unit in which a canonical unit is shown."""
+    return DISPLAY.get(unit, (unit, unit))[1]
+
+
+def display_value(value: float | None, unit: str) -> float | None:
+    """A canonical value in the unit in which it is shown."""
+    return None if value is None else from_canonical(value, DISPLAY.get(unit, (unit, unit))[0])
+
+
+def quantity(value: float | None, unit: str, digits: int = DIGITS) -> str:
+    """A canonical value with the unit that pages show, e.g. 512340 W as ``512 kW``."""
+    text = number(display_value(value, unit), digits)
+    return text if text == NOTHING else f"{text} {display_unit(unit)}".rstrip()
+
+
+def temperature(value_c: float | None) -> str:
+    """A temperature [degC] to a tenth."""
+    text = fixed(value_c, 1)
+    return text if text == NOTHING else f"{text} °C"
+
+
+def band(low: float | None, high: float | None, places: int, unit: str) -> str:
+    """An interval, e.g. ``7.4 to 14.8 kW``."""
+    return f"{fixed(low, places)} to {fixed(high, places)} {unit}"
+
+
+def percent(ratio: float | None, places: int = 0) -> str:
+    """A ratio [1] as a percentage."""
+    text = fixed(None if ratio is None else from_canonical(ratio, "%"), places)
+    return text if text == NOTHING else f"{text} %"
+
+
+def age(seconds: float | None) -> str:
+    """How long ago [s], in one unit: ``12 s``, ``3 min``, ``5 h``, ``2 d``."""
+    if seconds is None:
+        return "never"
+    seconds = max(seconds, 0.0)
+    for unit_s, name in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
+        if seconds >= _FEWEST_TO_STEP_UP * unit_s:
+            return f"{int(seconds // unit_s)} {name}"
+    return f"{int(seconds)} s"
+
+
+def clock_time(time: datetime | None, zone: ZoneInfo, now: datetime | None = None) -> str:
+    """A time in the site's zone: the hour of today, and the date as well of any other day."""
+    if time is None:
+        return NOTHING
+    local = time.astimezone(zone)
+    if now is not None and local.date() == now.astimezone(zone).date():
+        return f"{local:%H:%M}"
+    return f"{local:%a} {local.day} {local:%b %H:%M}"
+
+
+def long_time(time: datetime, zone: ZoneInfo) -> str:
+    """A time in the site's zone with seconds and the zone's abbreviation."""
+    local = time.astimezone(zone)
+    return f"{local:%a} {local.day} {local:%b %Y %H:%M:%S %Z}"
+
+
+def axis_times(times: list[datetime], offset: timedelta) -> list[str]:
+    """Times for a chart, at one fixed offset from UTC so that no hour is there twice or missing."""
+    return [(time.astimezone(UTC) + offset).strftime("%Y-%m-%dT%H:%M:%S") for time in times]
+
+
+def offset_of(time: datetime, zone: ZoneInfo) -> timedelta:
+    """The zone's offset from UTC that is in force at `time`."""
+    return time.astimezone(zone).utcoffset() or timedelta()
+
+
+def offset_name(offset: timedelta) -> str:
+    """An offset's name, e.g. ``UTC+01:00``."""
+    minutes = int(offset.total_seconds() // _MINUTE_S)
+    hours, rest = divmod(abs(minutes), _MINUTE_S)
+    return f"UTC{'-' if minutes < 0 else '+'}{hours:02d}:{rest:02d}"
+
+
+def words(name: str) -> str:
+    """An identifier as words, e.g. ``supply_air_temperature`` as ``supply air temperature``."""
+    return name.replace("_", " ")
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter."""
+    return text[:1].upper() + text[1:]
