@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Connection = psycopg.Connection[DictRow]
 Pool = ConnectionPool[Connection]
 Row = dict[str, Any]
+Error = psycopg.Error
+"""What any use of a connection may raise; for rooms that have to say so in their own words."""
 
 SCHEMA: Final = "joulecast"
 CONNECT_TIMEOUT_S: Final = 10
@@ -64,13 +66,13 @@ def pool(dsn: str, *, size: int = 4) -> Iterator[Pool]:
         yield connections
 
 
-def rows(conn: Connection, name: str, **parameters: Any) -> list[Row]:
+def rows(conn: Connection, name: str, /, **parameters: Any) -> list[Row]:
     """Run ``sql/queries/<name>.sql`` and return its rows; [] for one that returns none."""
     cursor = conn.execute(sql.query(name), parameters)
     return cursor.fetchall() if cursor.description else []
 
 
-def row(conn: Connection, name: str, **parameters: Any) -> Row | None:
+def row(conn: Connection, name: str, /, **parameters: Any) -> Row | None:
     """Run a query by name and return its first row, or None."""
     found = rows(conn, name, **parameters)
     return found[0] if found else None

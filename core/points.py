@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import IntEnum, StrEnum
 from typing import Final
 
@@ -148,8 +149,12 @@ def point_type(name: str) -> PointType:
     try:
         return CATALOGUE[name]
     except KeyError:
+        near = get_close_matches(name, CATALOGUE, n=3, cutoff=0.4)
         raise InputError(
-            "point", found=repr(name), allowed=", ".join(CATALOGUE), do="use one of these names"
+            "point",
+            found=repr(name),
+            allowed=f"one of the {len(CATALOGUE)} names of the point catalogue",
+            do=f"did you mean {', '.join(near)}" if near else "see the catalogue in docs/extending.md",
         ) from None
 
 

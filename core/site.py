@@ -22,7 +22,12 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 def _ref(value: Any) -> Any:
-    return PointRef.parse(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return PointRef.parse(value)
+    except InputError as error:  # pydantic turns only ValueErrors into a finding with the key's name
+        raise ValueError(f"{error.allowed} ({error.do})") from error
 
 
 Ref = Annotated[PointRef, BeforeValidator(_ref)]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from core import db, store
 from core.errors import InputError, NotReadyError
-from forecast.features import Bools, Ints, epoch_s
+from forecast.features import Bools, epoch_s
 from forecast.protocol import DAY_S, HISTORY_COLUMNS, HOUR_S
 
 if TYPE_CHECKING:
@@ -151,9 +151,3 @@ def fill(y: Floats, observed: Bools, step_s: int) -> Floats:
             last = int(i) - 1
         filled[i] = filled[i - day] if i - last > hold and i >= day else filled[last]
     return filled
-
-
-def missing_runs(observed: Bools) -> Ints:
-    """Lengths of the gaps [steps]."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], (~observed).astype(np.int64), [0]))))
-    return np.asarray(edges[1::2] - edges[::2], dtype=np.int64)

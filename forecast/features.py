@@ -42,7 +42,7 @@ def calendar(times_s: Ints, timezone: str) -> Floats:
     """
     local = pd.DatetimeIndex(times_s.astype("datetime64[s]")).tz_localize("UTC").tz_convert(timezone)
     day = (local.hour * HOUR_S + local.minute * 60 + local.second).to_numpy(dtype=np.float64) / DAY_S
-    weekday = local.dayofweek.to_numpy(dtype=np.float64)
+    weekday = local.day_of_week.to_numpy(dtype=np.float64)
     week = (weekday + day) / DAYS_PER_WEEK
     turns = 2 * np.pi * np.stack((day, week))
     return np.stack(
@@ -65,11 +65,10 @@ class Candidate:
     hours: int = 0
     """Hours to average where there is no period [h]."""
 
-    def lookback_h(self, horizon_h: float) -> int:
+    @property
+    def lookback_h(self) -> int:
         """How far before the origin it reaches [h]."""
-        if not self.period_h:
-            return self.hours
-        return self.period_h * (self.first + self.count - 1) if horizon_h > 0 else 0
+        return self.period_h * (self.first + self.count - 1) if self.period_h else self.hours
 
 
 CANDIDATES: Final[dict[str, Candidate]] = {

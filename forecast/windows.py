@@ -10,7 +10,7 @@ import numpy as np
 from forecast import dataset, features
 from forecast.features import CALENDAR_NAMES, CANDIDATES, Bools, Ints
 from forecast.known import Known, known_table
-from forecast.protocol import DAY_S, HOUR_S, Task
+from forecast.protocol import DAY_S, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +38,7 @@ class WindowSpec:
     @property
     def lookback_steps(self) -> int:
         """Steps that have to lie before an origin."""
-        horizon_h = self.task.horizon_steps / self.task.steps_per_hour
-        reach = [CANDIDATES[name].lookback_h(horizon_h) for name in self.candidates]
+        reach = [CANDIDATES[name].lookback_h for name in self.candidates]
         return max(self.context_h, *reach) * self.task.steps_per_hour
 
     @property
@@ -218,8 +217,3 @@ def covariates_known(prepared: Prepared, at: Ints, spec: WindowSpec) -> float:
     if not spec.covariates or not len(at):
         return 0.0
     return float(windows(prepared, at, spec).decoder[..., -1].mean())
-
-
-def hours(steps: int, task: Task) -> float:
-    """Length of so many steps [h]."""
-    return steps * task.step_s / HOUR_S

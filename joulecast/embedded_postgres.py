@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -126,7 +125,6 @@ class Postgres:
             InputError: another process uses the folder, or it cannot be used by us.
             ServiceError: one of PostgreSQL's own programs failed.
         """
-        self._make_data_dir()
         left = self._lock.acquire()
         try:
             self._end_orphan(left)
@@ -179,17 +177,6 @@ class Postgres:
         self.stop()
 
     # -- first start ------------------------------------------------------------------------------------
-
-    def _make_data_dir(self) -> None:
-        try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"data folder {self.data_dir}",
-                found=error.strerror or str(error),
-                allowed="a folder that we may write",
-                do="set JOULECAST_DATA_DIR to one",
-            ) from error
 
     def _create(self) -> None:
         """Make the cluster beside its place and move it there when it is whole."""
@@ -262,7 +249,7 @@ class Postgres:
             "-V",
         ]
         found = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603  # our own
-        self.version = (found.stdout or found.stderr).strip()
+        self.version = (found.stdout or found.stderr).strip().replace("postgres (PostgreSQL)", "PostgreSQL")
         return found.returncode == 0
 
     def _bin(self) -> Path:
@@ -300,19 +287,17 @@ class Postgres:
     def _end_orphan(self, left: dict[str, object]) -> None:
         """End the server of a run that crashed, if it is still there and certainly ours."""
         pid, since = left.get("server"), left.get("server_started")
-        if not process.is_alive(pid, since):
-            pid, since = self._server_in_cluster()
         if isinstance(pid, int) and isinstance(since, str):
             process.end_other(pid, since, _ORPHAN_SIGNALS)
-
-    def _server_in_cluster(self) -> tuple[int, str] | tuple[None, None]:
-        """The living process that postmaster.pid names, if it works in our cluster's folder."""
-        first = next(iter(self._pid_file()), "")
-        if not re.fullmatch(r"\d+", first):
-            return None, None
+        named = next(iter(self._pid_file()), "").strip()
+        if not named.isdigit():
+            return
         try:
-            here = Path(f"/proc/{first}/cwd").readlink() == self.cluster
+            is_ours = Path(f"/proc/{named}/cwd").readlink() == self.cluster
         except OSError:
-            return None, None
-        since = process.started(int(first))
-        return (int(first), since) if here and since else (None, None)
+            return  # dead, or nobody whom we may look at: PostgreSQL itself decides
+        since = process.started(int(named))
+        if is_ours and since:
+            process.end_other(int(named), since, _ORPHAN_SIGNALS)
+        elif not is_ours:  # a process id used again, for which PostgreSQL would refuse to start
+            (self.cluster / "postmaster.pid").unlink()

@@ -217,10 +217,18 @@ class FolderLock:
         """Take the lock and return what its last holder wrote: whatever server it left behind.
 
         Raises:
-            InputError: a living process holds it.
+            InputError: a living process holds it, or the folder cannot be written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        except OSError as error:
+            raise InputError(
+                f"data folder {self.path.parent}",
+                found=error.strerror or str(error),
+                allowed="a folder that we may write",
+                do="set JOULECAST_DATA_DIR to one",
+            ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,1 +1,1 @@
-""""""
+"""Sources that are asked instead of telling, one file each."""

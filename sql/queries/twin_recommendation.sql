@@ -12,5 +12,5 @@ SELECT
     r.prediction,
     r.calibration_id
 FROM recommendation AS r
-WHERE r.recommendation_id = %(id)s AND r.site_id = %(site)s
+WHERE r.recommendation_id = %(id)s AND r.site_id = coalesce(%(site)s, r.site_id)
 FOR UPDATE

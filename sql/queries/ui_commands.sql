@@ -17,4 +17,4 @@ FROM command AS c
 LEFT JOIN point AS p ON c.site_id = p.site_id AND c.asset_id = p.asset_id AND c.point = p.name
 LEFT JOIN reading_latest AS l ON p.point_id = l.point_id
 WHERE c.recommendation_id = ANY(%(ids)s)
-ORDER BY c.created_at DESC, c.command_id
+ORDER BY c.created_at DESC, c.command_id ASC

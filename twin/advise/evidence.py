@@ -130,5 +130,7 @@ class Evidence:
     """Savings to come."""
     record: Record
     """Earlier advice."""
+    standing: bool = False
+    """Whether an operator has the proposal before them already."""
     operator: str | None = None
     """Who accepts; nobody yet while it is only proposed."""

@@ -235,11 +235,11 @@ def hysteresis_kw(facility_kw: float) -> float:
 def benefit(evidence: Evidence) -> GateResult:
     """A saving in nine cases of ten, and a median one that is worth the change.
 
-    The hysteresis keeps advice from troubling an operator over a trifle. Who accepts has been troubled
-    already, so that then any saving will do.
+    The hysteresis keeps advice from troubling an operator over a trifle. Where a proposal stands they have
+    been troubled already, and any saving will do: a card does not come and go with a tenth of a kilowatt.
     """
     seen = evidence.benefit
-    worth_kw = 0.0 if evidence.operator else hysteresis_kw(seen.facility_kw)
+    worth_kw = 0.0 if evidence.standing else hysteresis_kw(seen.facility_kw)
     faults = []
     if not seen.p10_kw > 0:
         faults.append(f"one case in ten saves {seen.p10_kw:.1f} kW or less, which is no saving")

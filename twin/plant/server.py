@@ -42,6 +42,8 @@ class ServerParameters:
     """Airflow at full fan speed over that at the reference inlet [1]."""
     temperature_rise_k: float = 12.0
     """Rise of the air through the equipment at the reference inlet [K]."""
+    airflow_ratio: float = 1.0
+    """Airflow over what that rise says [1]; for calibration."""
     recirculation_ratio: float = 0.08
     """Share of the intake that is the equipment's own outlet air, on average [1]."""
     worst_rise_ratio: float = 2.0
@@ -123,12 +125,13 @@ def solve(
     Returns:
         Arrays of the broadcast shape.
     """
-    airflow_reference = it_reference_kw / (AIR_HEAT_KJ_PER_M3K * parameters.temperature_rise_k)
-    inlet = supply_air_c + parameters.recirculation_ratio * parameters.temperature_rise_k
+    rise_reference_k = parameters.temperature_rise_k / parameters.airflow_ratio
+    airflow_reference = it_reference_kw / (AIR_HEAT_KJ_PER_M3K * rise_reference_k)
+    inlet = supply_air_c + parameters.recirculation_ratio * rise_reference_k
     usable = airflow_max_m3s * (1.0 - parameters.bypass_ratio)
     for _ in range(_ITERATIONS):
         growth = airflow_growth(parameters, inlet)
-        rise_k = parameters.temperature_rise_k * power_growth(parameters, inlet) / growth
+        rise_k = rise_reference_k * power_growth(parameters, inlet) / growth
         airflow = airflow_reference * growth
         short = 1.0 - divide(usable, airflow, otherwise=1.0)
         recirculation = np.clip(short, parameters.recirculation_ratio, _RECIRCULATION_MAX)

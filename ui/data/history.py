@@ -48,6 +48,12 @@ def series(source: Source, refs: tuple[PointRef, ...], back: timedelta) -> Serie
     return held.series
 
 
+def tail(whole: Series, steps: int) -> Series:
+    """The last steps of a series; fewer where it is shorter."""
+    cut = max(len(whole) - steps, 0)
+    return Series(whole.start + STEP * cut, STEP, whole.values[cut:])
+
+
 def _read(source: Source, refs: tuple[PointRef, ...], start: datetime) -> Series:
     start, end = floor_time(start, STEP), floor_time(source.now, STEP) + STEP
     try:

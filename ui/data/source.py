@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from core import db
+from core.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,12 +18,25 @@ if TYPE_CHECKING:
     from core.jobs import Context
 
 POOL_SIZE: Final = 6
+POOL_WAIT_S: Final = 3.0
+"""Longest wait for a connection [s]; then the page says that the database is not reachable."""
 LATE_S: Final = 20.0
 """Age from which data are late, beside the time they take to come [s of plant time]."""
 STALE_S: Final = 60.0
 """Age from which data are stale and no figure is made of them [s of plant time]."""
 DELAY_WALL_S: Final = 4.0
 """What a reading may take from the device to the page [s of wall time]."""
+
+
+def open_source(context: Context) -> Source:
+    """A source with a pool of its own; ``source.close()`` at the end."""
+    resources = ExitStack()
+    pool = resources.enter_context(db.pool(context.settings.read_dsn or context.dsn, size=POOL_SIZE))
+    return Source(context, pool, resources)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +51,14 @@ class Source:
 
     context: Context
     pool: db.Pool
+    resources: ExitStack
+    """What is closed with it."""
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.resources.close()
 
     @property
     def now(self) -> datetime:
@@ -57,9 +77,16 @@ class Source:
 
     @contextmanager
     def connection(self) -> Iterator[db.Connection]:
-        """A pooled connection; committed at the end, rolled back on an error."""
-        with self.pool.connection() as conn:
-            yield conn
+        """A pooled connection; committed at the end, rolled back on an error.
+
+        Raises:
+            ServiceError: the database cannot be reached or refuses the query.
+        """
+        try:
+            with self.pool.connection(timeout=POOL_WAIT_S) as conn:
+                yield conn
+        except db.Error as error:
+            raise ServiceError(f"the database did not answer: {_first_line(error)}") from error
 
     def rows(self, name: str, **parameters: Any) -> list[db.Row]:
         """Run a named query."""

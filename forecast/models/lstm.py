@@ -1,0 +1,243 @@
+"""The LSTM: an encoder-decoder that blends naive forecasts and corrects the blend.
+
+Each window is scaled by its own context, so that a level shift is no news. Per step of the horizon the network
+says how much it trusts each candidate (a softmax: the explanation that operators see), how far the truth lies
+from their blend, and how wide the quantiles are (cumulative softplus steps: they cannot cross). One pass, no
+feedback of its own errors. Training is in `lstm_training`, which alone needs Lightning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.errors import InputError, NotReadyError
+from forecast import conformal, windows
+from forecast.features import CANDIDATES
+from forecast.models.lstm_config import LstmConfig, config_from
+from forecast.protocol import MEDIAN, QUANTILES, Task, forecast_frame
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from core.series import Floats
+    from forecast.windows import Prepared, Windows, WindowSpec
+
+THREADS: Final = 1
+"""More threads slow these small networks down, most of all on a busy machine."""
+COVARIATES_KNOWN_MIN: Final = 0.5
+"""Covariates that were known ahead for a smaller share of the steps are left out [1]."""
+SCALE_FLOOR_SHARE: Final = 0.05
+"""Floor of the instance scale as a share of the training data's standard deviation [1]."""
+CORRECTION_SCALE: Final = 0.1
+"""The head starts with weights this much smaller than usual: near the plain mean of the candidates."""
+
+
+class Network(nn.Module):
+    """Encoder over hourly tokens, decoder over the steps of the horizon, head of quantiles."""
+
+    def __init__(self, spec: WindowSpec, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.candidates = len(spec.candidates)
+        self.encoder = nn.LSTM(spec.encoder_size, hidden, batch_first=True)
+        self.decoder = nn.LSTM(spec.decoder_size, hidden, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden, self.candidates + len(QUANTILES))
+        with torch.no_grad():
+            self.head.weight.mul_(CORRECTION_SCALE)
+            self.head.bias.zero_()
+
+    def forward(self, encoder: Tensor, decoder: Tensor) -> tuple[Tensor, Tensor]:
+        """Forecast scaled windows.
+
+        Args:
+            encoder: (b, context, features).
+            decoder: (b, horizon, features); the candidates come first.
+
+        Returns:
+            (b, horizon, 7) ordered quantiles and (b, horizon, k) weights of the candidates, which add up to 1.
+        """
+        _, state = self.encoder(encoder)
+        hidden, _ = self.decoder(decoder, state)
+        out = self.head(self.dropout(hidden))
+        weights = torch.softmax(out[..., : self.candidates], dim=-1)
+        base = (weights * decoder[..., : self.candidates]).sum(dim=-1, keepdim=True)
+        median = base + out[..., self.candidates, None]
+        steps = functional.softplus(out[..., self.candidates + 1 :])
+        down = median - steps[..., :MEDIAN].cumsum(dim=-1).flip(-1)
+        up = median + steps[..., MEDIAN:].cumsum(dim=-1)
+        return torch.cat((down, median, up), dim=-1), weights
+
+
+class LstmForecaster:
+    """One network a seed, quantiles averaged."""
+
+    name: ClassVar[str] = "lstm"
+
+    def __init__(
+        self, task: Task, config: LstmConfig | None = None, stop: threading.Event | None = None
+    ) -> None:
+        """A forecaster to be fitted.
+
+        Args:
+            task: target and grid.
+            config: how; none: by the length of the history.
+            stop: ends the training early, with NotReadyError, when it is set.
+        """
+        self.task = task
+        self.config = config
+        self.calibration: conformal.Conformal | None = None
+        self._networks: list[Network] = []
+        self._notes: dict[str, Any] = {}
+        self._stop = stop
+
+    @property
+    def spec(self) -> WindowSpec:
+        """How its windows are cut."""
+        if self.config is None:
+            raise NotReadyError("the LSTM has not been trained yet")
+        return self.config.spec(self.task)
+
+    def fit(self, history: pd.DataFrame, known: pd.DataFrame) -> None:
+        """Train on all of the history.
+
+        Raises:
+            NotReadyError: the history is too short, or the training was stopped.
+        """
+        from forecast.models import lstm_training  # noqa: PLC0415  # Lightning takes seconds to import; serving does without
+
+        torch.set_num_threads(THREADS)
+        config = self.config or LstmConfig.for_history(
+            self.task.step, self.task.horizon, len(history) / self.task.steps_per_hour
+        )
+        config = replace(config, timezone=self.task.timezone)
+        prepared = windows.prepare(history, known, self.task, config.covariates)
+        self.config = _settle(config, prepared, self.task)
+        trained = [lstm_training.train(prepared, self.config, seed, self._stop) for seed in self.config.seeds]
+        self._networks = [network.eval() for network, _ in trained]
+        self._notes = {"training": [note for _, note in trained]}
+
+    def predict(self, history: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+        """The forecast issued at the end of the history.
+
+        Raises:
+            NotReadyError: not fitted, or the history is shorter than the context.
+        """
+        spec = self.spec
+        if len(history) < spec.lookback_steps:
+            hours = spec.lookback_steps / self.task.steps_per_hour
+            raise NotReadyError(
+                f"the LSTM needs {hours:.0f} h of history before a forecast and has"
+                f" {len(history) / self.task.steps_per_hour:.1f} h"
+            )
+        recent = history.iloc[-spec.lookback_steps - self.task.steps_per_day :]
+        prepared = windows.prepare(recent, known, self.task, spec.covariates)
+        end = len(prepared.y)
+        cut = windows.windows(prepared, np.array([end], dtype=np.int64), spec)
+        quantiles, weights = self._forward(cut)
+        issued_at = datetime.fromtimestamp(prepared.start_s + end * self.task.step_s, UTC)
+        frame = forecast_frame(self.task, self.name, issued_at, quantiles[0])
+        frame.attrs["explanation"] = explain(weights[0], spec.candidates)
+        return frame
+
+    def _forward(self, cut: Windows) -> tuple[Floats, Floats]:
+        """(b, h, 7) quantiles [W], calibrated, and (b, h, k) weights; means over the seeds."""
+        if not self._networks:
+            raise NotReadyError("the LSTM has not been trained yet")
+        encoder, decoder = to_tensor(cut.encoder), to_tensor(cut.decoder)
+        with torch.inference_mode():
+            outputs = [network(encoder, decoder) for network in self._networks]
+        scaled = np.mean([q.numpy().astype(np.float64) for q, _ in outputs], axis=0)
+        weights = np.mean([w.numpy().astype(np.float64) for _, w in outputs], axis=0)
+        quantiles = cut.level[:, None, None] + cut.scale[:, None, None] * scaled
+        if self.calibration is not None:
+            quantiles = self.calibration.apply(quantiles)
+        return quantiles, weights
+
+    def card(self) -> dict[str, Any]:
+        """What it is and how it came about, enough to load its weights again."""
+        return {
+            "model": self.name,
+            "task": asdict(self.task),
+            "config": self.config.as_dict() if self.config else None,
+            "conformal": self.calibration.as_dict() if self.calibration else None,
+            "torch": torch.__version__,
+            **self._notes,
+        }
+
+    def weights(self) -> bytes:
+        """The networks' parameters as safetensors."""
+        return save_tensors(
+            {f"{i}.{key}": t for i, network in enumerate(self._networks) for key, t in network.state_dict().items()}
+        )
+
+    @classmethod
+    def load(cls, card: Mapping[str, Any], weights: bytes) -> LstmForecaster:
+        """A forecaster as it was when `card()` and `weights()` were taken; nothing is unpickled.
+
+        Raises:
+            InputError: the weights are not those of the card.
+        """
+        torch.set_num_threads(THREADS)
+        model = cls(Task(**card["task"]), config_from(card["config"]))
+        model.calibration = conformal.from_dict(card["conformal"]) if card.get("conformal") else None
+        config = model.config or LstmConfig(model.task.step_s, model.task.horizon_steps)
+        model._notes = {key: card[key] for key in ("training",) if key in card}
+        try:
+            tensors = load_tensors(weights)
+            for i, _ in enumerate(config.seeds):
+                network = Network(model.spec, config.hidden, config.dropout)
+                own = {k.removeprefix(f"{i}."): t for k, t in tensors.items() if k.startswith(f"{i}.")}
+                network.load_state_dict(own)
+                model._networks.append(network.eval())
+        except (SafetensorError, RuntimeError) as error:
+            raise InputError(
+                "the LSTM's weights",
+                found=str(error).splitlines()[0],
+                allowed="safetensors of the card's configuration",
+                do="train again or go back to an earlier version",
+            ) from error
+        return model
+
+
+def _settle(config: LstmConfig, prepared: Prepared, task: Task) -> LstmConfig:
+    """Fix what depends on the training data: the floor of the scale, and whether covariates are known ahead."""
+    spec = config.spec(task)
+    every_hour = windows.origins(prepared, spec)[:: task.steps_per_hour]
+    if windows.covariates_known(prepared, every_hour, spec) < COVARIATES_KNOWN_MIN:
+        config = replace(config, covariates=())
+    return replace(config, scale_floor=SCALE_FLOOR_SHARE * float(prepared.y.std()))
+
+
+def to_tensor(values: Floats) -> Tensor:
+    """A contiguous float32 tensor."""
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def explain(weights: Floats, candidates: Sequence[str]) -> dict[str, float]:
+    """How much each candidate counts in a forecast.
+
+    Args:
+        weights: (h, k) by lead [1].
+        candidates: (k,) keys of `CANDIDATES`.
+
+    Returns:
+        Share by what a person calls it, largest first, e.g. ``{"like yesterday": 0.7, ...}``.
+    """
+    shares = weights.mean(axis=0)
+    order = np.argsort(shares)[::-1]
+    return {CANDIDATES[candidates[i]].label: round(float(shares[i]), 3) for i in order}
+
+

@@ -1,0 +1,113 @@
+"""How the LSTM is built and trained; chosen by how much history there is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from core.errors import NotReadyError
+from forecast.features import CANDIDATES
+from forecast.protocol import HOUR_S, HOURS_PER_DAY, Task
+from forecast.windows import WindowSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+LOOKBACK_SHARE: Final = 0.4
+"""Context and candidates may reach back over this share of the history; the rest is for windows [1]."""
+CONTEXTS_H: Final = (168, 96, 72, 48, 24)
+"""Lengths of the context to choose from, longest first [h]."""
+SHORT_H: Final = 14 * HOURS_PER_DAY
+"""With less history than this the network is smaller, trained for fewer steps, and nothing is held out [h]."""
+WINDOWS_MIN_H: Final = 12
+"""Origins have to span at least this, or there is nothing to learn from [h]."""
+
+
+@dataclass(frozen=True, slots=True)
+class LstmConfig:
+    """Everything that decides what is trained; kept with the weights."""
+
+    step_s: int
+    """Length of a step [s]."""
+    horizon_steps: int
+    """Steps to forecast."""
+    context_h: int = 168
+    """Hours that the encoder reads [h]."""
+    candidates: tuple[str, ...] = ("last", "level", "day1", "day2", "mean3d", "week1", "mean7d")
+    """Naive forecasts to blend; keys of `CANDIDATES`."""
+    covariates: tuple[str, ...] = ("dry_bulb_c", "wet_bulb_c")
+    """Columns of the known frame; left out where they are not known ahead."""
+    scale_floor: float = 0.0
+    """Smallest instance scale, set when training [W]."""
+    hidden: int = 48
+    """Units of encoder and decoder."""
+    dropout: float = 0.1
+    """Of the decoder's outputs [1]."""
+    covariate_dropout: float = 0.2
+    """Share of the training windows that do without the covariates, so that a missing feed degrades gently."""
+    max_steps: int = 300
+    """Optimiser steps a seed."""
+    batch: int = 64
+    """Windows a step."""
+    learning_rate: float = 3e-3
+    """Peak of the one-cycle schedule."""
+    weight_decay: float = 1e-2
+    """AdamW's."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    average: float = 0.98
+    """Decay of the moving average of the weights that is evaluated and kept."""
+    validation_share: float = 0.125
+    """Share of the history at its end that decides when to stop; 0: train all steps [1]."""
+    evaluate_every: int = 30
+    """Steps between two evaluations."""
+    patience: int = 4
+    """Evaluations without an improvement before training stops."""
+    seeds: tuple[int, ...] = (1,)
+    """One network each; their quantiles are averaged."""
+    timezone: str = "UTC"
+    """Zone of the calendar."""
+
+    @classmethod
+    def for_history(
+        cls, step: timedelta, horizon: timedelta, available_hours: float, **overrides: Any
+    ) -> LstmConfig:
+        """The configuration that so much history can bear.
+
+        Args:
+            step: length of a step.
+            horizon: from the origin to the end of the forecast.
+            available_hours: length of the history to train on [h].
+            overrides: fields to set otherwise.
+
+        Raises:
+            NotReadyError: there is too little; says how much is needed.
+        """
+        horizon_h = horizon.total_seconds() / HOUR_S
+        needed_h = CONTEXTS_H[-1] + horizon_h + WINDOWS_MIN_H
+        if available_hours < needed_h:
+            raise NotReadyError(f"the LSTM needs {needed_h:.0f} h of history and has {available_hours:.0f} h")
+        reach_h = max(LOOKBACK_SHARE * (available_hours - horizon_h), CONTEXTS_H[-1])
+        config = cls(
+            step_s=round(step.total_seconds()),
+            horizon_steps=round(horizon / step),
+            context_h=next(h for h in CONTEXTS_H if h <= reach_h),
+            candidates=tuple(name for name, c in CANDIDATES.items() if c.lookback_h <= reach_h),
+        )
+        if available_hours < SHORT_H:
+            config = replace(config, hidden=24, max_steps=150, validation_share=0.0)
+        return replace(config, **overrides)
+
+    def spec(self, task: Task) -> WindowSpec:
+        """How its windows are cut."""
+        return WindowSpec(task, self.context_h, self.candidates, self.covariates, self.scale_floor)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the model's card."""
+        return asdict(self)
+
+
+def config_from(stored: Mapping[str, Any]) -> LstmConfig:
+    """The inverse of `LstmConfig.as_dict`, also after a way through JSON."""
+    return LstmConfig(**{key: tuple(v) if isinstance(v, list) else v for key, v in stored.items()})

@@ -1,0 +1,189 @@
+"""From messages to what one transaction writes: decode, judge, sort out, and count."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from ingest.codec import CODECS
+from ingest.codec.base import Decoded, Rejected, quoted, utc
+from ingest.quality import TimeLimits, check
+from ingest.topics import Kind, Route, Router
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.site import Site
+
+PAYLOAD_MAX_BYTES: Final = 4 << 20
+"""A larger payload is refused unread."""
+FORECAST_MAX_STEPS: Final = 10_000
+
+
+class Message(NamedTuple):
+    """A message as it came."""
+
+    topic: str
+    payload: bytes
+    arrived: datetime
+    """By the plant's clock."""
+
+
+class Refusal(NamedTuple):
+    """A message, or a part of one, that could not be read."""
+
+    message: Message
+    reason: str
+
+
+class ForecastRow(NamedTuple):
+    """The weather expected at one time."""
+
+    issued_at: datetime
+    valid_at: datetime
+    dry_bulb_c: float
+    wet_bulb_c: float
+
+
+class Acknowledgement(NamedTuple):
+    """The plant's answer to a command."""
+
+    command_id: UUID
+    accepted: bool
+    reason: str
+
+
+class _Forecast(msgspec.Struct):
+    issued_at: datetime | float
+    valid_at: list[datetime | float]
+    dry_bulb_c: list[float]
+    wet_bulb_c: list[float]
+
+
+class _Answer(msgspec.Struct):
+    command_id: UUID
+    accepted: bool
+    reason: str | None = None
+    time: datetime | float | None = None
+
+
+_forecasts: Final = msgspec.json.Decoder(_Forecast)
+_answers: Final = msgspec.json.Decoder(_Answer)
+_BAD: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What goes into one transaction. Received = readings + refusals + filtered."""
+
+    messages: list[Message] = field(default_factory=list)
+    readings: list[Decoded] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    """Where each message's readings begin."""
+    refusals: list[Refusal] = field(default_factory=list)
+    forecasts: list[tuple[Message, list[ForecastRow]]] = field(default_factory=list)
+    acknowledgements: list[tuple[Message, Acknowledgement]] = field(default_factory=list)
+    filtered: int = 0
+    """Messages that hold no readings: weather forecasts, acknowledgements, empty ones."""
+    payload_bytes: int = 0
+
+    def origin(self, index: int) -> Message:
+        """The message that a reading came in."""
+        return self.messages[bisect.bisect_right(self.starts, index) - 1]
+
+
+class Assembler:
+    """Puts messages of one site into batches.
+
+    Args:
+        site: topics and their mappings.
+        now: the plant's time.
+        limits: between which times a reading is believed.
+    """
+
+    def __init__(self, site: Site, now: Callable[[], datetime], limits: TimeLimits | None = None) -> None:
+        self.router = Router(site)
+        self._now = now
+        self._limits = limits or TimeLimits()
+
+    def add(self, batch: Batch, message: Message) -> None:
+        """Decode a message into a batch."""
+        batch.messages.append(message)
+        batch.starts.append(len(batch.readings))
+        batch.payload_bytes += len(message.payload)
+        if len(message.payload) > PAYLOAD_MAX_BYTES:
+            reason = f"payload of {len(message.payload)} bytes; at most {PAYLOAD_MAX_BYTES} are read"
+            batch.refusals.append(Refusal(message, reason))
+            return
+        route = self.router.route(message.topic)
+        if isinstance(route, Rejected):
+            batch.refusals.append(Refusal(message, route.reason))
+        elif route.kind is Kind.READINGS:
+            self._readings(batch, message, route)
+        else:
+            self._aside(batch, message, route.kind)
+
+    def _readings(self, batch: Batch, message: Message, route: Route) -> None:
+        decoding = CODECS[route.codec](route.source, message.payload, message.arrived)
+        now, limits = self._now(), self._limits
+        refused = [r.reason for r in decoding.rejected]
+        readings = batch.readings
+        for reading in decoding.readings:
+            checked = check(reading, now, limits)
+            if isinstance(checked, Rejected):
+                refused.append(checked.reason)
+            else:
+                readings.append(checked)
+        batch.refusals += [Refusal(message, reason) for reason in refused]
+        if not decoding.readings and not decoding.rejected:
+            batch.filtered += 1
+
+    def _aside(self, batch: Batch, message: Message, kind: Kind) -> None:
+        if kind is Kind.WEATHER_FORECAST:
+            rows = read_forecast(message.payload)
+            if isinstance(rows, Rejected):
+                batch.refusals.append(Refusal(message, rows.reason))
+                return
+            batch.forecasts.append((message, rows))
+        else:
+            answer = read_acknowledgement(message.payload)
+            if isinstance(answer, Rejected):
+                batch.refusals.append(Refusal(message, answer.reason))
+                return
+            batch.acknowledgements.append((message, answer))
+        batch.filtered += 1
+
+
+def read_forecast(payload: bytes) -> list[ForecastRow] | Rejected:
+    """A weather forecast as rows."""
+    try:
+        found = _forecasts.decode(payload)
+    except _BAD as error:
+        return Rejected(f"no weather forecast: {quoted(str(error))}")
+    count = len(found.valid_at)
+    if not len(found.dry_bulb_c) == len(found.wet_bulb_c) == count or count > FORECAST_MAX_STEPS:
+        return Rejected("no weather forecast: valid_at, dry_bulb_c and wet_bulb_c differ in length")
+    issued = utc(found.issued_at)
+    if isinstance(issued, Rejected):
+        return issued
+    rows = []
+    for time, dry_bulb_c, wet_bulb_c in zip(found.valid_at, found.dry_bulb_c, found.wet_bulb_c, strict=True):
+        valid = utc(time)
+        if isinstance(valid, Rejected):
+            return valid
+        rows.append(ForecastRow(issued, valid, dry_bulb_c, wet_bulb_c))
+    return rows
+
+
+def read_acknowledgement(payload: bytes) -> Acknowledgement | Rejected:
+    """The plant's answer."""
+    try:
+        found = _answers.decode(payload)
+    except _BAD as error:
+        return Rejected(f"no acknowledgement: {quoted(str(error))}")
+    return Acknowledgement(found.command_id, found.accepted, found.reason or "")

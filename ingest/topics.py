@@ -1,0 +1,129 @@
+"""Topics: what is on which, what to subscribe to, which codec reads it.
+
+================================================  ======================================================
+``joulecast/<site>/<asset>/<point>``              one reading
+``joulecast/<site>/<asset>``                      a batch of one asset's readings
+``joulecast/<site>/weather/$forecast``            a weather forecast
+``joulecast/<site>/$command/<asset>/<point>``     a setpoint on its way to the plant
+``joulecast/<site>/$ack/<asset>/<point>``         the plant's answer
+any topic that `site.toml` maps under ``topics``  one reading
+================================================  ======================================================
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from core.site import NAME_PATTERN
+from ingest.codec.base import Rejected, Source, known_point, quoted
+
+if TYPE_CHECKING:
+    from core.points import PointRef
+    from core.site import Site
+
+ROOT: Final = "joulecast"
+COMMAND: Final = "$command"
+ACKNOWLEDGEMENT: Final = "$ack"
+FORECAST: Final = "$forecast"
+WEATHER: Final = "weather"
+CACHED_TOPICS: Final = 100_000
+"""How many topics' meanings are remembered; a flood of invented ones only empties the memory."""
+_NAME: Final = re.compile(NAME_PATTERN)
+
+
+class Kind(StrEnum):
+    """What a message is."""
+
+    READINGS = "readings"
+    WEATHER_FORECAST = "weather_forecast"
+    ACKNOWLEDGEMENT = "acknowledgement"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What to do with the messages of one topic."""
+
+    kind: Kind
+    source: Source
+    """Asset and point that the topic names."""
+    codec: str = ""
+    """Key of `ingest.codec.CODECS`; readings only."""
+
+
+def point_topic(site: str, ref: PointRef) -> str:
+    """Where one point's readings go."""
+    return f"{ROOT}/{site}/{ref.asset}/{ref.point}"
+
+
+def asset_topic(site: str, asset: str) -> str:
+    """Where batches of one asset's readings go."""
+    return f"{ROOT}/{site}/{asset}"
+
+
+def forecast_topic(site: str) -> str:
+    """Where weather forecasts go."""
+    return f"{ROOT}/{site}/{WEATHER}/{FORECAST}"
+
+
+def command_topic(site: str, asset: str, point: str) -> str:
+    """Where a setpoint's commands go."""
+    return f"{ROOT}/{site}/{COMMAND}/{asset}/{point}"
+
+
+def acknowledgement_topic(site: str, asset: str, point: str) -> str:
+    """Where the plant answers a command."""
+    return f"{ROOT}/{site}/{ACKNOWLEDGEMENT}/{asset}/{point}"
+
+
+class Router:
+    """Topics of one site and what they mean."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site.id
+        self._mapped = {
+            m.topic: Route(Kind.READINGS, Source(m.point.asset, m.point.point, m.unit), m.codec)
+            for m in site.topics
+        }
+        self._known: dict[str, Route | Rejected] = {}
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What to subscribe to; commands, which are ours, are not among them."""
+        base = f"{ROOT}/{self._site}"
+        return (f"{base}/+", f"{base}/+/+", f"{base}/{ACKNOWLEDGEMENT}/+/+", *self._mapped)
+
+    def route(self, topic: str) -> Route | Rejected:
+        """What a topic's messages are."""
+        found = self._known.get(topic)
+        if found is None:
+            if len(self._known) >= CACHED_TOPICS:
+                self._known.clear()
+            found = self._known[topic] = self._mapped.get(topic) or self._parse(topic)
+        return found
+
+    def _parse(self, topic: str) -> Route | Rejected:
+        root, _, rest = topic.partition(f"{ROOT}/{self._site}/")
+        if root or not rest:
+            return Rejected(f"topic {quoted(topic)} is not mapped in site.toml")
+        match rest.split("/"):
+            case [asset, point] if (asset, point) == (WEATHER, FORECAST):
+                return Route(Kind.WEATHER_FORECAST, Source(WEATHER))
+            case [kind, asset, point] if kind == ACKNOWLEDGEMENT:
+                return Route(Kind.ACKNOWLEDGEMENT, Source(asset, point))
+            case [asset]:
+                return _readings(asset, None)
+            case [asset, point]:
+                return _readings(asset, point)
+        return Rejected(f"topic {quoted(topic)} has not the form joulecast/site/asset/point")
+
+
+def _readings(asset: str, name: str | None) -> Route | Rejected:
+    if not _NAME.match(asset):
+        return Rejected(f"asset {quoted(asset)} is no name: lower case, digits, hyphen, underscore")
+    if name is None:
+        return Route(Kind.READINGS, Source(asset), "json_batch")
+    point = known_point(name)
+    return point if isinstance(point, Rejected) else Route(Kind.READINGS, Source(asset, name), "json")

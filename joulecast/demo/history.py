@@ -1,0 +1,167 @@
+"""The demo's past: written in bulk at the first start, and for the time it was not running at later ones."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from core import db
+from core.clock import Clock, ScaledClock, SystemClock
+from core.points import Status
+from core.series import floor_time
+from core.site import load_site
+from ingest import storage
+from ingest.batch import ForecastRow
+from joulecast.demo import plant, weather
+from joulecast.verbs.common import DEMO_SITE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.actions import Setpoint
+    from core.series import Floats
+    from core.settings import Settings
+    from core.site import Site
+
+log = logging.getLogger(__name__)
+
+STEP: Final = timedelta(minutes=5)
+"""Between two readings of the past."""
+CHUNK_STEPS: Final = 576
+"""Steps written in one transaction (two days)."""
+FORECAST_EVERY: Final = timedelta(hours=6)
+FORECAST_HOURS: Final = 48
+FORECAST_DELAY: Final = timedelta(minutes=5)
+"""A weather forecast is known that long after it was issued."""
+SOURCE: Final = "demo"
+LITRES_PER_M3: Final = 1000.0
+WATER: Final = "tower/make_up_water"
+
+
+def prepare(settings: Settings, dsn: str) -> Clock:
+    """Give the demo its past and say what time it is there.
+
+    At the first start it writes `settings.demo_days` of readings; at a later one, the time since the last
+    reading, with the setpoints that were in force.
+
+    Returns:
+        The clock that every service has to go by: the machine's where the demo runs at its speed, otherwise
+        one that goes on from the last reading.
+    """
+    site = load_site(DEMO_SITE)
+    wall = SystemClock().now()
+    with db.connect(dsn) as conn:
+        storage.register_site(conn, site, wall)
+        latest = {r["ref"]: r for r in db.rows(conn, "latest", site=site.id)}
+        last = max((r["time"] for r in latest.values()), default=None)
+        end = floor_time(wall, STEP)
+        begin = last + STEP if last else end - timedelta(days=settings.demo_days)
+        if begin < end:
+            setpoints = resumed(latest) if last else None
+            write(conn, site, begin, end, setpoints, start_water_m3=water_m3(latest))
+        conn.commit()
+    ahead = last if last and last > wall else wall
+    if settings.demo_speed == 1.0 and ahead == wall:
+        return SystemClock()
+    return ScaledClock(SystemClock().now(), ahead + (SystemClock().now() - wall), settings.demo_speed)
+
+
+def resumed(latest: Mapping[str, db.Row]) -> dict[Setpoint, float]:
+    """The setpoints in force at the last reading [degC]."""
+    return {
+        name: float(latest[ref]["value"]) if ref in latest else plant.INITIAL_SETPOINTS[name]
+        for name, ref in plant.SETPOINT_REFS.items()
+    }
+
+
+def water_m3(latest: Mapping[str, db.Row]) -> float:
+    """Where the make-up water meter stands [m3]."""
+    return float(latest[WATER]["value"]) if WATER in latest else 0.0
+
+
+def write(
+    conn: db.Connection,
+    site: Site,
+    begin: datetime,
+    end: datetime,
+    setpoints: Mapping[Setpoint, float] | None,
+    *,
+    start_water_m3: float = 0.0,
+) -> int:
+    """Write the plant's readings from `begin` to `end` into the database.
+
+    Args:
+        conn: connection.
+        site: the demo's description.
+        begin: time of the first step.
+        end: end of the last step.
+        setpoints: held all the time; None: what the operators tried in the past.
+        start_water_m3: where the water meter stands at `begin`.
+
+    Returns:
+        How many readings are new.
+    """
+    count = int((end - begin) / STEP)
+    time_s = begin.timestamp() + STEP.total_seconds() * np.arange(count)
+    commanded = (
+        {name: np.full(count, value) for name, value in setpoints.items()}
+        if setpoints
+        else plant.past_setpoints(time_s, end.timestamp())
+    )
+    inertia = plant.Inertia({name: float(values[0]) for name, values in commanded.items()})
+    reached = inertia.follow(commanded, STEP.total_seconds())
+    parameters, rng = plant.true_parameters(site.plant), np.random.default_rng(count)
+    ids, stored = storage.PointIds(site.id, SOURCE), 0
+    water = start_water_m3
+    for first in range(0, count, CHUNK_STEPS):
+        part = slice(first, first + CHUNK_STEPS)
+        found = plant.measure(
+            parameters, time_s[part], {k: v[part] for k, v in commanded.items()},
+            {k: v[part] for k, v in reached.items()}, rng,
+        )  # fmt: skip
+        used = np.cumsum(found.pop("water")) * STEP.total_seconds() / 3600.0 / LITRES_PER_M3
+        found[WATER] = water + used
+        water += float(used[-1])
+        stored += _store(conn, ids, time_s[part], found)
+    _forecasts(conn, site.id, begin, end)
+    log.info("history of %.1f days: %d readings", count * STEP / timedelta(days=1), stored)
+    return stored
+
+
+def _store(conn: db.Connection, ids: storage.PointIds, time_s: Floats, found: Mapping[str, Floats]) -> int:
+    keys = {ref: tuple(ref.split("/")) for ref in found}
+    ids.register(conn, [(asset, name) for asset, name in keys.values()])
+    times = [datetime.fromtimestamp(t, UTC) for t in time_s]
+    good = int(Status.GOOD)
+    rows: list[storage.Row] = []
+    for ref, values in found.items():
+        asset, name = keys[ref]
+        point = ids.known[asset, name]
+        rows += [
+            (t, v, point, good)
+            for t, v in zip(times, np.broadcast_to(values, time_s.shape).tolist(), strict=True)
+        ]
+    with conn.transaction():
+        stored = storage.insert(conn, rows, staged=True)
+        storage.upsert_latest(conn, rows)
+    return stored
+
+
+def _forecasts(conn: db.Connection, site: str, begin: datetime, end: datetime) -> None:
+    issued = floor_time(begin, FORECAST_EVERY)
+    while issued < end:
+        storage.save_forecast(conn, site, forecast_rows(issued), issued + FORECAST_DELAY)
+        issued += FORECAST_EVERY
+
+
+def forecast_rows(issued: datetime) -> list[ForecastRow]:
+    """The weather forecast issued at a time: hourly, for the next two days."""
+    valid_s = issued.timestamp() + 3600.0 * np.arange(FORECAST_HOURS)
+    found = weather.forecast(issued.timestamp(), valid_s)
+    return [
+        ForecastRow(issued, datetime.fromtimestamp(t, UTC), float(dry), float(wet))
+        for t, dry, wet in zip(valid_s, found.dry_bulb_c, found.wet_bulb_c, strict=True)
+    ]

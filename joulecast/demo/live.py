@@ -1,0 +1,191 @@
+"""The demo plant live: publishes its readings every few seconds of its own time and obeys commands."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import numpy as np
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from core import db
+from core.clock import parse_time
+from core.errors import InputError
+from core.series import floor_time
+from ingest import topics
+from joulecast.demo import history, plant
+
+if TYPE_CHECKING:
+    from core.jobs import Context
+
+log = logging.getLogger(__name__)
+
+STEP_S: Final = 5.0
+"""Between two readings, of the plant's own time [s]."""
+BEHIND_MAX_S: Final = 300.0
+"""A plant that fell further behind its clock than this leaves a gap and goes on from now [s]."""
+UNACKNOWLEDGED_MAX: Final = 20_000
+"""With that many messages under way the plant waits for the broker."""
+WEATHER_FORECAST_EVERY: Final = timedelta(hours=1)
+KEEPALIVE_S: Final = 30
+SESSION_S: Final = 3600
+OWN_LIMITS_C: Final = {
+    "supply_air_temperature_setpoint": (15.0, 30.0),
+    "chilled_water_supply_temperature_setpoint": (5.0, 18.0),
+    "condenser_water_supply_temperature_setpoint": (14.0, 35.0),
+}
+"""What the plant's own controller lets itself be told, whoever says it [degC]."""
+
+
+class DemoPlant:
+    """The plant's controller: holds the setpoints, answers commands, publishes readings."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._site = context.site.id
+        with db.connect(context.dsn) as conn:
+            latest = {r["ref"]: r for r in db.rows(conn, "latest", site=self._site)}
+        self._setpoints = history.resumed(latest)
+        self._water_m3 = history.water_m3(latest)
+        self._inertia = plant.Inertia(dict(self._setpoints))
+        self._parameters = plant.true_parameters(context.site.plant)
+        self._rng = np.random.default_rng()
+        self._lock = threading.Lock()
+        self._done: dict[str, bool] = {}
+        self._client = self._connect()
+
+    def _connect(self) -> mqtt.Client:
+        url = urlsplit(self._context.settings.broker or "")
+        if not url.hostname:
+            raise InputError(
+                "JOULECAST_BROKER",
+                found="nothing",
+                allowed="mqtt://host:port",
+                do="set it, or use `joulecast up`",
+            )
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id="joulecast-demo", protocol=MQTTProtocolVersion.MQTTv5
+        )
+        client.username_pw_set(url.username, url.password) if url.username else None
+        client.max_inflight_messages_set(1000)
+        client.on_connect = self._on_connect
+        client.on_message = self._on_message
+        client.reconnect_delay_set(1, 10)
+        session = Properties(PacketTypes.CONNECT)
+        session.SessionExpiryInterval = SESSION_S
+        client.connect_async(
+            url.hostname, url.port or 1883, KEEPALIVE_S, clean_start=False, properties=session
+        )
+        client.loop_start()
+        return client
+
+    def _on_connect(self, client: mqtt.Client, *_: Any) -> None:
+        client.subscribe(topics.command_topic(self._site, "+", "+"), qos=1)
+
+    def _on_message(self, client: mqtt.Client, _: Any, message: mqtt.MQTTMessage) -> None:
+        *_head, asset, point = message.topic.split("/")
+        try:
+            command = json.loads(message.payload)
+            number, reason = str(command["command_id"]), self._obey(asset, point, command)
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("command on %s not understood: %s", message.topic, error)
+            return
+        answer = {
+            "command_id": number,
+            "accepted": not reason,
+            "reason": reason,
+            "time": self._context.clock.now().isoformat(),
+        }
+        client.publish(topics.acknowledgement_topic(self._site, asset, point), json.dumps(answer), qos=1)
+        log.info("command %s %s/%s: %s", number, asset, point, reason or f"set to {command['value']}")
+
+    def _obey(self, asset: str, point: str, command: dict[str, Any]) -> str:
+        """Do what a command says; the reason where it is refused, "" where it is done."""
+        names = {ref: name for name, ref in plant.SETPOINT_REFS.items()}
+        name = names.get(f"{asset}/{point}")
+        if name is None:
+            return f"no setpoint {asset}/{point} here"
+        if parse_time(command["expires_at"]) < self._context.clock.now():
+            return "expired"
+        low, high = OWN_LIMITS_C[point]
+        value = float(command["value"])
+        if not low <= value <= high:
+            return f"{value} degC is outside the controller's own {low} to {high}"
+        with self._lock:
+            self._setpoints[name] = value
+        return ""
+
+    def step(self, at: datetime) -> int:
+        """Publish what the sensors read at a time; returns how many readings."""
+        time_s = np.array([at.timestamp()])
+        with self._lock:
+            commanded = {name: np.array([value]) for name, value in self._setpoints.items()}
+        reached = self._inertia.follow(commanded, STEP_S)
+        found = plant.measure(self._parameters, time_s, commanded, reached, self._rng)
+        self._water_m3 += float(found.pop("water")[0]) * STEP_S / 3600.0 / history.LITRES_PER_M3
+        found[history.WATER] = np.array([self._water_m3])
+        by_asset: dict[str, dict[str, float]] = {}
+        for ref, values in found.items():
+            asset, point = ref.split("/")
+            by_asset.setdefault(asset, {})[point] = round(float(np.ravel(values)[0]), 4)
+        time = at.isoformat()
+        for asset, values in by_asset.items():
+            payload = json.dumps({"time": time, "values": values})
+            self._client.publish(topics.asset_topic(self._site, asset), payload, qos=1)
+        return len(found)
+
+    def publish_forecast(self, issued: datetime) -> None:
+        """Publish the weather forecast issued at a time."""
+        rows = history.forecast_rows(issued)
+        payload = {
+            "issued_at": issued.isoformat(),
+            "valid_at": [r.valid_at.isoformat() for r in rows],
+            "dry_bulb_c": [r.dry_bulb_c for r in rows],
+            "wet_bulb_c": [r.wet_bulb_c for r in rows],
+        }
+        self._client.publish(topics.forecast_topic(self._site), json.dumps(payload), qos=1)
+
+    def wait_for_broker(self, stop: threading.Event) -> None:
+        """Hold back while the broker has not caught up."""
+        while self._client.want_write() and self._under_way() > UNACKNOWLEDGED_MAX and not stop.is_set():
+            stop.wait(0.1)
+
+    def _under_way(self) -> int:
+        return len(self._client._out_messages)  # noqa: SLF001  # paho has no public count
+
+    def close(self) -> None:
+        """Say goodbye to the broker."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def run(context: Context, stop: threading.Event) -> None:
+    """Run the plant until the event is set."""
+    demo, clock = DemoPlant(context), context.clock
+    step, behind = timedelta(seconds=STEP_S), timedelta(seconds=BEHIND_MAX_S)
+    next_at = floor_time(clock.now(), step) + step
+    issued = datetime.fromtimestamp(0, UTC)
+    try:
+        while not stop.is_set():
+            now = clock.now()
+            if now < next_at:
+                clock.sleep((next_at - now).total_seconds(), stop)
+                continue
+            if now - next_at > behind:
+                log.warning("%.0f s behind: going on from now", (now - next_at).total_seconds())
+                next_at = floor_time(now, step)
+            if next_at - issued >= WEATHER_FORECAST_EVERY:
+                issued = floor_time(next_at, WEATHER_FORECAST_EVERY)
+                demo.publish_forecast(issued)
+            demo.step(next_at)
+            demo.wait_for_broker(stop)
+            next_at += step
+    finally:
+        demo.close()

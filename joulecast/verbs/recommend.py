@@ -1,0 +1,77 @@
+"""Verbs for recommendations: the same gates as behind the page's buttons."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from core import db
+from core.errors import InputError
+from joulecast.verbs.common import Json, emit, table, working
+
+app = typer.Typer(help="Recommendations: list, propose, accept, reject.", no_args_is_help=True)
+
+Number = Annotated[int, typer.Argument(help="The recommendation's number.")]
+Actor = Annotated[str, typer.Option("--as", help="Your name; it goes on record.")]
+
+
+def _seen_version(conn: db.Connection, number: int) -> int:
+    found = db.row(conn, "recommendation_version", number=number)
+    if not found:
+        raise InputError(
+            "recommendation", found=str(number), allowed="a number of `joulecast recommend list`", do="list them"
+        )
+    return int(found["version"])
+
+
+@app.command("list")
+def list_(*, json: Json = False) -> int:
+    """The newest recommendations and where they stand."""
+    with working() as (context, _), db.connect(context.dsn) as conn:
+        rows = db.rows(conn, "recommendation_list", site=context.site.id)
+    emit(rows, table(rows) if rows else "no recommendation yet", as_json=json)
+    return 0
+
+
+@app.command("propose")
+def propose(*, json: Json = False) -> int:
+    """Look for a better setpoint now and say what was found, or why there is nothing."""
+    from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
+
+    with working() as (context, _):
+        said = engine.propose(context)
+    emit({"result": said}, said, as_json=json)
+    return 0
+
+
+@app.command("accept")
+def accept(number: Number, *, actor: Actor, json: Json = False) -> int:
+    """Accept a recommendation: the gates look again, then its setpoints are sent."""
+    from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
+
+    with working() as (context, _):
+        with db.connect(context.dsn) as conn:
+            version = _seen_version(conn, number)
+        outcome = engine.accept(context.dsn, context.site, context.clock, number, version, actor)
+    emit({"ok": outcome.ok, "message": outcome.message}, outcome.message, as_json=json)
+    return 0 if outcome.ok else 1
+
+
+@app.command("reject")
+def reject(
+    number: Number,
+    *,
+    actor: Actor,
+    reason: Annotated[str, typer.Option(help="Why; it goes on record.")],
+    json: Json = False,
+) -> int:
+    """Reject a recommendation, with the reason."""
+    from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
+
+    with working() as (context, _):
+        with db.connect(context.dsn) as conn:
+            version = _seen_version(conn, number)
+        outcome = engine.reject(context.dsn, context.clock, number, version, actor, reason)
+    emit({"ok": outcome.ok, "message": outcome.message}, outcome.message, as_json=json)
+    return 0 if outcome.ok else 1

@@ -1,0 +1,3 @@
+UPDATE command
+SET state = 'sent', sent_at = %(now)s
+WHERE command_id = %(command_id)s AND state = 'queued'

@@ -1,0 +1,3 @@
+SELECT r.version
+FROM recommendation AS r
+WHERE r.recommendation_id = %(number)s

@@ -1,0 +1,66 @@
+"""How earlier advice did: what waits to be measured, and how often in a row a saving was missed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from core import db
+from core.actions import Setpoint
+from twin.advise.evidence import Record
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from core.site import Site
+
+SETTLE: Final = timedelta(minutes=15)
+"""After a change the plant is left to settle for so long before the measurement begins."""
+WINDOW: Final = timedelta(hours=1)
+"""How long a saving is measured."""
+PATIENCE: Final = timedelta(hours=2)
+"""How long after that readings may still arrive; then the saving stays unmeasured and nobody waits for it."""
+
+
+def suspension_source(setpoint: Setpoint) -> str:
+    """Source of the alarm that is raised where savings were missed."""
+    return f"advise.misses.{setpoint.value}"
+
+
+def read_record(conn: db.Connection, site: Site, now: datetime) -> Record:
+    """What earlier recommendations of this site left behind."""
+    applied = db.rows(conn, "twin_applied", site=site.id)
+    waiting = [row for row in applied if row["applied_at"] + SETTLE + WINDOW + PATIENCE > now]
+    return Record(
+        unverified=tuple(dict.fromkeys(setpoint for row in waiting for setpoint in setpoints_of(row))),
+        misses=_misses(conn, site),
+    )
+
+
+def setpoints_of(row: db.Row) -> tuple[Setpoint, ...]:
+    """The setpoints that a recommendation changes."""
+    return tuple(Setpoint(change["setpoint"]) for change in row["changes"])
+
+
+def missed(measured_p90_kw: float, promised_p10_kw: float) -> bool:
+    """Whether a measured saving is a miss: even its p90 lies below the p10 that was promised."""
+    return measured_p90_kw < promised_p10_kw
+
+
+def _misses(conn: db.Connection, site: Site) -> dict[Setpoint, int]:
+    sources = {suspension_source(setpoint): setpoint for setpoint in site.setpoints}
+    looked = {
+        sources[row["source"]]: row["acknowledged_at"]
+        for row in db.rows(conn, "twin_looked", site=site.id, sources=list(sources))
+    }
+    counts = dict.fromkeys(site.setpoints, 0)
+    ended: set[Setpoint] = set()
+    for row in db.rows(conn, "twin_verified", site=site.id):
+        for setpoint in setpoints_of(row):
+            since = looked.get(setpoint)
+            hit = not missed(row["measured_p90_kw"], row["saving_p10_kw"])
+            if hit or (since and row["created_at"] <= since):
+                ended.add(setpoint)
+            elif setpoint in counts and setpoint not in ended:
+                counts[setpoint] += 1
+    return counts

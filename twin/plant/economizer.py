@@ -1,0 +1,78 @@
+"""Waterside economizer: a plate heat exchanger that precools the chilled-water return with tower water.
+
+References:
+    Mode logic: Stein, "Waterside Economizing in Data Centers", ASHRAE Transactions 115 (2009): enabled by the
+    predicted tower temperature against the chilled-water return; then the tower makes water as cold as is of use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from twin.plant.curves import Flags, Floats
+
+
+@dataclass(frozen=True, slots=True)
+class EconomizerParameters:
+    """The heat exchanger and its enabling."""
+
+    present: bool
+    """Whether the plant has one."""
+    effectiveness: float = 0.8
+    """Cooling of the chilled water over the difference of the two entering temperatures [1]."""
+    enable_k: float = 1.5
+    """Predicted tower water has to be this much colder than the return [K]."""
+    tower_water_min_c: float = 4.0
+    """The tower makes no colder water than this, for fear of frost [degC]."""
+
+
+class Mode(NamedTuple):
+    """What the economizer asks of the tower."""
+
+    enabled: Flags
+    """Whether tower water goes through the exchanger."""
+    target_c: Floats
+    """Tower water that would carry the whole load [degC]."""
+
+
+def mode(
+    parameters: EconomizerParameters, supply_c: Floats, return_c: Floats, tower_predicted_c: Floats
+) -> Mode:
+    """Whether to enable, and the tower water wanted then.
+
+    Args:
+        parameters: the exchanger.
+        supply_c: chilled water supply setpoint [degC].
+        return_c: chilled water return [degC].
+        tower_predicted_c: tower water with all fans at full speed [degC].
+    """
+    carrying_all = return_c - (return_c - supply_c) / parameters.effectiveness
+    enabled = (tower_predicted_c < return_c - parameters.enable_k) & parameters.present
+    return Mode(enabled, np.maximum(carrying_all, parameters.tower_water_min_c))
+
+
+def load_kw(
+    parameters: EconomizerParameters,
+    enabled: Flags,
+    water_kw_per_k: Floats,
+    return_c: Floats,
+    tower_water_c: Floats,
+    wanted_kw: Floats,
+) -> Floats:
+    """Heat that the exchanger takes from the chilled water [kW].
+
+    Args:
+        parameters: the exchanger.
+        enabled: whether it is in use.
+        water_kw_per_k: heat capacity flow of the chilled water [kW/K].
+        return_c: chilled water return [degC].
+        tower_water_c: tower water entering [degC].
+        wanted_kw: all of the load [kW]; it takes no more.
+    """
+    able = parameters.effectiveness * water_kw_per_k * (return_c - tower_water_c)
+    nearly_all = able >= wanted_kw * (1.0 - 1e-9)
+    taken = np.where(nearly_all, wanted_kw, np.maximum(able, 0.0))
+    return np.where(enabled, taken, 0.0)

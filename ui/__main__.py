@@ -1,0 +1,101 @@
+"""``python -m ui``: the pages, served by gunicorn: one worker of threads, warmed before it serves."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from gunicorn.app.base import BaseApplication
+from werkzeug.test import Client
+
+from core import log
+from core.errors import InputError, JoulecastError
+from core.service import context
+from ui.app import close, create_app
+
+if TYPE_CHECKING:
+    from core.jobs import Context
+
+THREADS: Final = 8
+GRACE_S: Final = 3
+"""How long a request may still take after a signal to end [s]."""
+TIMEOUT_S: Final = 120
+"""A worker that gives no sign of life for so long is replaced [s]; a replayed day takes its time."""
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types for its base class
+    """Gunicorn with our settings and nobody else's files."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.context = ctx
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what gunicorn needs to know."""
+        settings = self.context.settings
+        values: dict[str, Any] = {
+            "bind": f"{settings.ui_host}:{settings.ui_port}",
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "graceful_timeout": GRACE_S,
+            "timeout": TIMEOUT_S,
+            "proc_name": "joulecast-ui",
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "post_worker_init": warm,
+        }
+        for name, value in values.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The WSGI callable, made in the worker so that no connection crosses the fork."""
+        self.app = create_app(self.context)
+        return self.app.server
+
+
+def warm(worker: Any) -> None:
+    """Ask for a page before anyone else does: Dash sets itself up in its first request, and not thread-safely."""
+    client = Client(worker.wsgi)
+    for path in ("/healthz", "/", "/_dash-layout", "/_dash-dependencies"):
+        if client.get(path).status_code != 200:  # noqa: PLR2004  # HTTP's own number
+            raise RuntimeError(f"warming up: {path} was not answered")
+    worker.log.info("warmed")
+
+
+def check_port(host: str, port: int) -> None:
+    """Say so, if somebody else has the port.
+
+    Raises:
+        InputError: the port is taken or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"address {host}:{port}",
+                found=error.strerror or str(error),
+                allowed="a free port of this machine",
+                do="end what uses it or set JOULECAST_UI_PORT",
+            ) from error
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; the exit status."""
+    try:
+        ctx = context()
+        log.configure("ui", ctx.settings.log_level)
+        check_port(ctx.settings.ui_host, ctx.settings.ui_port)
+    except JoulecastError as error:
+        sys.stderr.write(f"ui: {error}\n")
+        return error.exit_status
+    Server(ctx).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

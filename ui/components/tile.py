@@ -1,0 +1,27 @@
+"""A figure an operator can read from across the room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dash import html
+
+if TYPE_CHECKING:
+    from ui.components.panel import Child
+
+
+def tile(tile_id: str, label: str) -> html.Div:
+    """An empty tile: the page's callback fills `tile_id` (the value) and ``<tile_id>-sub`` (what it is)."""
+    return html.Div(
+        [
+            html.Div(label, className="label", id=f"{tile_id}-label"),
+            html.Div(id=tile_id, className="value", **{"aria-labelledby": f"{tile_id}-label"}),
+            html.Div(id=f"{tile_id}-sub", className="sub"),
+        ],
+        className="tile",
+    )
+
+
+def value(text: str, unit: str) -> list[Child]:
+    """The content of a tile: number and unit apart, so that the number stands out."""
+    return [text, html.Span(unit, className="unit")]

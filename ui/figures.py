@@ -1,0 +1,277 @@
+"""Charts as plain dictionaries of lists: quick to make, small to send, and safe to append to.
+
+Backgrounds are transparent and texts take the page's colours, so that one figure serves light and dark.
+Never numpy in here: plotly sends arrays encoded, and appending to those wipes the trace without an error.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from core.units import from_canonical
+from ui import format as fmt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from core.series import Series
+    from ui.data.forecast import Forecast
+
+Figure = dict[str, Any]
+Trace = dict[str, Any]
+
+MEASURED: Final = "#3A7FBF"
+BASELINE: Final = "#7C8791"
+TWIN: Final = "#008C99"
+WHATIF: Final = "#A8609A"
+MEASURED_BAND: Final = "rgba(58,127,191,0.14)"
+MEASURED_BAND_INNER: Final = "rgba(58,127,191,0.24)"
+TWIN_BAND: Final = "rgba(0,140,153,0.16)"
+TWIN_BAND_INNER: Final = "rgba(0,140,153,0.26)"
+NOW_LINE: Final = BASELINE
+_HOVER: Final = {"bgcolor": "#FBFBFC", "bordercolor": "#7C8791", "font": {"color": "#1F2933"}}
+
+
+def numbers(values: Sequence[float] | Any) -> list[float | None]:
+    """Values as JSON takes them: plain floats, None where there is none."""
+    return [float(v) if v is not None and math.isfinite(v) else None for v in values]
+
+
+def kilowatts(series: Series) -> list[float | None]:
+    """A series of power [W] for the chart [kW]."""
+    return numbers(from_canonical(series.values, "kW"))
+
+
+def layout(now: datetime, zone: ZoneInfo, **more: Any) -> dict[str, Any]:
+    """What every chart has in common; the time axis is at the offset in force now, and says so."""
+    name = f"time at the site, {fmt.offset_name(fmt.offset_of(now, zone))} ({zone.key})"
+    return {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 56, "r": 12, "t": 30, "b": 44},
+        "font": {"size": 12},
+        "hovermode": "x unified",
+        "hoverlabel": _HOVER,
+        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 12}},
+        "xaxis": {"type": "date", "title": {"text": name, "font": {"size": 11}}, "hoverformat": "%a %d %b %H:%M"},
+        "uirevision": "kept",
+        **more,
+    }
+
+
+def line(x: list[str], y: list[float | None], name: str, color: str, unit: str, **more: Any) -> Trace:
+    """A line of the chart."""
+    style = {"color": color, "width": more.pop("width", 1.8), "dash": more.pop("dash", "solid")}
+    digits = more.pop("digits", ".0f")
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": x,
+        "y": y,
+        "line": style,
+        "hovertemplate": f"%{{y:{digits}}} {unit}".rstrip(),
+        **more,
+    }
+
+
+def ribbon(
+    x: list[str], low: list[float | None], high: list[float | None], name: str, fill: str, **more: Any
+) -> Trace:
+    """A band between two lines, as one closed outline."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": x + x[::-1],
+        "y": high + low[::-1],
+        "fill": "toself",
+        "fillcolor": fill,
+        "line": {"width": 0, "color": fill},
+        "hoverinfo": "skip",
+        **more,
+    }
+
+
+def now_line(now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """The upright line at the present."""
+    at = fmt.axis_times([now], fmt.offset_of(now, zone))[0]
+    style = {"color": NOW_LINE, "width": 1}
+    return {"type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": style}
+
+
+def now_label(now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """The word at that line."""
+    at = fmt.axis_times([now], fmt.offset_of(now, zone))[0]
+    return {
+        "x": at,
+        "y": 0,
+        "xref": "x",
+        "yref": "paper",
+        "text": "now",
+        "showarrow": False,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "xshift": 3,
+        "font": {"size": 11},
+    }
+
+
+def _fan(forecast: Forecast | None, now: datetime, until: datetime, zone: ZoneInfo, look: _Look) -> list[Trace]:
+    steps = forecast.after(now, until) if forecast else ()
+    x = fmt.axis_times([s.time for s in steps], fmt.offset_of(now, zone))
+    outer_low, outer_high, inner_low, inner_high, middle = (
+        [fmt.kw(getattr(s, name)) for s in steps] for name in ("q05", "q95", "q25", "q75", "q50")
+    )
+    more = {"yaxis": look.axis, "legendgroup": look.name}
+    return [
+        ribbon(x, outer_low, outer_high, f"{look.name} 5-95 %", look.outer, showlegend=look.bands, **more),
+        ribbon(x, inner_low, inner_high, f"{look.name} 25-75 %", look.inner, showlegend=look.bands, **more),
+        line(x, middle, f"{look.name} median", look.color, "kW", dash="dot", **more),
+    ]
+
+
+class _Look:
+    """Colours and axis of a fan."""
+
+    def __init__(
+        self, name: str, axis: str, color: str, outer: str, inner: str, *, bands: bool = False
+    ) -> None:
+        self.name, self.axis, self.color, self.outer, self.inner = name, axis, color, outer, inner
+        self.bands = bands
+
+
+IT_LOOK: Final = _Look("IT forecast", "y2", MEASURED, MEASURED_BAND, MEASURED_BAND_INNER)
+COOLING_LOOK: Final = _Look("cooling forecast", "y2", TWIN, TWIN_BAND, TWIN_BAND_INNER)
+FAN_LOOK: Final = _Look("LSTM", "y", MEASURED, MEASURED_BAND, MEASURED_BAND_INNER, bands=True)
+
+
+def live(
+    facility: Series,
+    it: Series,
+    cooling: Series,
+    forecasts: tuple[Forecast | None, Forecast | None],
+    now: datetime,
+    until: datetime,
+    zone: ZoneInfo,
+) -> Figure:
+    """Power ratio above; IT and cooling power below, with what is to come.
+
+    Args:
+        facility: five-minute means [W].
+        it: five-minute means [W].
+        cooling: five-minute means [W].
+        forecasts: newest ones of IT and of cooling power.
+        now: plant's time.
+        until: right end of the axis.
+        zone: the site's.
+    """
+    offset = fmt.offset_of(now, zone)
+    ratio = [
+        top / bottom if bottom and math.isfinite(top) and math.isfinite(bottom) else None
+        for top, bottom in zip(facility.values.tolist(), it.values.tolist(), strict=True)
+    ]
+    traces = [
+        line(
+            fmt.axis_times(it.times, offset), ratio, "power ratio, measured", MEASURED, "", digits=".3f", yaxis="y"
+        ),
+        line(fmt.axis_times(it.times, offset), kilowatts(it), "IT, measured", MEASURED, "kW", yaxis="y2"),
+        line(
+            fmt.axis_times(cooling.times, offset), kilowatts(cooling), "cooling, measured", TWIN, "kW", yaxis="y2"
+        ),
+        *_fan(forecasts[0], now, until, zone, IT_LOOK),
+        *_fan(forecasts[1], now, until, zone, COOLING_LOOK),
+    ]
+    shape = layout(now, zone, shapes=[now_line(now, zone)], annotations=[now_label(now, zone)])
+    shape["xaxis"] |= {"range": fmt.axis_times([it.start, until], offset), "anchor": "y2"}
+    shape["yaxis"] = {"domain": [0.62, 1], "title": {"text": "facility / IT"}, "tickformat": ".2f", "nticks": 5}
+    shape["yaxis2"] = {"domain": [0, 0.54], "title": {"text": "power [kW]"}, "rangemode": "tozero", "nticks": 6}
+    return {"data": traces, "layout": shape}
+
+
+def fan(
+    measured: Series, learned: Forecast | None, naive: Forecast | None, now: datetime, zone: ZoneInfo
+) -> Figure:
+    """The newest forecast as a fan, the line it has to beat, and what was measured so far.
+
+    Args:
+        measured: means of the target [W].
+        learned: the forecast with bands.
+        naive: the forecast to beat.
+        now: plant's time.
+        zone: the site's.
+    """
+    offset = fmt.offset_of(now, zone)
+    ends = [f.steps[-1].time + f.step for f in (learned, naive) if f and f.steps]
+    until = max(ends, default=now)
+    start = learned.issued_at if learned else now
+    traces = _fan(learned, start, until, zone, FAN_LOOK)
+    steps = naive.steps if naive else ()
+    traces.append(
+        line(
+            fmt.axis_times([s.time for s in steps], offset),
+            [fmt.kw(s.q50) for s in steps],
+            "seasonal naive",
+            BASELINE,
+            "kW",
+            dash="dash",
+        )
+    )
+    x = fmt.axis_times(measured.times, offset)
+    traces.append(line(x, kilowatts(measured), "measured", MEASURED, "kW", width=2.2))
+    shape = layout(now, zone, shapes=[now_line(now, zone)], annotations=[now_label(now, zone)])
+    shape["xaxis"]["range"] = fmt.axis_times([measured.start, max(until, now)], offset)
+    shape["yaxis"] = {"title": {"text": "power [kW]"}, "nticks": 7}
+    return {"data": traces, "layout": shape}
+
+
+def lanes(
+    times: list[datetime],
+    facility_kw: dict[str, list[float | None]],
+    ratio: dict[str, list[float | None]],
+    zone: ZoneInfo,
+) -> Figure:
+    """A replayed day: facility power above, power ratio below; one line each for measured, twin, alternative.
+
+    Args:
+        times: starts of the steps.
+        facility_kw: facility power by lane [kW].
+        ratio: facility over IT power by lane [1].
+        zone: the site's.
+    """
+    looks = {"measured": (MEASURED, "solid"), "twin": (TWIN, "dot"), "alternative": (WHATIF, "dashdot")}
+    names = {
+        "measured": "measured",
+        "twin": "twin as operated (simulated)",
+        "alternative": "alternative (simulated)",
+    }
+    at = times[0] if times else None
+    x = fmt.axis_times(times, fmt.offset_of(at, zone)) if at else []
+    traces = []
+    for lane, values in facility_kw.items():
+        color, dash = looks[lane]
+        traces.append(line(x, values, names[lane], color, "kW", dash=dash, legendgroup=lane))
+    for lane, values in ratio.items():
+        color, dash = looks[lane]
+        traces.append(
+            line(
+                x,
+                values,
+                names[lane],
+                color,
+                "",
+                dash=dash,
+                digits=".3f",
+                yaxis="y2",
+                legendgroup=lane,
+                showlegend=False,
+            )
+        )
+    shape = layout(at, zone) if at else {}
+    shape["xaxis"] = {**shape.get("xaxis", {}), "anchor": "y2"}
+    shape["yaxis"] = {"domain": [0.46, 1], "title": {"text": "facility [kW]"}, "nticks": 6}
+    shape["yaxis2"] = {"domain": [0, 0.38], "title": {"text": "facility / IT"}, "tickformat": ".2f", "nticks": 5}
+    return {"data": traces, "layout": shape}
