@@ -240,7 +240,8 @@ class Subscriber:
 
         Where it has lost the session it does not, and what waits here is the only copy.
         """
-        older, kept = [], []
+        older: list[Delivery] = []
+        kept: list[Delivery] = []
         while (delivery := self.take()) is not None:
             (older if delivery.qos else kept).append(delivery)
         self._release(older)

@@ -61,7 +61,8 @@ def collect(
             until = time.monotonic() + limits.linger_s
         deliveries.append(delivery)
         assembler.add(batch, delivery.message)
-        if len(batch.readings) >= limits.rows or batch.payload_bytes >= limits.payload_bytes:
+        rows = max(len(batch.readings), len(deliveries))
+        if rows >= limits.rows or batch.payload_bytes >= limits.payload_bytes:
             break
     return batch, deliveries
 

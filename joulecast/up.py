@@ -64,6 +64,7 @@ class Plan:
             "clock": clock_spec(self.clock),
             "site_file": self.site_file.absolute(),
             "data_dir": self.settings.data_dir.absolute(),
+            "health_port": 0,  # one port cannot serve all of them, and here nobody asks
         }
         return {PREFIX + key.upper(): str(value) for key, value in (given | found).items()} | {
             "OMP_NUM_THREADS": "1",

@@ -8,7 +8,6 @@ import socket
 from typing import TYPE_CHECKING
 
 import psycopg
-import pytest
 
 from core.settings import Settings
 from joulecast import doctor, embedded, process
@@ -17,6 +16,8 @@ from joulecast.embedded import RunInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def found(settings: Settings) -> dict[str, Finding]:

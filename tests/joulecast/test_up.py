@@ -401,7 +401,7 @@ def reaches(dsn: str) -> bool:
 
 def test_services_are_told_where_everything_is(tmp_path: Path) -> None:
     clock = ScaledClock(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), 60.0)
-    settings = Settings(data_dir=tmp_path, ui_port=8123, log_level="debug")
+    settings = Settings(data_dir=tmp_path, ui_port=8123, log_level="debug", health_port=9000)
     plan = Plan(settings, "postgresql://x", "mqtt://y", clock, tmp_path / "site.toml", is_demo=True)
     env = plan.environment()
     assert env["JOULECAST_DSN"] == "postgresql://x"
@@ -409,6 +409,7 @@ def test_services_are_told_where_everything_is(tmp_path: Path) -> None:
     assert env["JOULECAST_UI_PORT"] == "8123"
     assert env["JOULECAST_LOG_LEVEL"] == "DEBUG"
     assert env["JOULECAST_SITE_FILE"] == str(tmp_path / "site.toml")
+    assert env["JOULECAST_HEALTH_PORT"] == "0"
     assert env["OMP_NUM_THREADS"] == "1"
     assert clock_from(env["JOULECAST_CLOCK"]) == clock
     assert {name for name in env if name.startswith("JOULECAST_")} <= {

@@ -33,7 +33,7 @@ Z_P90: Final = 1.2815515655446004
 """Standard deviations from the median to p90 of a normal distribution."""
 SLOPE_ERROR_RATIO: Final = 0.25
 """Least relative standard error of the twin's response to a setpoint [1]. Manufacturers' curves of 37 chillers
-with variable speed give 4.1 % per kelvin of chilled water, p10 to p90 2.9 to 5.7 %: a quarter about the median."""
+of variable speed give 4.1 % per kelvin of chilled water, p10 to p90 2.9 to 5.7 %: about a quarter."""
 PARTS: Final[dict[str, str]] = {
     "server_fans": "server_fan_kw",
     "leakage": "leakage_kw",
@@ -99,7 +99,7 @@ def assess(
             facility_kw=_mean(old.facility_kw),
         ),
         attribution=parts,
-        prediction=_prediction(parameters, situation, site, after),
+        prediction=_prediction(parameters, situation, site, before, after),
         facility_kw_after=_mean(new.facility_kw),
         it_kw=_mean(new.it_kw),
         pue_before=pue(_median(old.facility_kw), _median(old.it_kw)),
@@ -113,7 +113,7 @@ def _setpoints(situation: Situation, changes: tuple[Change, ...]) -> dict[Setpoi
 
 
 def _median(values: Floats) -> Floats:
-    return values[0, MEDIAN, MEDIAN]
+    return np.asarray(values[0, MEDIAN, MEDIAN], dtype=np.float64)
 
 
 def _mean(values: Floats) -> float:
@@ -125,9 +125,7 @@ def _error(errors: Mapping[str, float], part: str) -> float:
 
 
 def _attribution(old: PlantState, new: PlantState) -> dict[str, float]:
-    parts = {
-        part: _mean(getattr(old, field)) - _mean(getattr(new, field)) for part, field in PARTS.items()
-    }
+    parts = {part: _mean(getattr(old, field)) - _mean(getattr(new, field)) for part, field in PARTS.items()}
     total = _mean(old.facility_kw) - _mean(new.facility_kw)
     return {**parts, "other": total - sum(parts.values())}
 
@@ -144,11 +142,16 @@ def _scenario_spread(old: PlantState, new: PlantState) -> tuple[float, float]:
 
 
 def _prediction(
-    parameters: Parameters, situation: Situation, site: Site, setpoints: Mapping[Setpoint, Floats]
+    parameters: Parameters,
+    situation: Situation,
+    site: Site,
+    before: Mapping[Setpoint, Floats],
+    after: Mapping[Setpoint, Floats],
 ) -> Prediction:
     envelope = site.limits.envelope
-    normal = run(parameters, situation.outlook, setpoints, scenario=WORST)
-    lost = run(parameters, situation.outlook, setpoints, scenario=WORST, site=site)
+    normal = run(parameters, situation.outlook, after, scenario=WORST)
+    lost = run(parameters, situation.outlook, after, scenario=WORST, site=site)
+    lost_now = run(parameters, situation.outlook, before, scenario=WORST, site=site)
     return Prediction(
         inlet_c=_max(normal.inlet_c) + situation.inlet_offset_k,
         inlet_limit_c=envelope.recommended_high_c - situation.margin_k,
@@ -156,6 +159,8 @@ def _prediction(
         n1_inlet_c=_max(lost.inlet_c) + situation.inlet_offset_k,
         n1_limit_c=envelope.allowable_high_c,
         unmet_kw=_max(normal.unmet_kw),
+        n1_unmet_kw=_max(lost.unmet_kw),
+        n1_unmet_now_kw=_max(lost_now.unmet_kw),
         extrapolated=bool(np.any(normal.extrapolated)),
     )
 

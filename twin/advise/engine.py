@@ -108,9 +108,7 @@ def _compare(
     )
 
 
-def accept(
-    dsn: str, site: Site, clock: Clock, recommendation_id: int, version: int, actor: str
-) -> Outcome:
+def accept(dsn: str, site: Site, clock: Clock, recommendation_id: int, version: int, actor: str) -> Outcome:
     """Accept a proposal: every gate is asked again on fresh data, then the command is written.
 
     Args:
@@ -130,25 +128,23 @@ def accept(
         row = db.row(conn, "twin_recommendation", id=recommendation_id, site=site.id)
         refusal = _refusal(row, recommendation_id, version, now)
         if refusal or row is None:
-            return Outcome(False, refusal)
+            return _no(refusal)
         (change,) = _changes(row)
         if not site.write_back:
-            return Outcome(False, _by_hand(change))
+            return _no(_by_hand(change))
         try:
             seen = brief.gather(conn, site, clock)
         except NotReadyError as reason:
-            return Outcome(False, f"Not accepted: {reason}.")
+            return _no(f"Not accepted: {reason}.")
         evidence = replace(seen.evidence((change,), seen.assess((change,))), operator=actor, standing=True)
         match judge(evidence):
             case Accepted() as accepted:
                 return _command(conn, site, clock, row, accepted)
             case Rejected() as rejected:
-                return Outcome(False, f"Not accepted: {rejected.reason}.")
+                return _no(f"Not accepted: {rejected.reason}.")
 
 
-def reject(
-    dsn: str, clock: Clock, recommendation_id: int, version: int, actor: str, reason: str
-) -> Outcome:
+def reject(dsn: str, clock: Clock, recommendation_id: int, version: int, actor: str, reason: str) -> Outcome:
     """Decline a proposal; the reason is kept for good.
 
     Args:
@@ -160,18 +156,26 @@ def reject(
         reason: why.
     """
     if not actor.strip():
-        return Outcome(False, "A name is needed to reject a recommendation.")
+        return _no("A name is needed to reject a recommendation.")
     if not reason.strip():
-        return Outcome(False, "Say why: the reason is kept with the recommendation.")
+        return _no("Say why: the reason is kept with the recommendation.")
     with db.connect(dsn) as conn:
         if db.row(conn, "twin_recommendation", id=recommendation_id, site=None) is None:
-            return Outcome(False, f"There is no recommendation {recommendation_id}.")
+            return _no(f"There is no recommendation {recommendation_id}.")
         done = _transition(
             conn, recommendation_id, State.REJECTED, version, clock.now(), actor.strip(), reason.strip(), {}
         )
     if done:
-        return Outcome(True, f"Recommendation {recommendation_id} is rejected.")
-    return Outcome(False, f"Recommendation {recommendation_id} has changed meanwhile; look at it again.")
+        return _yes(f"Recommendation {recommendation_id} is rejected.")
+    return _no(f"Recommendation {recommendation_id} has changed meanwhile; look at it again.")
+
+
+def _no(message: str) -> Outcome:
+    return Outcome(ok=False, message=message)
+
+
+def _yes(message: str) -> Outcome:
+    return Outcome(ok=True, message=message)
 
 
 def _lock(conn: db.Connection, site: Site) -> None:
@@ -195,9 +199,7 @@ def _by_hand(change: Change) -> str:
     )
 
 
-def _command(
-    conn: db.Connection, site: Site, clock: Clock, row: db.Row, accepted: Accepted
-) -> Outcome:
+def _command(conn: db.Connection, site: Site, clock: Clock, row: db.Row, accepted: Accepted) -> Outcome:
     """Move to accepted and write the commands, in the caller's transaction."""
     now = clock.now()
     number = row["recommendation_id"]
@@ -205,7 +207,7 @@ def _command(
     if not _transition(
         conn, number, State.ACCEPTED, row["version"], now, accepted.operator, "every gate passed", detail
     ):
-        return Outcome(False, f"Recommendation {number} has changed meanwhile; look at it again.")
+        return _no(f"Recommendation {number} has changed meanwhile; look at it again.")
     life_s = max(COMMAND_LIFE_S, COMMAND_LIFE_WALL_S * clock.speed_ratio)
     for change in accepted.changes:
         point = site.setpoints[change.setpoint].point
@@ -223,7 +225,7 @@ def _command(
             expires_at=now + timedelta(seconds=life_s),
         )
     moves = ", ".join(f"{words(c.setpoint)} to {c.to_c:.1f} °C" for c in accepted.changes)
-    return Outcome(True, f"Accepted by {accepted.operator}: {moves} is on its way to the plant.")
+    return _yes(f"Accepted by {accepted.operator}: {moves} is on its way to the plant.")
 
 
 def _expire(conn: db.Connection, rows: list[db.Row], now: datetime) -> list[db.Row]:

@@ -82,6 +82,10 @@ class Prediction:
     """Allowable high of the class [degC]."""
     unmet_kw: float
     """Heat that the plant could not remove [kW]."""
+    n1_unmet_kw: float
+    """The same with the largest chiller and one CRAH lost [kW]."""
+    n1_unmet_now_kw: float
+    """The same without the change [kW]; a plant that is short then anyway is not to become shorter."""
     extrapolated: bool
     """Whether a component was asked beyond the range of its curves."""
 

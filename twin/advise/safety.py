@@ -21,8 +21,10 @@ INLETS_LIVE_MIN_RATIO: Final = 0.9
 """Least share of the inlet sensors that must be GOOD and fresh [1]."""
 HYSTERESIS_MIN_KW: Final = 1.0
 """A change that saves less is not worth an operator's time [kW]."""
-HYSTERESIS_RATIO: Final = 0.005
-"""The same, as a share of the facility's power [1]; the larger of the two counts."""
+HYSTERESIS_RATIO: Final = 0.002
+"""The same, as a share of the facility's power [1]; the larger of the two counts. One kelvin of
+chilled water is worth 2 to 6 % of a chiller's power, some 0.3 to 0.8 % of a facility's: asking for much more
+would forbid every single step of a long way."""
 SETTLE_S: Final = 900.0
 """Least time between changes of two different loops, for the first to settle [s]."""
 MISSES_MAX: Final = 2
@@ -218,12 +220,19 @@ def prediction(evidence: Evidence) -> GateResult:
         )
     if not seen.unmet_kw <= UNMET_MAX_KW:
         faults.append(f"{seen.unmet_kw:.1f} kW of heat would not be removed")
+    if not seen.n1_unmet_kw <= seen.n1_unmet_now_kw + UNMET_MAX_KW:
+        faults.append(
+            f"{seen.n1_unmet_kw:.0f} kW of heat would not be removed with one chiller and one CRAH lost,"
+            f" {seen.n1_unmet_now_kw:.0f} kW without the change"
+        )
     if seen.extrapolated:
         faults.append("a component would run outside the range of its curves")
     good = (
         f"worst inlet {seen.inlet_c:.1f} °C, limit {seen.inlet_limit_c:.1f} °C;"
         f" with one chiller and one CRAH lost {seen.n1_inlet_c:.1f} °C, limit {seen.n1_limit_c:.1f} °C"
     )
+    if seen.n1_unmet_now_kw > UNMET_MAX_KW:
+        good += f", and {seen.n1_unmet_kw:.0f} kW short of cooling as without the change"
     return _result("prediction", faults, good)
 
 

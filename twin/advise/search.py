@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core.actions import Change, Setpoint
-from twin.advise.outlook import MEDIAN, P90, WEIGHTS
+from twin.advise.outlook import P90, WEIGHTS
 from twin.advise.reset import RESOLUTION_K
 from twin.advise.safety import TOLERANCE_K, UNMET_MAX_KW
 from twin.network import Conditions, PlantState, Setpoints, solve
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from core.site import Site
     from twin.advise.outlook import Outlook
     from twin.network import Parameters
+    from twin.plant.curves import Flags
 
 POINTS_ALONE: Final = 9
 """Grid points per level where one setpoint moves."""
@@ -110,7 +111,7 @@ def run(
         dry_bulb_c=np.broadcast_to(dry[None, :, :], shape),
         wet_bulb_c=np.broadcast_to(wet[None, :, :], shape),
     )
-    values = {f"{name.value}_c": np.asarray(v, float).reshape(-1, 1, 1, 1) for name, v in setpoints.items()}
+    values = {name: np.asarray(v, float).reshape(-1, 1, 1, 1) for name, v in setpoints.items()}
     lost = (
         {
             "chillers_available": max(site.plant.chiller_count - 1, 0),
@@ -119,34 +120,41 @@ def run(
         if site
         else {}
     )
-    return solve(parameters, conditions, Setpoints(**values), **lost)
+    return solve(parameters, conditions, Setpoints.of(values), **lost)
 
 
 def expected(cost: Floats) -> Floats:
     """Mean over hours, weighted over scenarios: (k, 3, 3, n) -> (k,)."""
-    return np.einsum("kijn,i,j->k", cost, WEIGHTS, WEIGHTS) / cost.shape[-1]
+    total = np.einsum("kijn,i,j->k", cost, WEIGHTS, WEIGHTS)
+    return np.asarray(total / cost.shape[-1], dtype=np.float64)
 
 
 def admissible(
     parameters: Parameters, situation: Situation, site: Site, setpoints: Mapping[Setpoint, Floats]
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+) -> Flags:
     """(k,) whether each set of setpoints holds every limit of temperature and heat in the worst scenario."""
     envelope = site.limits.envelope
     limit_c = envelope.recommended_high_c - situation.margin_k + TOLERANCE_K
     normal = run(parameters, situation.outlook, setpoints, scenario=WORST)
     lost = run(parameters, situation.outlook, setpoints, scenario=WORST, site=site)
+    lost_now = run(parameters, situation.outlook, _grid(situation, {}), scenario=WORST, site=site)
     ok = _all(normal.inlet_c + situation.inlet_offset_k <= limit_c)
     ok &= _all(normal.unmet_kw <= UNMET_MAX_KW) & ~_any(normal.extrapolated)
+    ok &= _max(lost.unmet_kw) <= _max(lost_now.unmet_kw) + UNMET_MAX_KW
     ok &= _all(lost.inlet_c + situation.inlet_offset_k <= envelope.allowable_high_c + TOLERANCE_K)
     return ok
 
 
-def _all(condition: np.ndarray) -> np.ndarray:
-    return np.all(condition.reshape(condition.shape[0], -1), axis=1)
+def _all(condition: Flags) -> Flags:
+    return np.asarray(condition.reshape(condition.shape[0], -1).all(axis=1), dtype=np.bool_)
 
 
-def _any(condition: np.ndarray) -> np.ndarray:
-    return np.any(condition.reshape(condition.shape[0], -1), axis=1)
+def _any(condition: Flags) -> Flags:
+    return ~_all(~condition)
+
+
+def _max(values: Floats) -> Floats:
+    return np.asarray(values.reshape(values.shape[0], -1).max(axis=1), dtype=np.float64)
 
 
 def search(

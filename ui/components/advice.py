@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from core.actions import Change
     from ui.components.panel import Child
-    from ui.data.advice import Command, Event, Recommendation
+    from ui.data.advice import Command, Event, Recommendation, Verdict
 
 STATE_WORDS: Final[dict[State, str]] = {
     State.PROPOSED: "proposed: waits for an operator",
@@ -156,18 +156,20 @@ def gates(found: Recommendation | None) -> Child:
     """Every safety gate's verdict with its reason."""
     if found is None or not found.verdicts:
         return empty("No verdicts.")
-    items = [
-        html.Li(
-            [
-                html.Span("✓" if v.ok else "✕", className="mark"),
-                html.Span([fmt.words(v.gate), html.Span(" passed" if v.ok else " FAILED", className="sr")]),
-                html.Span(v.reason, className="reason note"),
-            ],
-            className="" if v.ok else "failed",
-        )
-        for v in found.verdicts
-    ]
-    return html.Ul(items, className="gates")
+    return html.Ul([_gate(verdict) for verdict in found.verdicts], className="gates")
+
+
+def _gate(verdict: Verdict) -> html.Li:
+    mark, word = {True: ("✓", "passed"), False: ("✕", "FAILED"), None: ("○", "open")}[verdict.ok]
+    name = html.Span([fmt.words(verdict.gate), html.Span(f" {word}", className="sr")], className="gate")
+    return html.Li(
+        [
+            html.Span(mark, className="mark", **{"aria-hidden": "true"}),
+            name,
+            html.Span(verdict.reason, className="reason note"),
+        ],
+        className="failed" if verdict.ok is False else "",
+    )
 
 
 def command_table(found: tuple[Command, ...], zone: ZoneInfo, now: datetime) -> Child:

@@ -55,7 +55,8 @@ class Verdict:
     """What one safety gate said."""
 
     gate: str
-    ok: bool
+    ok: bool | None
+    """None: open until an operator decides."""
     reason: str
 
 
@@ -149,7 +150,7 @@ def _recommendation(row: dict[str, Any]) -> Recommendation:
         saving_kw=(row["saving_p10_kw"], row["saving_p50_kw"], row["saving_p90_kw"]),
         attribution_kw={str(name): float(saved) for name, saved in row["attribution"].items()},
         prediction=row["prediction"] or {},
-        verdicts=tuple(Verdict(v["gate"], bool(v["ok"]), v["reason"]) for v in row["verdicts"] or ()),
+        verdicts=tuple(Verdict(v["gate"], v["ok"], v["reason"]) for v in row["verdicts"] or ()),
         rule_changes=_changes(rule.get("changes")),
         rule_saving_kw=rule.get("saving_p50_kw"),
         verified=_verified(row),

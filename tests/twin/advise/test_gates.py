@@ -35,7 +35,7 @@ def good(site: Site) -> Evidence:
         data=DataQuality((), (), (), 120.0, 5.0, 7, 8, 8),
         model=ModelQuality(1, (), "lstm", 600.0, 3600.0, 4.0, 4.0),
         motion=Motion({AIR: 22.0, WATER: 10.0}, {AIR: LONG_AGO, WATER: 7200.0}, ()),
-        prediction=Prediction(25.5, 26.0, 1.0, 29.0, 32.0, 0.0, extrapolated=False),
+        prediction=Prediction(25.5, 26.0, 1.0, 29.0, 32.0, 0.0, 0.0, 0.0, extrapolated=False),
         benefit=Benefit(3.0, 6.0, 9.0, 800.0),
         record=Record((), {}),
         operator="Ada",
@@ -69,9 +69,10 @@ FAULTS: list[tuple[str, str, dict[str, Any], str]] = [
     ("prediction", "prediction", {"inlet_c": float("nan")}, "worst inlet nan"),
     ("prediction", "prediction", {"n1_inlet_c": 33.0}, "33.0 °C with one chiller and one CRAH lost"),
     ("prediction", "prediction", {"unmet_kw": 12.0}, "12.0 kW of heat"),
+    ("prediction", "prediction", {"n1_unmet_kw": 40.0}, "40 kW of heat would not be removed with"),
     ("prediction", "prediction", {"extrapolated": True}, "outside the range"),
     ("benefit", "benefit", {"p10_kw": -0.5}, "one case in ten saves -0.5 kW"),
-    ("benefit", "benefit", {"p50_kw": 3.9}, "3.9 kW expected, more than 4.0 kW needed"),
+    ("benefit", "benefit", {"p50_kw": 1.5}, "1.5 kW expected, more than 1.6 kW needed"),
     ("verification", "record", {"unverified": (AIR,)}, "not been verified yet"),
     ("verification", "record", {"misses": {AIR: 2}}, "2 savings in a row were missed"),
 ]
@@ -128,4 +129,4 @@ def test_hysteresis_is_for_new_proposals_only(good: Evidence) -> None:
 
 
 def test_hysteresis_grows_with_the_plant(good: Evidence) -> None:
-    assert isinstance(judge(replace(good, benefit=Benefit(3.0, 6.0, 9.0, 1300.0))), Rejected)
+    assert isinstance(judge(replace(good, benefit=Benefit(1.0, 2.0, 3.0, 1100.0))), Rejected)

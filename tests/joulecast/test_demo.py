@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from core import db
+from core.actions import Setpoint
+from core.clock import ScaledClock, SystemClock
+from core.jobs import Context
+from core.settings import Settings
+from core.store import point_ids, series_sum
+from joulecast.demo import history, live, load, plant, weather
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.site import Site
+
+END = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def _times(days: float, step_s: float = 300.0) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return END.timestamp() - np.arange(days * weather.DAY_S, 0.0, -step_s)
+
+
+def test_weather_is_a_plausible_year_and_the_same_every_time() -> None:
+    year = weather.weather(_times(365, 3600.0))
+    assert -12 < year.dry_bulb_c.min() < 0
+    assert 25 < year.dry_bulb_c.max() < 36
+    assert np.all(year.wet_bulb_c <= year.dry_bulb_c + 1e-6)
+    np.testing.assert_array_equal(year.dry_bulb_c, weather.weather(_times(365, 3600.0)).dry_bulb_c)
+
+
+def test_a_weather_forecast_is_worse_the_further_it_looks() -> None:
+    valid = END.timestamp() + 3600.0 * np.arange(48)
+    truth = weather.weather(valid).dry_bulb_c
+    errors = np.array(
+        [
+            np.abs(weather.forecast(END.timestamp() - i, valid + 0.0 * i).dry_bulb_c - truth)
+            for i in range(200)
+        ]
+    ).mean(axis=0)
+    assert errors[40:].mean() > 1.5 * errors[1:12].mean() > 0
+
+
+def test_load_stays_within_the_hall_and_has_a_daily_rhythm() -> None:
+    times = _times(28)
+    total = load.server_power_kw(times) + load.gpu_power_kw(load.gpu_utilisation(times)).sum(axis=0)
+    assert 250 < total.min() < total.max() < 1000
+    by_hour = [total[(times % weather.DAY_S // 3600) == hour].mean() for hour in (3, 15)]
+    assert by_hour[1] - by_hour[0] > 60
+
+
+def test_about_120_points_are_measured_and_the_meters_add_up(site: Site) -> None:
+    times = _times(2)
+    commanded = plant.past_setpoints(times, END.timestamp())
+    found = plant.measure(
+        plant.true_parameters(site.plant), times, commanded, commanded, np.random.default_rng(1)
+    )
+    assert 110 <= len(found) <= 130
+    assert {str(ref) for ref in site.refs()} <= set(found)
+    parts = found["ups/power"] + sum(found[str(ref)] for ref in site.meters.cooling)
+    unmetered = (found["utility/facility_power"] - parts) / found["utility/facility_power"]
+    assert np.all(np.abs(unmetered) < 0.06)
+
+
+def test_a_setpoint_is_reached_with_a_lag() -> None:
+    inertia = plant.Inertia(dict(plant.INITIAL_SETPOINTS))
+    wanted = {name: np.full(200, value + 1.0) for name, value in plant.INITIAL_SETPOINTS.items()}
+    path = inertia.follow(wanted, 5.0)[Setpoint.SUPPLY_AIR_TEMPERATURE]
+    assert 21.0 < path[0] < 21.1
+    assert path[-1] == pytest.approx(22.0, abs=0.05)
+    assert np.all(np.diff(path) > 0)
+
+
+@pytest.fixture
+def settings(dsn: str, broker_url: str, tmp_path: Path) -> Settings:
+    return Settings(dsn=dsn, broker=broker_url, demo_days=8, data_dir=tmp_path)
+
+
+def test_the_past_is_written_once_and_gaps_are_filled(settings: Settings, site: Site) -> None:
+    assert settings.dsn
+    assert isinstance(history.prepare(settings, settings.dsn), SystemClock)
+    with db.connect(settings.dsn) as conn:
+        ids = point_ids(conn, site.id, site.refs())
+        assert len(ids) == len(site.refs())
+        count = "SELECT count(*) AS n FROM reading"
+        first = conn.execute(count).fetchone()
+        now = datetime.now(UTC)
+        series = series_sum(conn, site.id, site.meters.it, now - timedelta(days=8), now, timedelta(hours=1))
+        assert series.complete_ratio > 0.98
+        conn.execute("DELETE FROM reading WHERE time > now() - interval '1 day'")
+        conn.execute("UPDATE reading_latest SET time = time - interval '1 day'")
+    history.prepare(settings, settings.dsn)
+    with db.connect(settings.dsn) as conn:
+        again = conn.execute(count).fetchone()
+        forecasts = conn.execute("SELECT count(*) AS n FROM weather_forecast").fetchone()
+    assert first
+    assert again
+    assert forecasts
+    assert 0 <= again["n"] - first["n"] <= 2 * 130
+    assert forecasts["n"] >= 8 * 4 * history.FORECAST_HOURS
+
+
+def test_a_faster_clock_goes_on_from_the_last_reading(settings: Settings) -> None:
+    assert settings.dsn
+    history.prepare(settings, settings.dsn)
+    ahead = datetime.now(UTC) + timedelta(hours=5)
+    with db.connect(settings.dsn) as conn:
+        conn.execute("UPDATE reading_latest SET time = %s WHERE point_id = 1", (ahead,))
+    clock = history.prepare(settings.model_copy(update={"demo_speed": 60.0}), settings.dsn)
+    assert isinstance(clock, ScaledClock)
+    assert clock.speed_ratio == pytest.approx(60.0)
+    assert abs(clock.now() - ahead) < timedelta(minutes=10)
+
+
+def test_the_live_plant_obeys_and_answers_commands(settings: Settings, site: Site) -> None:
+    assert settings.dsn
+    demo = live.DemoPlant(Context(settings, site, SystemClock(), settings.dsn))
+    try:
+        later = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+        order = {"command_id": "7b0e0a52-5ab3-4a0b-9d5e-3a1f9a4f3f10", "value": 9.0, "expires_at": later}
+        point = "chilled_water_supply_temperature_setpoint"
+        obey = demo._obey
+        assert obey("chw-loop", point, order) == ""
+        assert demo._setpoints[Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE] == pytest.approx(9.0)
+        assert "outside" in obey("chw-loop", point, {**order, "value": 40.0})
+        assert "no setpoint" in obey("chiller-1", "power", order)
+        assert obey("chw-loop", point, {**order, "expires_at": "2020-01-01T00:00:00Z"}) == "expired"
+        assert demo.step(datetime.now(UTC)) == len(plant.measure(
+            plant.true_parameters(site.plant), np.array([0.0]),
+            {k: np.array([v]) for k, v in plant.INITIAL_SETPOINTS.items()},
+            {k: np.array([v]) for k, v in plant.INITIAL_SETPOINTS.items()}, np.random.default_rng(0),
+        ))  # fmt: skip
+    finally:
+        demo.close()
+
+
+def test_readings_go_out_and_commands_come_in_over_the_broker(settings: Settings, site: Site) -> None:
+    import paho.mqtt.client as mqtt  # noqa: PLC0415  # the one test that looks at the wire
+    from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion  # noqa: PLC0415
+
+    assert settings.dsn
+    host, port = settings.broker.removeprefix("mqtt://").split(":") if settings.broker else ("", "")
+    seen: dict[str, dict[str, object]] = {}
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    client.on_message = lambda _c, _u, m: seen.update({m.topic: json.loads(m.payload)})
+    client.on_connect = lambda c, *_: c.subscribe("joulecast/demo/#", qos=1)
+    client.connect(host, int(port))
+    client.loop_start()
+    stop = threading.Event()
+    context = Context(settings, site, SystemClock(), settings.dsn)
+    runner = threading.Thread(target=live.run, args=(context, stop))
+    runner.start()
+    try:
+        _until(lambda: "joulecast/demo/utility" in seen and "joulecast/demo/weather/$forecast" in seen)
+        order = {
+            "command_id": "7b0e0a52-5ab3-4a0b-9d5e-3a1f9a4f3f11",
+            "value": 22.0,
+            "expires_at": (datetime.now(UTC) + timedelta(minutes=5)).isoformat(),
+        }
+        client.publish(
+            "joulecast/demo/$command/hall/supply_air_temperature_setpoint", json.dumps(order), qos=1
+        )
+        answer = "joulecast/demo/$ack/hall/supply_air_temperature_setpoint"
+        _until(lambda: answer in seen)
+        assert seen[answer]["accepted"] is True
+        assert seen[answer]["command_id"] == order["command_id"]
+    finally:
+        stop.set()
+        runner.join(20)
+        client.disconnect()
+        client.loop_stop()
+    assert not runner.is_alive()
+
+
+def _until(true: object, seconds: float = 30.0) -> None:
+    assert callable(true)
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)

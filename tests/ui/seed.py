@@ -1,0 +1,231 @@
+"""A plausible plant's readings, forecasts and recommendations, written straight into a test's own database.
+
+The numbers are made by simple formulas and stand for nothing; tests compare pages with what is written here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from core import db
+from core.points import point_type
+
+if TYPE_CHECKING:
+    from core.points import PointRef
+    from core.site import Site
+
+IT_W = 620_000.0
+STEP = timedelta(minutes=1)
+SHARES = {"chiller": 0.055, "crah_fan": 0.0125, "pump": 0.011, "tower_fan": 0.009}
+FORECAST_STEP = timedelta(minutes=15)
+QUANTILES = {"q05": -1.6, "q10": -1.3, "q25": -0.7, "q50": 0.0, "q75": 0.7, "q90": 1.3, "q95": 1.6}
+
+
+def it_w(time: datetime) -> float:
+    """IT power [W]: a day's wave and a ripple."""
+    hours = time.timestamp() / 3600
+    return IT_W * (1 + 0.12 * math.sin((hours - 9) * math.pi / 12) + 0.02 * math.sin(hours * 7))
+
+
+def values(site: Site, time: datetime) -> dict[str, float]:
+    """Every named point's value at a time [canonical unit]."""
+    load = it_w(time)
+    found: dict[str, float] = {}
+    meters, sensors = site.meters, site.sensors
+    for name, share in SHARES.items():
+        for ref in getattr(meters, name):
+            found[str(ref)] = load * share * (1 + 0.03 * math.sin(time.timestamp() / 1800))
+    cooling = sum(found.values())
+    found |= {str(ref): load for ref in meters.it}
+    found |= {str(ref): load * 1.055 for ref in meters.ups_input}
+    found |= {str(ref): load * 1.055 + cooling + 9000 for ref in meters.facility}
+    for i, ref in enumerate(sensors.rack_inlet):
+        found[str(ref)] = 22.5 + 0.45 * i + 0.3 * math.sin(time.timestamp() / 900 + i)
+    for name, value in (
+        ("supply_air", 20.4),
+        ("return_air", 33.1),
+        ("chilled_water_supply", 9.1),
+        ("chilled_water_return", 15.2),
+        ("condenser_water_supply", 22.0),
+        ("dry_bulb", 11.3),
+        ("wet_bulb", 8.7),
+    ):
+        found[str(getattr(sensors, name))] = value
+    found |= {str(ref): 1.0 for ref in sensors.chillers_running}
+    for setpoint, value in (
+        ("supply_air_temperature", 20.0),
+        ("chilled_water_supply_temperature", 9.0),
+        ("condenser_water_supply_temperature", 22.0),
+    ):
+        found[str(site.setpoints[setpoint].point)] = value  # type: ignore[index]  # StrEnum equals its text
+    return found
+
+
+def points(conn: db.Connection, site: Site) -> dict[str, int]:
+    """Register every point that the site names; ids by ``asset/point``."""
+    for ref in site.refs():
+        kind = point_type(ref.point)
+        db.rows(
+            conn,
+            "register_point",
+            site=site.id,
+            asset=ref.asset,
+            name=ref.point,
+            unit=kind.unit,
+            role=str(kind.role),
+            state_class=str(kind.state_class),
+            source="seed",
+        )
+    found = db.rows(conn, "point_ids", site=site.id, refs=[str(ref) for ref in site.refs()])
+    return {row["ref"]: row["point_id"] for row in found}
+
+
+def readings(conn: db.Connection, site: Site, start: datetime, end: datetime, step: timedelta = STEP) -> int:
+    """Write readings of every point from start to end; how many."""
+    ids, count, time = points(conn, site), 0, start
+    with conn.cursor() as cursor, cursor.copy("COPY reading (time, value, point_id) FROM STDIN") as copy:
+        while time <= end:
+            for ref, value in values(site, time).items():
+                copy.write_row((time, value, ids[ref]))
+                count += 1
+            time += step
+    conn.execute(
+        "INSERT INTO reading_latest SELECT DISTINCT ON (point_id) point_id, time, value, status FROM reading"
+        " ORDER BY point_id, time DESC ON CONFLICT (point_id) DO UPDATE"
+        " SET time = excluded.time, value = excluded.value, status = excluded.status"
+    )
+    return count
+
+
+def one_reading(conn: db.Connection, site: Site, ref: PointRef, time: datetime, value: float) -> None:
+    """Write one new reading, as the writer would."""
+    point = points(conn, site)[str(ref)]
+    conn.execute("INSERT INTO reading (time, value, point_id) VALUES (%s, %s, %s)", (time, value, point))
+    conn.execute(
+        "UPDATE reading_latest SET time = %s, value = %s WHERE point_id = %s", (time, value, point)
+    )
+
+
+def forecasts(
+    conn: db.Connection, site: Site, issued: datetime, model: str, error: float, version: int | None = None
+) -> None:
+    """Write one issue of a model for both targets: truth times (1 + error), 24 h of quarter hours."""
+    first = datetime.fromtimestamp(issued.timestamp() // 900 * 900, UTC)
+    for target, share in (("it_power", 1.0), ("cooling_power", 0.204)):
+        for i in range(96):
+            valid = first + i * FORECAST_STEP
+            middle = it_w(valid + FORECAST_STEP / 2) * share * (1 + error * math.sin(i + 1))
+            spread = middle * (0.01 + 0.0006 * i)
+            row: dict[str, Any] = {name: middle + k * spread for name, k in QUANTILES.items()}
+            conn.execute(
+                "INSERT INTO forecast VALUES (%s, %s, %s, %s, %s, 900, %s, %s, %s, %s, %s, %s, %s, %s)",
+                (site.id, target, model, issued, valid, *row.values(), version),
+            )
+
+
+def model_version(conn: db.Connection, site: Site, target: str, at: datetime) -> int:
+    """Register a champion; its id."""
+    card = {"explanation": "Load of the last day and week, hour of the day.", "parameters": 54321, "rmse_kw": 6.2}
+    row = conn.execute(
+        "INSERT INTO model_version (site_id, target, model, status, trained_at, data_from, data_to, card)"
+        " VALUES (%s, %s, 'lstm', 'champion', %s, %s, %s, %s) RETURNING model_version_id",
+        (site.id, target, at, at - timedelta(days=30), at, db.json(card)),
+    ).fetchone()
+    assert row is not None
+    return int(row["model_version_id"])
+
+
+def recommendation(conn: db.Connection, site: Site, at: datetime, to_c: float = 21.0) -> int:
+    """Propose raising the supply air setpoint; its id."""
+    changes = [{"setpoint": "supply_air_temperature", "from_c": 20.0, "to_c": to_c}]
+    verdicts = [
+        {"gate": "fresh_data", "ok": True, "reason": "oldest reading is 4 s old, at most 120 s allowed"},
+        {"gate": "inlet_limit", "ok": True, "reason": "worst inlet 26.3 °C with its error, limit 27.0 °C"},
+        {"gate": "step", "ok": True, "reason": "1.0 K, at most 1.0 K"},
+        {"gate": "hold", "ok": True, "reason": "last change 5 h ago, at least 30 min"},
+    ]
+    prediction = {
+        "facility_kw_before": 790.1,
+        "facility_kw_after": 781.7,
+        "it_kw": 623.0,
+        "worst_inlet_c": 26.3,
+        "inlet_limit_c": 27.0,
+        "pue_before": 1.268,
+        "pue_after": 1.255,
+    }
+    attribution = {"chiller": 9.4, "crah_fan": -1.6, "pump": 0.4, "tower_fan": 0.2}
+    rule = {"changes": [{**changes[0], "to_c": 20.5}], "saving_p50_kw": 4.1}
+    row = conn.execute(
+        "INSERT INTO recommendation (site_id, created_at, expires_at, changes, objective, saving_p10_kw,"
+        " saving_p50_kw, saving_p90_kw, attribution, prediction, verdicts, rule)"
+        " VALUES (%s, %s, %s, %s, 'total facility energy', 6.1, 8.4, 10.2, %s, %s, %s, %s)"
+        " RETURNING recommendation_id",
+        (
+            site.id,
+            at,
+            at + timedelta(minutes=45),
+            db.json(changes),
+            db.json(attribution),
+            db.json(prediction),
+            db.json(verdicts),
+            db.json(rule),
+        ),
+    ).fetchone()
+    assert row is not None
+    return int(row["recommendation_id"])
+
+
+def transition(conn: db.Connection, of: int, to: str, at: datetime, actor: str, reason: str) -> None:
+    """Move a recommendation on, the way the database allows."""
+    done = conn.execute(
+        "SELECT transition(%s, %s, NULL, %s, %s, %s) AS done", (of, to, at, actor, reason)
+    ).fetchone()
+    assert done is not None
+    assert done["done"]
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What a whole seeded database holds."""
+
+    proposed: int
+    rejected: int
+
+
+def everything(dsn: str, site: Site, now: datetime, back: timedelta = timedelta(hours=30)) -> Seeded:
+    """Readings, forecasts with their past issues, model versions, recommendations, jobs, counters."""
+    with db.connect(dsn) as conn:
+        readings(conn, site, now - back, now)
+        version = model_version(conn, site, "it_power", now - timedelta(hours=9))
+        model_version(conn, site, "cooling_power", now - timedelta(hours=9))
+        for hours in (20, 12, 6, 1, 0):
+            issued = now - timedelta(hours=hours, minutes=2)
+            forecasts(conn, site, issued, "lstm", 0.012, version)
+            forecasts(conn, site, issued, "seasonal_naive", 0.03)
+            forecasts(conn, site, issued, "persistence", 0.05)
+        rejected = recommendation(conn, site, now - timedelta(hours=7))
+        transition(conn, rejected, "rejected", now - timedelta(hours=6.8), "M. Jansen", "filters are changed today")
+        proposed = recommendation(conn, site, now - timedelta(minutes=4))
+        for job, state, detail in (
+            ("forecast.issue", "ok", "issued 2 forecasts by 3 models"),
+            ("forecast.train", "ok", "trained lstm for it_power on 30 days"),
+            ("twin.advise", "ok", f"proposed recommendation {proposed}"),
+            ("twin.verify", "not_ready", "nothing was applied yet"),
+        ):
+            conn.execute(
+                "INSERT INTO job_run (job, started_at, ended_at, state, detail) VALUES (%s, %s, %s, %s, %s)",
+                (job, now - timedelta(seconds=100), now - timedelta(seconds=96), state, detail),
+            )
+        conn.execute(
+            "INSERT INTO ingest_counter VALUES ('joulecast-ingest', %s, %s, 12053, 12050, 2, 1, 0)",
+            (now - timedelta(hours=2), now),
+        )
+        conn.execute(
+            "INSERT INTO reading_rejected VALUES ('\\x01', 'joulecast/demo/rack-9/colour', '\\x7b7d',"
+            " 'the catalogue has no point colour', %s, %s, 1)",
+            (now - timedelta(hours=1), now - timedelta(hours=1)),
+        )
+    return Seeded(proposed, rejected)
