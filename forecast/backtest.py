@@ -58,7 +58,7 @@ def rolling(
     frames = [model.predict(history.iloc[: int(i)], known) for i in at]
     if not frames:
         raise NotReadyError("the period to test is shorter than one whole forecast")
-    made = pd.concat([frame.assign() for frame in frames], ignore_index=True)
+    made = pd.concat(frames, ignore_index=True)
     truth = history["y"].where(history["observed"].astype(bool)).to_numpy(dtype=np.float64)
     steps = np.concatenate([np.arange(int(i), int(i) + len(f)) for i, f in zip(at, frames, strict=True)])
     made["y"] = np.where(steps < len(truth), truth[np.minimum(steps, len(truth) - 1)], np.nan)
@@ -89,7 +89,7 @@ def compare(
     train_until: datetime,
     stride: timedelta = STRIDE,
 ) -> pd.DataFrame:
-    """Fit each model on what lies before a time, roll it over what lies after, and put the figures side by side.
+    """Fit each model on what lies before a time, roll it over what lies after; the figures side by side.
 
     Args:
         models: to compare.

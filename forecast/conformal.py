@@ -1,7 +1,7 @@
 """Honest intervals: each quantile is moved by what its own past errors ask for.
 
-Started from a held-out period (split conformal, each side by itself), then tracked with every day of forecasts
-whose truth has arrived, since a model's errors drift with the plant.
+Started from a held-out period (split conformal, each side by itself), then tracked with the forecasts whose
+truth has arrived, since a model's errors drift with the plant.
 
 References:
     Romano et al., Conformalized quantile regression, NeurIPS 2019.
@@ -86,7 +86,7 @@ def start(truth: Floats, quantiles: Floats, independent: float) -> Conformal:
     Args:
         truth: (n,) [W]; NaN where not measured.
         quantiles: (n, 7) as the model gave them [W].
-        independent: how many independent errors that is worth, about one a day; fewer ask for wider intervals.
+        independent: how many independent errors that is worth, about one a day; fewer ask for more width.
     """
     seen = np.isfinite(truth)
     error = truth[seen, None] - quantiles[seen]

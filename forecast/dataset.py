@@ -116,7 +116,9 @@ def check_history(history: pd.DataFrame, step_s: int) -> None:
         raise NotReadyError("the history has no measured step yet")
     times = epoch_s(history["valid_at"])
     if len(np.unique(times)) != len(times):
-        raise InputError("history", found="a time twice", allowed="each time once", do="remove the duplicates")
+        raise InputError(
+            "history", found="a time twice", allowed="each time once", do="remove the duplicates"
+        )
     if len(times) > 1 and not (np.diff(times) == step_s).all():
         raise InputError(
             "history",

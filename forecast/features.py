@@ -82,7 +82,7 @@ CANDIDATES: Final[dict[str, Candidate]] = {
     "mean7d": Candidate("like the mean of 7 days", 24, count=7),
     "mean4w": Candidate("like the mean of 4 weeks", WEEK_H, count=4),
 }
-"""What the network blends. Shifts are by 24 h, not by wall clocks: on a day of changing clocks they are off."""
+"""What the network blends. Shifts are by 24 h, not by wall clocks: they are off while clocks change."""
 
 
 def candidate_values(y: Floats, origins: Ints, horizon_steps: int, step_s: int, name: str) -> Floats:

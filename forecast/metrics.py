@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecast.features import Bools
 from forecast.protocol import MEDIAN, QUANTILES
 
 if TYPE_CHECKING:
     from core.series import Floats
+    from forecast.features import Bools
 
 LOW_80, HIGH_80 = QUANTILES.index(0.1), QUANTILES.index(0.9)
 
@@ -57,9 +57,11 @@ def pinball(truth: Floats, quantiles: Floats, levels: tuple[float, ...] = QUANTI
 
 
 def wql(truth: Floats, quantiles: Floats, levels: tuple[float, ...] = QUANTILES) -> float:
-    """Weighted quantile loss: twice the pinball losses, summed, over the sum of |truth|, mean over levels [1]."""
+    """Weighted quantile loss: twice the summed pinball loss over the sum of |truth|, mean over levels [1]."""
     total = float(np.sum(np.abs(truth)))
-    return float(2 * np.mean(pinball(truth, quantiles, levels)) * len(truth) / total) if total else float("nan")
+    return (
+        float(2 * np.mean(pinball(truth, quantiles, levels)) * len(truth) / total) if total else float("nan")
+    )
 
 
 def coverage(truth: Floats, low: Floats, high: Floats) -> float:

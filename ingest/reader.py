@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
 from core.errors import InputError
 from core.units import to_canonical
+from ingest.codec.base import EPOCH
 from ingest.mapping import Mapping, default_asset, recognise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from core.series import Floats
 
@@ -28,6 +32,11 @@ EPOCH_S_FROM: Final = 1e8
 EPOCH_MS_FROM: Final = 1e11
 """From here on (1973) it is epoch milliseconds."""
 US_PER_S: Final = 1_000_000
+MS_PER_S: Final = 1000.0
+SHOWN_CHARS: Final = 40
+BLANK: Final = frozenset({"", "nan", "na", "n/a", "null", "none"})
+"""What stands in a cell where nothing was measured; lower case."""
+NUMERIC: Final = ""
 _HEX: Final = re.compile(r"^\s*0[xX][0-9a-fA-F]{1,16}\s*$")
 _UNREADABLE: Final = (OSError, EOFError, UnicodeDecodeError, zlib.error, pd.errors.ParserError)
 
@@ -84,8 +93,8 @@ class Source:
             rows: how many at once.
         """
         line = HEADER_LINES + 1
-        for frame in _frames(self.path, list(self.mapping.headings), rows):
-            yield _chunk(frame, self.mapping, start if self.relative else None, line)
+        for frame in _frames(self.path, self.mapping.headings, rows):
+            yield _Part(frame, self.mapping, line).chunk(start if self.relative else None)
             line += len(frame)
 
 
@@ -104,16 +113,14 @@ def open_source(path: Path, mapping_text: str | None) -> Source:
     return _survey(path, mapping)
 
 
-def _frames(path: Path, columns: list[str] | None, rows: int | None) -> Iterator[pd.DataFrame]:
+def _frames(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[pd.DataFrame]:
     """The file's columns as text, so that nothing is guessed.
 
     Raises:
         InputError: it cannot be read.
     """
     try:
-        with pd.read_csv(
-            path, usecols=columns, dtype=str, chunksize=rows or CHUNK_ROWS, keep_default_na=False
-        ) as reader:
+        with pd.read_csv(path, usecols=columns, dtype=str, chunksize=rows, keep_default_na=False) as reader:
             yield from reader
     except pd.errors.EmptyDataError:
         raise InputError(
@@ -141,104 +148,155 @@ def _headings(path: Path) -> list[str]:
 def _survey(path: Path, mapping: Mapping) -> Source:
     """Read it all once: its length, the kind of its times, and whether each column has numbers."""
     count, relative, last_s = 0, False, 0.0
-    hopeless: dict[str, str] = {}
-    fine: set[str] = set()
-    for frame in _frames(path, list(mapping.headings), CHUNK_ROWS):
+    examples: dict[str, str] = {}
+    for frame in _frames(path, mapping.headings, CHUNK_ROWS):
+        times = _texts(frame, mapping.time)
         if not count:
-            relative = _is_relative(frame[mapping.time], path, mapping.time)
+            relative = _is_relative(times[0], path, mapping.time)
         if relative:
-            last_s = max(last_s, float(np.nanmax(_numbers(frame[mapping.time]), initial=0.0)))
+            last_s = max(last_s, float(np.nanmax(_numbers(times), initial=0.0)))
         for column in mapping.columns:
-            if column.name in fine:
-                continue
-            given = frame[column.name][frame[column.name].str.strip() != ""]
-            if np.isfinite(_numbers(given)).any():
-                fine.add(column.name)
-            elif len(given):
-                hopeless.setdefault(column.name, str(given.iloc[0]))
+            if examples.get(column.name) != NUMERIC:
+                _look_for_number(column.name, _texts(frame, column.name), examples)
         count += len(frame)
-    for name, example in hopeless.items():
-        if name not in fine:
+    for name, example in examples.items():
+        if example != NUMERIC:
             raise InputError(
                 f"{path.name}: column {name}",
-                found=f"{example[:40]!r} and no number",
+                found=f"{example[:SHOWN_CHARS]!r} and no number",
                 allowed="numbers",
                 do="map another column",
             )
     return Source(path, mapping, count, relative, last_s)
 
 
-def _is_relative(times: pd.Series[str], path: Path, name: str) -> bool:
-    first = str(times.iloc[0]).strip()
-    number = _numbers(times.iloc[:1])[0]
-    if np.isfinite(number):
-        return bool(number < EPOCH_S_FROM)
-    if pd.isna(_iso(times.iloc[:1]).iloc[0]):
+def _look_for_number(name: str, texts: list[str], examples: dict[str, str]) -> None:
+    given = [text for text in texts if text.strip().lower() not in BLANK]
+    if np.isfinite(_numbers(given)).any():
+        examples[name] = NUMERIC
+    elif given:
+        examples.setdefault(name, given[0])
+
+
+def _is_relative(first: str, path: Path, name: str) -> bool:
+    number = _number(first)
+    if math.isfinite(number):
+        return number < EPOCH_S_FROM
+    if _iso([first])[0] is None:
         raise InputError(
             f"{path.name}: column {name}",
-            found=repr(first[:40]),
+            found=repr(first[:SHOWN_CHARS]),
             allowed="ISO 8601 times, epoch seconds or milliseconds, or seconds from the start",
             do="map another column to time",
         )
     return False
 
 
-def _numbers(texts: pd.Series[str]) -> Floats:
-    """Numbers as the nearest float, NaN for anything else; hexadecimal ones (bit fields) too."""
-    return np.array([_number(text) for text in texts], dtype=np.float64)
+def _texts(frame: pd.DataFrame, name: str) -> list[str]:
+    return list(frame[name].fillna("").tolist())
 
 
 def _number(text: str) -> float:
+    """A number as the nearest float, NaN for anything else; hexadecimal ones (bit fields) too."""
     try:
-        return float(text) if "_" not in text else float("nan")
+        return float(text) if "_" not in text else math.nan
     except ValueError:
-        return float(int(text, 16)) if _HEX.match(text) else float("nan")
+        return float(int(text, 16)) if _HEX.match(text) else math.nan
 
 
-def _iso(texts: pd.Series[str]) -> pd.Series[Any]:
-    return pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce")
+def _numbers(texts: list[str]) -> Floats:
+    return np.array([_number(text) for text in texts], dtype=np.float64)
 
 
-def _times(texts: pd.Series[str], start: datetime | None) -> list[datetime | None]:
-    """Times of rows, None where unreadable."""
-    if start is not None:
-        return [_after(start, number) for number in _numbers(texts)]
-    numbers = _numbers(texts)
-    if np.isfinite(numbers).any():
-        seconds = np.where(numbers >= EPOCH_MS_FROM, numbers / 1000.0, numbers)
-        return [_after(EPOCH, float(s)) for s in seconds]
-    return [None if pd.isna(time) else time.to_pydatetime(warn=False) for time in _iso(texts)]
+def _iso(texts: list[str]) -> list[datetime | None]:
+    found = pd.to_datetime(pd.Series(texts, dtype=object), utc=True, format="ISO8601", errors="coerce")
+    return [None if pd.isna(time) else time.to_pydatetime(warn=False) for time in found]
 
 
-def _after(start: datetime, seconds: float) -> datetime | None:
+def _after(origin: datetime, seconds: float) -> datetime | None:
     try:
-        return start + timedelta(microseconds=round(seconds * US_PER_S))
+        return origin + timedelta(microseconds=round(seconds * US_PER_S))
     except (OverflowError, ValueError):
         return None
 
 
-def _chunk(frame: pd.DataFrame, mapping: Mapping, start: datetime | None, first_line: int) -> Chunk:
-    times = _times(frame[mapping.time], start)
-    bad = [
-        BadCell(first_line + i, f"time {frame[mapping.time].iloc[i]!r} cannot be read")
-        for i, time in enumerate(times)
-        if time is None
-    ]
-    assets = _assets(frame, mapping, first_line, bad)
-    usable = np.array([t is not None and a is not None for t, a in zip(times, assets, strict=True)])
-    columns: dict[tuple[str | None, str], Floats] = {}
-    for column in mapping.columns:
-        texts = frame[column.name]
-        numbers = _numbers(texts)
-        for i in np.flatnonzero(~np.isfinite(numbers) & (texts.str.strip() != "").to_numpy()):
-            numbers[i] = np.nan
-            if usable[i]:
-                bad.append(BadCell(first_line + int(i), f"{column.name} {texts.iloc[i]!r} is no number"))
-        columns[column.asset, column.point.name] = to_canonical(numbers, column.unit, column.point.quantity)
-    lines = [first_line + i for i in range(len(frame))]
-    wanted = dict.fromkeys([a for a in assets if a is not None] + [a for a, _ in columns if a is not None])
-    blocks = []
-    for asset in wanted:
-        row_wise = np.array([a == asset for a in assets])
-        blocks += _blocks(asset, columns, row_wise & usable, usable, times, lines)
-    return Chunk(len(frame), tuple(blocks), tuple(sorted(bad, key=lambda cell: cell.line)))
+def _times(texts: list[str], start: datetime | None) -> list[datetime | None]:
+    """Times of rows, None where unreadable."""
+    numbers = _numbers(texts)
+    if start is not None:
+        return [_after(start, float(s)) for s in numbers]
+    if not np.isfinite(numbers).any():
+        return _iso(texts)
+    seconds = np.where(numbers >= EPOCH_MS_FROM, numbers / MS_PER_S, numbers)
+    return [_after(EPOCH, float(s)) for s in seconds]
+
+
+@dataclass(slots=True)
+class _Part:
+    """One chunk on its way from text to blocks."""
+
+    frame: pd.DataFrame
+    mapping: Mapping
+    first_line: int
+    bad: list[BadCell] = field(default_factory=list)
+
+    def numbers(self, name: str) -> Floats:
+        """A column's numbers; blank cells are NaN, and so are bad ones, which are noted."""
+        texts = _texts(self.frame, name)
+        found = _numbers(texts)
+        for i in np.flatnonzero(~np.isfinite(found)):
+            found[i] = np.nan
+            if texts[i].strip().lower() not in BLANK:
+                self.note(int(i), f"{name} {texts[i][:SHOWN_CHARS]!r} is no number")
+        return found
+
+    def note(self, row: int, reason: str) -> None:
+        """Remember what is wrong in a row."""
+        self.bad.append(BadCell(self.first_line + row, reason))
+
+    def chunk(self, start: datetime | None) -> Chunk:
+        """The chunk, read."""
+        texts = _texts(self.frame, self.mapping.time)
+        times = _times(texts, start)
+        timed = np.array([time is not None for time in times], dtype=bool)
+        for i in np.flatnonzero(~timed):
+            self.note(int(i), f"time {texts[i][:SHOWN_CHARS]!r} cannot be read")
+        values = {
+            column: to_canonical(self.numbers(column.name), column.unit, column.point.quantity)
+            for column in self.mapping.columns
+        }
+        every = np.array(times, dtype=object)
+        blocks: list[Block] = []
+        for asset, rows in self.assets(timed).items():
+            own = {c.point.name: v for c, v in values.items() if c.asset is None}
+            blocks += self.blocks(asset, every, rows, own)
+        for asset in dict.fromkeys(c.asset for c in values if c.asset is not None):
+            own = {c.point.name: v for c, v in values.items() if c.asset == asset}
+            blocks += self.blocks(asset, every, timed, own)
+        return Chunk(len(self.frame), tuple(blocks), tuple(sorted(self.bad, key=lambda cell: cell.line)))
+
+    def assets(self, timed: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+        """Which rows are whose."""
+        name = self.mapping.asset_column
+        if name is None:
+            return {self.mapping.asset: timed}
+        numbers = self.numbers(name)
+        whole = timed & (numbers >= 0) & (numbers == np.floor(numbers))
+        for i in np.flatnonzero(timed & ~whole & np.isfinite(numbers)):
+            self.note(int(i), f"{name} {numbers[i]} is no whole number")
+        return {
+            f"{self.mapping.asset}-{int(number)}": whole & (numbers == number)
+            for number in np.unique(numbers[whole])
+        }
+
+    def blocks(
+        self, asset: str, times: NDArray[np.object_], rows: NDArray[np.bool_], values: dict[str, Floats]
+    ) -> list[Block]:
+        """One asset's rows, without those that have no value at all; [] where none is left."""
+        if not values:
+            return []
+        measured = rows & np.isfinite(np.stack(list(values.values()))).any(axis=0)
+        if not measured.any():
+            return []
+        lines = (np.flatnonzero(measured) + self.first_line).tolist()
+        return [Block(asset, times[measured].tolist(), {n: v[measured] for n, v in values.items()}, lines)]

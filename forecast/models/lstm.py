@@ -1,9 +1,9 @@
 """The LSTM: an encoder-decoder that blends naive forecasts and corrects the blend.
 
-Each window is scaled by its own context, so that a level shift is no news. Per step of the horizon the network
-says how much it trusts each candidate (a softmax: the explanation that operators see), how far the truth lies
-from their blend, and how wide the quantiles are (cumulative softplus steps: they cannot cross). One pass, no
-feedback of its own errors. Training is in `lstm_training`, which alone needs Lightning.
+Each window is scaled by its own context, so that a level shift is no news. Per step of the horizon the
+network says how much it trusts each candidate (a softmax: the explanation that operators see), how far the
+truth lies from their blend, and how wide the quantiles are (cumulative softplus steps: they cannot cross). One
+pass, no feedback of its own errors. Training is in `lstm_training`, which alone needs Lightning.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Network(nn.Module):
             decoder: (b, horizon, features); the candidates come first.
 
         Returns:
-            (b, horizon, 7) ordered quantiles and (b, horizon, k) weights of the candidates, which add up to 1.
+            (b, horizon, 7) ordered quantiles and (b, horizon, k) weights of the candidates, summing to 1.
         """
         _, state = self.encoder(encoder)
         hidden, _ = self.decoder(decoder, state)
@@ -180,7 +180,11 @@ class LstmForecaster:
     def weights(self) -> bytes:
         """The networks' parameters as safetensors."""
         return save_tensors(
-            {f"{i}.{key}": t for i, network in enumerate(self._networks) for key, t in network.state_dict().items()}
+            {
+                f"{i}.{key}": t
+                for i, network in enumerate(self._networks)
+                for key, t in network.state_dict().items()
+            }
         )
 
     @classmethod
@@ -213,7 +217,7 @@ class LstmForecaster:
 
 
 def _settle(config: LstmConfig, prepared: Prepared, task: Task) -> LstmConfig:
-    """Fix what depends on the training data: the floor of the scale, and whether covariates are known ahead."""
+    """Fix what depends on the data: the floor of the scale, and whether covariates are known ahead."""
     spec = config.spec(task)
     every_hour = windows.origins(prepared, spec)[:: task.steps_per_hour]
     if windows.covariates_known(prepared, every_hour, spec) < COVARIATES_KNOWN_MIN:
@@ -239,5 +243,3 @@ def explain(weights: Floats, candidates: Sequence[str]) -> dict[str, float]:
     shares = weights.mean(axis=0)
     order = np.argsort(shares)[::-1]
     return {CANDIDATES[candidates[i]].label: round(float(shares[i]), 3) for i in order}
-
-

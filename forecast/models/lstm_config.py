@@ -19,7 +19,7 @@ LOOKBACK_SHARE: Final = 0.4
 CONTEXTS_H: Final = (168, 96, 72, 48, 24)
 """Lengths of the context to choose from, longest first [h]."""
 SHORT_H: Final = 14 * HOURS_PER_DAY
-"""With less history than this the network is smaller, trained for fewer steps, and nothing is held out [h]."""
+"""With less history than this the network is smaller, trained for fewer steps, none held out [h]."""
 WINDOWS_MIN_H: Final = 12
 """Origins have to span at least this, or there is nothing to learn from [h]."""
 
@@ -45,7 +45,7 @@ class LstmConfig:
     dropout: float = 0.1
     """Of the decoder's outputs [1]."""
     covariate_dropout: float = 0.2
-    """Share of the training windows that do without the covariates, so that a missing feed degrades gently."""
+    """Share of training windows without the covariates, so that a missing feed degrades gently [1]."""
     max_steps: int = 300
     """Optimiser steps a seed."""
     batch: int = 64
@@ -110,4 +110,5 @@ class LstmConfig:
 
 def config_from(stored: Mapping[str, Any]) -> LstmConfig:
     """The inverse of `LstmConfig.as_dict`, also after a way through JSON."""
-    return LstmConfig(**{key: tuple(v) if isinstance(v, list) else v for key, v in stored.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+    return LstmConfig(**values)

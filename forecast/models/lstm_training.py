@@ -1,4 +1,4 @@
-"""Training of the LSTM in Lightning: masked pinball loss, AdamW on one cycle, averaged weights, early stopping."""
+"""Training of the LSTM in Lightning: masked pinball loss, AdamW on one cycle, averaged weights, early stop."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Averaged(Callback):
         self._updates = 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
-        """Take the step's weights into the average; early steps count more, so that the start is forgotten."""
+        """Take the step's weights into the average; it widens with time, so that the start is forgotten."""
         del trainer
         self._updates += 1
         decay = min(self.decay, self._updates / (self._updates + 10))
@@ -236,7 +236,9 @@ def _trainer(
 ) -> pl.Trainer:
     callbacks: list[Callback] = [averaged]
     if evaluate:
-        callbacks.append(EarlyStopping("validation", patience=config.patience, check_on_train_epoch_end=False))
+        callbacks.append(
+            EarlyStopping("validation", patience=config.patience, check_on_train_epoch_end=False)
+        )
     if stop is not None:
         callbacks.append(StopOnEvent(stop))
     return pl.Trainer(

@@ -39,7 +39,7 @@ def bands(point: Floats, errors: Floats) -> Floats:
 
     Args:
         point: (h,) the naive values [W]; they stay the median.
-        errors: (h, m) past errors by lead, NaN where unknown; a lead without any takes the previous one's [W].
+        errors: (h, m) past errors by lead, NaN where unknown; one without any takes the last one's [W].
 
     Returns:
         (h, 7) [W], in order.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Z_P90: Final = 1.2815515655446004
 """Standard deviations from the median to p90 of a normal distribution."""
 SLOPE_ERROR_RATIO: Final = 0.25
-"""Least relative standard error of the twin's response to a setpoint [1]. Manufacturers' curves of 37 chillers
+"""Least relative standard error of the twin's response to a setpoint [1]. Makers' curves of 37 chillers
 of variable speed give 4.1 % per kelvin of chilled water, p10 to p90 2.9 to 5.7 %: about a quarter."""
 PARTS: Final[dict[str, str]] = {
     "server_fans": "server_fan_kw",

@@ -1,0 +1,37 @@
+-- How often the truth lay at or below each quantile of one version's forecasts.
+WITH mean AS (
+    SELECT
+        r.point_id,
+        date_bin(%(step)s, r.time, TIMESTAMPTZ '1970-01-01 00:00:00+00') AS bucket,
+        avg(r.value) AS value
+    FROM reading AS r
+    WHERE
+        r.point_id = ANY(%(points)s)
+        AND r.time >= %(start)s AND r.time < %(end)s
+        AND r.status < 32768
+    GROUP BY r.point_id, bucket
+),
+
+truth AS (
+    SELECT
+        m.bucket,
+        sum(m.value) AS value
+    FROM mean AS m
+    GROUP BY m.bucket
+    HAVING count(*) = cardinality(%(points)s)
+)
+
+SELECT
+    count(*) AS steps,
+    avg((t.value <= f.q05)::integer)::double precision AS q05,
+    avg((t.value <= f.q10)::integer)::double precision AS q10,
+    avg((t.value <= f.q25)::integer)::double precision AS q25,
+    avg((t.value <= f.q50)::integer)::double precision AS q50,
+    avg((t.value <= f.q75)::integer)::double precision AS q75,
+    avg((t.value <= f.q90)::integer)::double precision AS q90,
+    avg((t.value <= f.q95)::integer)::double precision AS q95
+FROM forecast AS f
+INNER JOIN truth AS t ON f.valid_at = t.bucket
+WHERE
+    f.site_id = %(site)s AND f.target = %(target)s AND f.model_version_id = %(model_version_id)s
+    AND f.valid_at >= %(start)s AND f.valid_at < %(end)s

@@ -1,0 +1,15 @@
+-- The version of a model that is in force for a target.
+SELECT
+    v.model_version_id,
+    v.target,
+    v.model,
+    v.status,
+    v.trained_at,
+    v.data_from,
+    v.data_to,
+    v.card,
+    v.weights,
+    v.weights_sha256
+FROM model_version AS v
+WHERE
+    v.site_id = %(site)s AND v.target = %(target)s AND v.model = %(model)s AND v.status = 'champion'

@@ -1,0 +1,5 @@
+-- The models that have issued a forecast at a time.
+SELECT DISTINCT f.model
+FROM forecast AS f
+WHERE f.site_id = %(site)s AND f.target = %(target)s AND f.issued_at = %(issued_at)s
+ORDER BY f.model
