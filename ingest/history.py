@@ -284,7 +284,10 @@ def _split(block: Block, site: str, rows: int) -> Iterator[_Outgoing]:
         if name in CATALOGUE
     }
     for first in range(0, len(block.times), rows):
-        part = {name: values[first : first + rows] for name, values in columns.items()}
+        part: dict[str, float | list[float | None] | None] = {}
+        count = 0
+        for name, values in columns.items():
+            part[name] = some = values[first : first + rows]
+            count += sum(v is not None for v in some)
         times = block.times[first : first + rows]
-        count = sum(v is not None for values in part.values() for v in values)
         yield topic, json_batch.encode(json_batch.Batch(part, list(times))), count, times[0]

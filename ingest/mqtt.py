@@ -138,6 +138,10 @@ class Publisher:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def has_room(self, messages: int = 1) -> bool:
+        """Whether so many more can be published without waiting."""
+        return self.sent - self.acknowledged + messages <= self._in_flight
+
     def publish(self, topic: str, payload: bytes, properties: Properties | None = None) -> None:
         """Send a message, waiting while too many are under way.
 

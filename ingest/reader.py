@@ -18,7 +18,7 @@ from ingest.codec.base import EPOCH
 from ingest.mapping import Mapping, default_asset, recognise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -93,7 +93,7 @@ class Source:
             rows: how many at once.
         """
         line = HEADER_LINES + 1
-        for frame in _frames(self.path, self.mapping.headings, rows):
+        for frame in _frames(self.path, list(self.mapping.headings), rows):
             yield _Part(frame, self.mapping, line).chunk(start if self.relative else None)
             line += len(frame)
 
@@ -113,7 +113,7 @@ def open_source(path: Path, mapping_text: str | None) -> Source:
     return _survey(path, mapping)
 
 
-def _frames(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[pd.DataFrame]:
+def _frames(path: Path, columns: list[str] | None, rows: int) -> Iterator[pd.DataFrame]:
     """The file's columns as text, so that nothing is guessed.
 
     Raises:
@@ -149,7 +149,7 @@ def _survey(path: Path, mapping: Mapping) -> Source:
     """Read it all once: its length, the kind of its times, and whether each column has numbers."""
     count, relative, last_s = 0, False, 0.0
     examples: dict[str, str] = {}
-    for frame in _frames(path, mapping.headings, CHUNK_ROWS):
+    for frame in _frames(path, list(mapping.headings), CHUNK_ROWS):
         times = _texts(frame, mapping.time)
         if not count:
             relative = _is_relative(times[0], path, mapping.time)

@@ -255,6 +255,7 @@ class Subscriber:
             if code.is_failure:
                 log.error("broker %s refuses the subscription to %s: %s", self._address, topic, code)
         self._ready = True
+        log.info("broker %s: subscribed to %d filters", self._address, len(self._filters))
 
     def _on_disconnect(
         self, _c: Client, _u: object, _f: object, code: ReasonCode, _p: Properties | None

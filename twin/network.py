@@ -295,12 +295,11 @@ def _water_side(
     back = chilled + load / water_kw_per_k
     guess = load * (1.0 + 1.0 / _FIRST_GUESS_COP)
     predicted = tower.coldest_c(parameters.tower, guess, wet)
-    free = economizer.mode(parameters.economizer, chilled, back, predicted)
-    target = np.where(free.enabled, free.target_c, condenser)
+    free = economizer.mode(parameters.economizer, chilled, back, predicted, condenser)
     tower_heat = guess
     motor_heat = chiller.RECORDS[parameters.chiller.record].motor_heat_ratio
     for _ in range(_WATER_ITERATIONS):
-        cold = tower.solve(parameters.tower, tower_heat, wet, target)
+        cold = tower.solve(parameters.tower, tower_heat, wet, free.target_c)
         saved = economizer.load_kw(
             parameters.economizer, free.enabled, water_kw_per_k, back, cold.leaving_c, load
         )

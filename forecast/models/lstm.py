@@ -2,8 +2,8 @@
 
 Each window is scaled by its own context, so that a level shift is no news. Per step of the horizon the
 network says how much it trusts each candidate (a softmax: the explanation that operators see), how far the
-truth lies from their blend, and how wide the quantiles are (cumulative softplus steps: they cannot cross). One
-pass, no feedback of its own errors. Training is in `lstm_training`, which alone needs Lightning.
+truth lies from their blend, and how wide the quantiles are (cumulative softplus steps: they cannot cross).
+One pass, no feedback of its own errors. Training is in `lstm_training`, which alone needs Lightning.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training of the LSTM in Lightning: masked pinball loss, AdamW on one cycle, averaged weights, early stop."""
+"""Training of the LSTM in Lightning: masked pinball loss, AdamW on one cycle, averaged weights."""
 
 from __future__ import annotations
 

@@ -3,4 +3,4 @@ SELECT
     min(r.time) AS first,
     max(r.time) AS last
 FROM reading AS r
-WHERE r.point_id = ANY(%(points)s)
+WHERE r.point_id = any(%(points)s)

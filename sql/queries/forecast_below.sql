@@ -6,7 +6,7 @@ WITH mean AS (
         avg(r.value) AS value
     FROM reading AS r
     WHERE
-        r.point_id = ANY(%(points)s)
+        r.point_id = any(%(points)s)
         AND r.time >= %(start)s AND r.time < %(end)s
         AND r.status < 32768
     GROUP BY r.point_id, bucket
@@ -23,13 +23,13 @@ truth AS (
 
 SELECT
     count(*) AS steps,
-    avg((t.value <= f.q05)::integer)::double precision AS q05,
-    avg((t.value <= f.q10)::integer)::double precision AS q10,
-    avg((t.value <= f.q25)::integer)::double precision AS q25,
-    avg((t.value <= f.q50)::integer)::double precision AS q50,
-    avg((t.value <= f.q75)::integer)::double precision AS q75,
-    avg((t.value <= f.q90)::integer)::double precision AS q90,
-    avg((t.value <= f.q95)::integer)::double precision AS q95
+    avg((t.value <= f.q05)::INTEGER)::DOUBLE PRECISION AS q05,
+    avg((t.value <= f.q10)::INTEGER)::DOUBLE PRECISION AS q10,
+    avg((t.value <= f.q25)::INTEGER)::DOUBLE PRECISION AS q25,
+    avg((t.value <= f.q50)::INTEGER)::DOUBLE PRECISION AS q50,
+    avg((t.value <= f.q75)::INTEGER)::DOUBLE PRECISION AS q75,
+    avg((t.value <= f.q90)::INTEGER)::DOUBLE PRECISION AS q90,
+    avg((t.value <= f.q95)::INTEGER)::DOUBLE PRECISION AS q95
 FROM forecast AS f
 INNER JOIN truth AS t ON f.valid_at = t.bucket
 WHERE

@@ -19,13 +19,13 @@ SELECT
     %(model_version_id)s
 FROM
     unnest(
-        %(valid_at)s::timestamptz [],
-        %(q05)s::double precision [],
-        %(q10)s::double precision [],
-        %(q25)s::double precision [],
-        %(q50)s::double precision [],
-        %(q75)s::double precision [],
-        %(q90)s::double precision [],
-        %(q95)s::double precision []
+        %(valid_at)s::TIMESTAMPTZ[],
+        %(q05)s::DOUBLE PRECISION[],
+        %(q10)s::DOUBLE PRECISION[],
+        %(q25)s::DOUBLE PRECISION[],
+        %(q50)s::DOUBLE PRECISION[],
+        %(q75)s::DOUBLE PRECISION[],
+        %(q90)s::DOUBLE PRECISION[],
+        %(q95)s::DOUBLE PRECISION[]
     ) AS n (valid_at, q05, q10, q25, q50, q75, q90, q95)
 ON CONFLICT (site_id, target, model, issued_at, valid_at) DO NOTHING

@@ -7,7 +7,7 @@ WITH mean AS (
         avg(r.value) AS value
     FROM reading AS r
     WHERE
-        r.point_id = ANY(%(points)s)
+        r.point_id = any(%(points)s)
         AND r.time >= %(start)s AND r.time < %(end)s
         AND r.status < 32768
     GROUP BY r.point_id, bucket
@@ -55,7 +55,7 @@ SELECT
     coalesce(w.lead, 'all') AS lead,
     count(*) AS steps,
     avg(abs(w.q50 - w.value)) AS mae_w,
-    avg((w.value BETWEEN w.q10 AND w.q90)::integer)::double precision AS coverage80_ratio
+    avg((w.value BETWEEN w.q10 AND w.q90)::INTEGER)::DOUBLE PRECISION AS coverage80_ratio
 FROM wanted AS w
 INNER JOIN paired AS p ON w.issued_at = p.issued_at
 GROUP BY GROUPING SETS ((w.model, w.lead), (w.model))

@@ -4,6 +4,7 @@ SET
     state = CASE WHEN %(accepted)s THEN 'acknowledged' ELSE 'refused' END,
     sent_at = coalesce(sent_at, %(now)s),
     acknowledged_at = %(now)s,
-    reason = CASE WHEN %(accepted)s THEN reason ELSE coalesce(nullif(%(reason)s, ''), 'refused by the plant') END
+    reason
+    = CASE WHEN %(accepted)s THEN reason ELSE coalesce(nullif(%(reason)s, ''), 'refused by the plant') END
 WHERE
     site_id = %(site)s AND command_id = %(command_id)s AND state IN ('queued', 'sent')

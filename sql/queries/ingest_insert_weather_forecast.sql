@@ -9,9 +9,9 @@ SELECT
     n.wet_bulb_c
 FROM
     unnest(
-        %(issued)s::timestamptz [],
-        %(valid)s::timestamptz [],
-        %(dry_bulb)s::double precision [],
-        %(wet_bulb)s::double precision []
+        %(issued)s::TIMESTAMPTZ[],
+        %(valid)s::TIMESTAMPTZ[],
+        %(dry_bulb)s::DOUBLE PRECISION[],
+        %(wet_bulb)s::DOUBLE PRECISION[]
     ) AS n (issued_at, valid_at, dry_bulb_c, wet_bulb_c)
 ON CONFLICT (site_id, valid_at, issued_at) DO NOTHING

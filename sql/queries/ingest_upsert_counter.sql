@@ -5,10 +5,10 @@ VALUES (
     %(received)s, %(stored)s, %(duplicate)s, %(rejected)s, %(filtered)s
 )
 ON CONFLICT (client_id) DO UPDATE SET
-started_at = excluded.started_at,
-updated_at = excluded.updated_at,
-received = excluded.received,
-stored = excluded.stored,
-duplicate = excluded.duplicate,
-rejected = excluded.rejected,
-filtered = excluded.filtered
+    started_at = excluded.started_at,
+    updated_at = excluded.updated_at,
+    received = excluded.received,
+    stored = excluded.stored,
+    duplicate = excluded.duplicate,
+    rejected = excluded.rejected,
+    filtered = excluded.filtered

@@ -8,14 +8,14 @@ SELECT
     n.status
 FROM
     unnest(
-        %(points)s::integer [],
-        %(times)s::timestamptz [],
-        %(values)s::double precision [],
-        %(statuses)s::integer []
+        %(points)s::integer[],
+        %(times)s::timestamptz[],
+        %(values)s::double precision[],
+        %(statuses)s::integer[]
     ) AS n (point_id, time, value, status)
 ORDER BY n.point_id
 ON CONFLICT (point_id) DO UPDATE SET
-time = excluded.time,
-value = excluded.value,
-status = excluded.status
+    time = excluded.time,
+    value = excluded.value,
+    status = excluded.status
 WHERE excluded.time > l.time

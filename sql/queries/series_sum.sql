@@ -6,7 +6,7 @@ WITH mean AS (
         avg(r.value) AS value
     FROM reading AS r
     WHERE
-        r.point_id = ANY(%(points)s)
+        r.point_id = any(%(points)s)
         AND r.time >= %(start)s AND r.time < %(end)s
         AND r.status < 32768
     GROUP BY r.point_id, bucket

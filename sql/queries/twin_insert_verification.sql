@@ -3,5 +3,13 @@ INSERT INTO verification (
     saving_p10_kwh, saving_p50_kwh, saving_p90_kwh, created_at
 )
 VALUES (
-    %(id)s, %(period_from)s, %(period_to)s, %(measured)s, %(counterfactual)s, %(p10)s, %(p50)s, %(p90)s, %(now)s
+    %(id)s,
+    %(period_from)s,
+    %(period_to)s,
+    %(measured)s,
+    %(counterfactual)s,
+    %(p10)s,
+    %(p50)s,
+    %(p90)s,
+    %(now)s
 )

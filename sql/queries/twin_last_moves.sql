@@ -6,7 +6,7 @@ WITH last_other AS (
     FROM reading_latest AS l
     INNER JOIN reading AS r ON l.point_id = r.point_id
     WHERE
-        l.point_id = ANY(%(points)s)
+        l.point_id = any(%(points)s)
         AND r.time > %(since)s
         AND r.status < 32768
         AND abs(r.value - l.value) > %(tolerance)s
@@ -17,5 +17,5 @@ SELECT
     o.point_id,
     min(f.time) AS moved_at
 FROM last_other AS o
-INNER JOIN reading AS f ON o.point_id = f.point_id AND f.time > o.at
+INNER JOIN reading AS f ON o.point_id = f.point_id AND o.at < f.time
 GROUP BY o.point_id

@@ -3,5 +3,5 @@ SELECT
     a.source,
     max(a.acknowledged_at) AS acknowledged_at
 FROM alarm AS a
-WHERE a.site_id = %(site)s AND a.source = ANY(%(sources)s)
+WHERE a.site_id = %(site)s AND a.source = any(%(sources)s)
 GROUP BY a.source

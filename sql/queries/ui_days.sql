@@ -1,18 +1,20 @@
 -- The site's days, newest first, on which all of some points have a reading.
 SELECT d.day::date AS day
-FROM generate_series(
-    date_trunc('day', %(first)s::timestamptz AT TIME ZONE %(zone)s::text),
-    %(last)s::timestamptz AT TIME ZONE %(zone)s::text,
-    INTERVAL '1 day'
-) AS d (day)
-WHERE NOT EXISTS (
-    SELECT FROM unnest(%(points)s::integer []) AS p (point_id)
-    WHERE NOT EXISTS (
-        SELECT FROM reading AS r
-        WHERE
-            r.point_id = p.point_id
-            AND r.time >= d.day AT TIME ZONE %(zone)s::text
-            AND r.time < (d.day + INTERVAL '1 day') AT TIME ZONE %(zone)s::text
+FROM
+    generate_series(
+        date_trunc('day', %(first)s::timestamptz AT TIME ZONE %(zone)s::text),
+        %(last)s::timestamptz AT TIME ZONE %(zone)s::text,
+        interval '1 day'
+    ) AS d (day)
+WHERE
+    NOT EXISTS (
+        SELECT FROM unnest(%(points)s::integer[]) AS p (point_id)
+        WHERE NOT EXISTS (
+            SELECT FROM reading AS r
+            WHERE
+                r.point_id = p.point_id
+                AND r.time >= d.day AT TIME ZONE %(zone)s::text
+                AND r.time < (d.day + interval '1 day') AT TIME ZONE %(zone)s::text
+        )
     )
-)
 ORDER BY d.day DESC

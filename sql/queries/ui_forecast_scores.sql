@@ -7,7 +7,7 @@ WITH mean AS (
         avg(r.value) AS value
     FROM reading AS r
     WHERE
-        r.point_id = ANY(%(points)s)
+        r.point_id = any(%(points)s)
         AND r.time >= %(start)s AND r.time < %(end)s
         AND r.status < 32768
     GROUP BY r.point_id, bucket
@@ -36,7 +36,7 @@ wanted AS (
     WHERE
         f.site_id = %(site)s AND f.target = %(target)s
         AND f.valid_at >= %(start)s AND f.valid_at < %(end)s
-        AND f.model = ANY(%(models)s)
+        AND f.model = any(%(models)s)
 ),
 
 paired AS (
@@ -52,7 +52,7 @@ SELECT
     w.model,
     count(*) AS pairs,
     avg(abs(w.q50 - w.value)) AS mae_w,
-    avg((w.value BETWEEN w.q05 AND w.q95)::integer)::double precision AS coverage_ratio,
+    avg((w.value BETWEEN w.q05 AND w.q95)::INTEGER)::DOUBLE PRECISION AS coverage_ratio,
     min(w.valid_at) AS first_at,
     max(w.valid_at) AS last_at
 FROM wanted AS w

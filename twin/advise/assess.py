@@ -1,11 +1,12 @@
 """What a change is worth and what it risks, on the twin: savings with their spread and parts, temperatures.
 
-How sure a saving is comes from two sources, taken as independent and added in quadrature:
+How sure a saving is comes from three sources, taken as independent and added in quadrature:
 
 * load and weather: the saving in nine scenarios (p10, p50, p90 of each, weighted by Swanson's rule);
-* the twin: a saving is a difference of two solutions, so that an offset of the twin cancels and its error in
-  the slope remains. Each subsystem's change is uncertain by that subsystem's own relative residual error, and
-  at least by `SLOPE_ERROR_RATIO`.
+* the twin's parameters: the saving on plants drawn from the calibration's covariance, and from the priors of
+  what the data did not identify;
+* the twin's form: each part of the saving is uncertain by `FORM_ERROR_RATIO` of itself. An offset of the twin
+  cancels, because a saving is a difference of two solutions.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from twin.advise.outlook import MEDIAN, QUANTILES, WEIGHTS
 from twin.advise.search import WORST, run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from core.actions import Change, Setpoint
     from core.series import Floats
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 
 Z_P90: Final = 1.2815515655446004
 """Standard deviations from the median to p90 of a normal distribution."""
-SLOPE_ERROR_RATIO: Final = 0.25
-"""Least relative standard error of the twin's response to a setpoint [1]. Makers' curves of 37 chillers
-of variable speed give 4.1 % per kelvin of chilled water, p10 to p90 2.9 to 5.7 %: about a quarter."""
+FORM_ERROR_RATIO: Final = 0.15
+"""Relative standard error of each part of a saving that no parameter explains [1]; an assumption. Curves of
+37 chillers of variable speed differ by a quarter in what a kelvin is worth; calibration explains a part."""
 PARTS: Final[dict[str, str]] = {
     "server_fans": "server_fan_kw",
     "leakage": "leakage_kw",
@@ -73,7 +74,7 @@ def assess(
     situation: Situation,
     site: Site,
     changes: tuple[Change, ...],
-    errors: Mapping[str, float],
+    drawn: Sequence[Parameters] = (),
 ) -> Assessment:
     """Run the twin with and without changes.
 
@@ -82,7 +83,7 @@ def assess(
         situation: where the plant stands and what is to come.
         site: limits and counts of equipment.
         changes: what is to change; none: the assessment of standing still.
-        errors: relative residual error of the twin by part [1], see `PARTS`.
+        drawn: plants that the calibration's data allow as well.
     """
     before = _setpoints(situation, ())
     after = _setpoints(situation, changes)
@@ -90,7 +91,8 @@ def assess(
     parts = _attribution(old, new)
     p50 = _mean(old.facility_kw) - _mean(new.facility_kw)
     low, high = _scenario_spread(old, new)
-    model = Z_P90 * float(np.hypot.reduce([_error(errors, part) * kw for part, kw in parts.items()]))
+    form_kw = FORM_ERROR_RATIO * float(np.hypot.reduce(list(parts.values())))
+    model = Z_P90 * float(np.hypot(form_kw, _parameter_error_kw(drawn, situation, before, after)))
     return Assessment(
         benefit=Benefit(
             p10_kw=p50 - float(np.hypot(low, model)),
@@ -120,8 +122,24 @@ def _mean(values: Floats) -> float:
     return float(np.mean(_median(values)))
 
 
-def _error(errors: Mapping[str, float], part: str) -> float:
-    return max(errors.get(part, 0.0), SLOPE_ERROR_RATIO)
+def _parameter_error_kw(
+    drawn: Sequence[Parameters],
+    situation: Situation,
+    before: Mapping[Setpoint, Floats],
+    after: Mapping[Setpoint, Floats],
+) -> float:
+    """Standard deviation over drawn plants of the saving in the median scenario [kW]."""
+    if not drawn:
+        return 0.0
+    savings = [
+        float(np.mean(_alone(p, situation, before).facility_kw - _alone(p, situation, after).facility_kw))
+        for p in drawn
+    ]
+    return float(np.std(savings))
+
+
+def _alone(parameters: Parameters, situation: Situation, setpoints: Mapping[Setpoint, Floats]) -> PlantState:
+    return run(parameters, situation.outlook, setpoints, scenario=(MEDIAN, MEDIAN))
 
 
 def _attribution(old: PlantState, new: PlantState) -> dict[str, float]:

@@ -311,7 +311,7 @@ def _insert(
         site=seen.site.id,
         now=seen.now.at,
         expires_at=seen.now.at + PROPOSAL_LIFE,
-        changes=db.json([change_json(change)]),
+        changes=db.json([brief.change_json(change)]),
         objective=seen.objective.value,
         p10=benefit.p10_kw,
         p50=benefit.p50_kw,
@@ -320,10 +320,10 @@ def _insert(
         prediction=db.json(seen.prediction_json(assessment)),
         verdicts=db.json([_verdict_json(result) for result in results]),
         rule=db.json(seen.rule_json()),
-        calibration_id=seen.calibration_id,
+        calibration_id=seen.calibration.calibration_id,
     )
     number = int(row["recommendation_id"]) if row else 0
-    detail = {"together": [change_json(c) for c in together], **seen.sources_json()}
+    detail = {"together": [brief.change_json(c) for c in together], **seen.sources_json()}
     db.rows(
         conn,
         "twin_insert_proposed",
@@ -334,11 +334,6 @@ def _insert(
         detail=db.json(detail),
     )
     return number
-
-
-def change_json(change: Change) -> dict[str, Any]:
-    """A change as it is stored."""
-    return {"setpoint": change.setpoint.value, "from_c": change.from_c, "to_c": change.to_c}
 
 
 def _verdict_json(result: safety.GateResult) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class ModelQuality:
 
     calibration_id: int | None
     """The calibration in use; none: the twin has never been fitted to this plant."""
+    refusal: str
+    """Why that calibration must not be used; empty where it may."""
     outside: tuple[str, ...]
     """Quantities outside the calibrated envelope, each as a sentence's part with its numbers."""
     forecast_model: str

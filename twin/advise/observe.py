@@ -7,17 +7,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from core import db, store
+from core.actions import Setpoint
 from core.limits import DATA_AGE_MAX_S
 from core.points import BAD_FROM, Status
 from core.units import W_PER_KW
 from twin.advise.evidence import DataQuality, Motion
-from twin.advise.safety import DRIFT_MAX_K, words
+from twin.advise.safety import DRIFT_MAX_K
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from core.actions import Setpoint
     from core.clock import Clock
     from core.points import PointRef
     from core.site import Site
@@ -39,6 +39,8 @@ class Observation:
     """How good the readings are."""
     motion: Motion
     """Setpoints and their movements."""
+    held: Mapping[Setpoint, float]
+    """All setpoints that the twin needs [degC]: in force, or as measured where the site names no setpoint."""
     facility_kw: float
     """Power of the whole facility [kW]."""
     it_kw: float
@@ -67,10 +69,12 @@ def observe(conn: db.Connection, site: Site, clock: Clock) -> Observation:
     """Read the plant as it is now. Nothing here judges: missing and stale readings end up in `quality`."""
     now = clock.now()
     latest = {row["ref"]: row for row in db.rows(conn, "latest", site=site.id)}
+    motion = _motion(conn, site, latest, now)
     return Observation(
         at=now,
         quality=_quality(site, latest, now, age_max_s(clock)),
-        motion=_motion(conn, site, latest, now),
+        motion=motion,
+        held={**_measured(site, latest), **motion.in_force},
         facility_kw=_sum(latest, site.meters.facility) / W_PER_KW,
         it_kw=_sum(latest, site.meters.it) / W_PER_KW,
         inlets_c=tuple(
@@ -92,6 +96,16 @@ def _sum(latest: Mapping[str, db.Row], refs: tuple[PointRef, ...]) -> float:
     if any(str(ref) not in latest for ref in refs):
         return float("nan")
     return float(sum(row["value"] for row in _rows(latest, refs)))
+
+
+def _measured(site: Site, latest: Mapping[str, db.Row]) -> dict[Setpoint, float]:
+    sensors = {
+        Setpoint.SUPPLY_AIR_TEMPERATURE: site.sensors.supply_air,
+        Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE: site.sensors.chilled_water_supply,
+        Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE: site.sensors.condenser_water_supply,
+    }
+    found = {setpoint: _optional(latest, ref) for setpoint, ref in sensors.items()}
+    return {setpoint: value for setpoint, value in found.items() if value is not None}
 
 
 def _optional(latest: Mapping[str, db.Row], ref: PointRef | None) -> float | None:
@@ -149,8 +163,3 @@ def _motion(conn: db.Connection, site: Site, latest: Mapping[str, db.Row], now: 
         for row in db.rows(conn, "twin_under_way", site=site.id)
     )
     return Motion(in_force, since, under_way)
-
-
-def setpoint_words(observation: Observation) -> str:
-    """The setpoints in force, in words."""
-    return ", ".join(f"{words(name)} {value:.1f} °C" for name, value in observation.motion.in_force.items())

@@ -131,6 +131,8 @@ def model(evidence: Evidence) -> GateResult:
     """A calibrated twin inside its envelope, and a fresh forecast that reaches far enough."""
     quality = evidence.model
     faults = [] if quality.calibration_id is not None else ["the twin has not been calibrated yet"]
+    if quality.refusal:
+        faults.append(f"the calibration is no good: {quality.refusal}")
     faults += [f"outside the calibrated envelope: {what}" for what in quality.outside]
     if not quality.forecast_model:
         faults.append("there is no forecast of the IT power")

@@ -23,8 +23,10 @@ class EconomizerParameters:
     """Whether the plant has one."""
     effectiveness: float = 0.8
     """Cooling of the chilled water over the difference of the two entering temperatures [1]."""
-    enable_k: float = 1.5
+    enable_k: float = 1.0
     """Predicted tower water has to be this much colder than the return [K]."""
+    reset_band_k: float = 2.0
+    """Over this much more, the tower's target is led from its setpoint down to what carries the whole load [K]."""
     tower_water_min_c: float = 4.0
     """The tower makes no colder water than this, for fear of frost [degC]."""
 
@@ -35,23 +37,35 @@ class Mode(NamedTuple):
     enabled: Flags
     """Whether tower water goes through the exchanger."""
     target_c: Floats
-    """Tower water that would carry the whole load [degC]."""
+    """Tower water wanted [degC]."""
 
 
 def mode(
-    parameters: EconomizerParameters, supply_c: Floats, return_c: Floats, tower_predicted_c: Floats
+    parameters: EconomizerParameters,
+    supply_c: Floats,
+    return_c: Floats,
+    tower_predicted_c: Floats,
+    tower_setpoint_c: Floats,
 ) -> Mode:
-    """Whether to enable, and the tower water wanted then.
+    """Whether to enable, and the tower water wanted.
+
+    The target goes from the tower's setpoint to the water that carries the whole load, over a band of predicted
+    temperature: the mean over an hour of a plant that goes in and out of the mode, and no jump.
 
     Args:
         parameters: the exchanger.
         supply_c: chilled water supply setpoint [degC].
         return_c: chilled water return [degC].
         tower_predicted_c: tower water with all fans at full speed [degC].
+        tower_setpoint_c: tower water wanted without economizer [degC].
     """
+    if not parameters.present:
+        return Mode(np.zeros(np.shape(return_c), dtype=np.bool_), tower_setpoint_c)
+    useful_k = return_c - parameters.enable_k - tower_predicted_c
+    weight = np.clip(useful_k / parameters.reset_band_k, 0.0, 1.0)
     carrying_all = return_c - (return_c - supply_c) / parameters.effectiveness
-    enabled = (tower_predicted_c < return_c - parameters.enable_k) & parameters.present
-    return Mode(enabled, np.maximum(carrying_all, parameters.tower_water_min_c))
+    wanted = np.maximum(carrying_all, parameters.tower_water_min_c)
+    return Mode(weight > 0, tower_setpoint_c + weight * (wanted - tower_setpoint_c))
 
 
 def load_kw(

@@ -73,7 +73,6 @@ def _card() -> html.Section:
                         id="operator-name",
                         label="Operator name",
                         description="local session, no login yet",
-                        maxLength=actions.ACTOR_MAX,
                         persistence="operator",
                         persistence_type="session",
                     ),
@@ -111,7 +110,7 @@ def _reject_dialog() -> dmc.Modal:
     ]
     return dmc.Modal(
         [
-            dmc.Textarea(id="reject-reason", label="Why?", maxLength=actions.REASON_MAX, autosize=True, minRows=2),
+            dmc.Textarea(id="reject-reason", label="Why?", autosize=True, minRows=2),
             html.Div(buttons, className="buttons"),
         ],
         id="reject-dialog",

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecast import conformal, metrics
+from forecast.protocol import MEDIAN, QUANTILES
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+offsets = st.lists(st.floats(-5, 5), min_size=7, max_size=7)
+
+
+def narrow(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Truth with errors of 10 W, and quantiles that believe in a fifth of that."""
+    truth = 100 + 10 * np.random.default_rng(seed).standard_normal(count)
+    return truth, np.tile(100 + 2 * np.array([-1.6, -1.3, -0.7, 0, 0.7, 1.3, 1.6]), (count, 1))
+
+
+def test_a_held_out_time_widens_intervals_that_are_too_narrow() -> None:
+    truth, quantiles = narrow(4000, 1)
+    assert metrics.score(truth, quantiles, 1).cov80 < 0.35
+    state = conformal.start(truth, quantiles, independent=1000)
+    later, raw = narrow(4000, 2)
+    assert metrics.at_or_below(later, state.apply(raw)) == pytest.approx(QUANTILES, abs=0.02)
+
+
+def test_fewer_independent_errors_ask_for_more_width() -> None:
+    truth, quantiles = narrow(4000, 1)
+    few, many = (conformal.start(truth, quantiles, n).apply(quantiles[0]) for n in (5, 1000))
+    assert few[0] < many[0]
+    assert few[-1] > many[-1]
+
+
+@given(offsets, st.lists(st.floats(0, 1e6), min_size=7, max_size=7))
+def test_quantiles_stay_in_order_and_the_median_where_it_was(moves: list[float], values: list[float]) -> None:
+    raw = np.sort(np.array(values))
+    moves[MEDIAN] = 0.0
+    moved = conformal.Conformal(1e4, tuple(moves)).apply(raw[None])[0]
+    assert (np.diff(moved) >= 0).all()
+    assert moved[MEDIAN] == raw[MEDIAN]
+
+
+def test_tracking_follows_what_was_missed() -> None:
+    truth, quantiles = narrow(96, 3)
+    state = conformal.Conformal(scale_w=10.0)
+    for day in range(60):
+        truth, quantiles = narrow(96, day)
+        below = tuple(metrics.at_or_below(truth, state.apply(quantiles)))
+        state = state.track(below, 1.0, NOW)
+    truth, quantiles = narrow(4000, 999)
+    assert metrics.score(truth, state.apply(quantiles), 1).cov80 == pytest.approx(0.8, abs=0.08)
+    assert state.scored_until == NOW.isoformat()
+
+
+def test_what_is_right_stays_as_it_is() -> None:
+    state = conformal.Conformal(10.0).track(QUANTILES, 1.0, NOW)
+    assert state.offsets == pytest.approx(conformal.ZERO)
+
+
+def test_the_state_survives_the_card() -> None:
+    state = conformal.Conformal(12.5, (-1, -0.5, -0.1, 0, 0.1, 0.5, 1), NOW.isoformat())
+    assert conformal.from_dict(state.as_dict()) == state
+
+
+def test_nothing_measured_changes_nothing() -> None:
+    _, quantiles = narrow(10, 1)
+    state = conformal.start(np.full(10, np.nan), quantiles, 3)
+    assert state.apply(quantiles) == pytest.approx(quantiles)

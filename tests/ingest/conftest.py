@@ -1,0 +1,105 @@
+"""Fixtures of this room: a site of one's own on the common broker, and the service running on it."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import joulecast
+from core import db
+from core.clock import SystemClock
+from core.jobs import Context
+from core.settings import Settings
+from core.site import Site, load_site
+from ingest import worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from core.clock import Clock
+
+PATIENCE_S = 30.0
+_numbers = itertools.count(1)
+
+
+class _Heard(logging.Handler):
+    """Sets an event when a message that contains a word is logged."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__()
+        self.word, self.event = word, threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.word in record.getMessage():
+            self.event.set()
+
+
+def wait_until(fulfilled: Callable[[], Any], patience_s: float = PATIENCE_S) -> None:
+    until = time.monotonic() + patience_s
+    while not fulfilled():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def site_file(tmp_path: Path) -> Path:
+    """The demo site under an id that nobody else publishes to, with a mapped topic."""
+    demo = (type(tmp_path)(joulecast.__file__).parent / "demo" / "site.toml").read_text(encoding="utf-8")
+    path = tmp_path / "site.toml"
+    number = next(_numbers)
+    mapped = f'[[topics]]\ntopic = "shelly/{number}/power"\npoint = "ups/power"\nunit = "kW"\n'
+    path.write_text(demo.replace('id = "demo"', f'id = "site{number}"') + mapped, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def plant(site_file: Path) -> Site:
+    return load_site(site_file)
+
+
+@pytest.fixture
+def conn(dsn: str) -> Iterator[db.Connection]:
+    with db.connect(dsn, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def serving(
+    dsn: str, broker_url: str, plant: Site
+) -> Callable[[Clock | None], AbstractContextManager[Context]]:
+    """The service's own work in a thread, subscribed when the block begins and ended when it ends."""
+
+    @contextmanager
+    def run(clock: Clock | None = None) -> Iterator[Context]:
+        settings = Settings(dsn=dsn, broker=broker_url, ingest_client_id=f"ingest-of-{plant.id}")
+        context = Context(settings, plant, clock or SystemClock(), dsn)
+        stop, heard, logger = threading.Event(), _Heard("subscribed"), logging.getLogger("ingest.subscriber")
+        logger.addHandler(heard)
+        logger.setLevel(logging.INFO)
+        thread = threading.Thread(target=worker.run, args=(context, stop))
+        thread.start()
+        try:
+            assert heard.event.wait(PATIENCE_S)
+            yield context
+        finally:
+            stop.set()
+            thread.join(PATIENCE_S)
+            logger.removeHandler(heard)
+        assert not thread.is_alive()
+
+    return run
+
+
+def counter(conn: db.Connection, client_id: str) -> dict[str, int]:
+    """The service's counters as it wrote them; all zero before its first batch."""
+    names = ("received", "stored", "duplicate", "rejected", "filtered")
+    row = conn.execute("SELECT * FROM ingest_counter WHERE client_id = %s", (client_id,)).fetchone()
+    return {name: row[name] if row else 0 for name in names}

@@ -1,0 +1,64 @@
+"""The twin's periodic work."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from core import db, store
+from core.errors import NotReadyError
+from core.jobs import Context, Job
+from twin.calibrate import calibrate, latest, load_history, refusal, save
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+HISTORY: Final = timedelta(days=42)
+"""A calibration looks back as far as this."""
+HISTORY_MIN: Final = timedelta(days=1)
+"""It waits until there is as much as this."""
+STEP: Final = timedelta(minutes=15)
+FRESH: Final = timedelta(hours=23)
+"""A calibration younger than this is not made again."""
+NIGHT_S: Final = 86_400.0
+RETRY_WALL_S: Final = 30.0
+
+
+def calibrate_site(context: Context) -> str:
+    """Calibrate the site on its last six weeks unless that was done within the day.
+
+    Raises:
+        NotReadyError: there is too little history, or what came of it is not fit for use.
+    """
+    now = context.clock.now()
+    with db.connect(context.dsn) as conn:
+        last = latest(conn, context.site)
+        if last is not None and now - last.created_at < FRESH:
+            return f"calibration {last.calibration_id} is {_hours(now - last.created_at)} old and stays in use"
+        history = load_history(conn, context.site, _begin(conn, context, now), now, STEP)
+        fresh = calibrate(context.site, history, created_at=now)
+        reason = refusal(fresh)
+        if reason:
+            kept = f"calibration {last.calibration_id} stays in use" if last else "none is in use"
+            raise NotReadyError(f"the new calibration is refused: {reason}; {kept}")
+        number = save(conn, context.site, fresh)
+    error = fresh.errors["facility_kw"]
+    return (
+        f"calibration {number} on {fresh.steps_used} steps, {len(fresh.names)} multipliers found; "
+        f"facility power on held-out data: CV(RMSE) {error.cv_rmse_ratio:.1%}, NMBE {error.nmbe_ratio:+.1%}"
+    )
+
+
+def _begin(conn: db.Connection, context: Context, now: datetime) -> datetime:
+    first, _ = store.span(conn, context.site.id, context.site.meters.facility)
+    if now - first < HISTORY_MIN:
+        raise NotReadyError(f"{_hours(now - first)} of history, a calibration needs {_hours(HISTORY_MIN)}")
+    return max(first, now - HISTORY)
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span.total_seconds() / 3600:.0f} h"
+
+
+JOBS: tuple[Job, ...] = (Job("twin.calibrate", NIGHT_S / 24, calibrate_site, wall_min_s=RETRY_WALL_S),)
+"""Asked every hour of plant time, so that a first calibration does not wait for a night."""
