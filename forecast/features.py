@@ -63,52 +63,60 @@ class Candidate:
     count: int = 1
     """Values to average."""
     hours: int = 0
-    """Hours to average where there is no period [h]."""
+    """Hours to average; beside a period, the values are moved to the level of these last hours [h]."""
 
     @property
     def lookback_h(self) -> int:
         """How far before the origin it reaches [h]."""
-        return self.period_h * (self.first + self.count - 1) if self.period_h else self.hours
+        return self.period_h * (self.first + self.count - 1) + self.hours
 
 
 CANDIDATES: Final[dict[str, Candidate]] = {
     "last": Candidate("like the last hour", hours=1),
     "level": Candidate("like the last 24 h's mean", hours=24),
     "day1": Candidate("like yesterday", 24),
+    "day1_now": Candidate("like yesterday, at the last hour's level", 24, hours=1),
     "day2": Candidate("like the day before", 24, first=2),
     "mean2d": Candidate("like the mean of 2 days", 24, count=2),
     "mean3d": Candidate("like the mean of 3 days", 24, count=3),
     "week1": Candidate("like a week ago", WEEK_H),
     "mean7d": Candidate("like the mean of 7 days", 24, count=7),
+    "mean7d_now": Candidate("like the mean of 7 days, at the last day's level", 24, count=7, hours=24),
     "mean4w": Candidate("like the mean of 4 weeks", WEEK_H, count=4),
 }
 """What the network blends. Shifts are by 24 h, not by wall clocks: they are off while clocks change."""
 
 
-def candidate_values(y: Floats, origins: Ints, horizon_steps: int, step_s: int, name: str) -> Floats:
-    """A candidate's forecast for each origin.
+def candidate_values(past: Floats, horizon_steps: int, step_s: int, name: str) -> Floats:
+    """A candidate's forecast for each window.
 
     Args:
-        y: (n,) values without gaps [W].
-        origins: (b,) positions of the first step to forecast.
+        past: (b, l) values before the origins, without gaps [W].
         horizon_steps: steps to forecast.
         step_s: length of a step [s].
-        name: key of `CANDIDATES`.
+        name: key of `CANDIDATES`; `l` has to cover its `lookback_h`.
 
     Returns:
-        (b, horizon_steps) [W]; nothing at or after the origin enters.
+        (b, horizon_steps) [W].
     """
     chosen, per_hour = CANDIDATES[name], HOUR_S // step_s
+    recent = np.arange(-chosen.hours * per_hour, 0)
     if not chosen.period_h:
-        back = np.arange(-chosen.hours * per_hour, 0)
-        level = y[origins[:, None] + back].mean(axis=1)
-        return np.repeat(level[:, None], horizon_steps, axis=1)
+        return np.repeat(past[:, recent].mean(axis=1)[:, None], horizon_steps, axis=1)
+    values = _periods_before(past, np.arange(horizon_steps), chosen, per_hour)
+    if not chosen.hours:
+        return values
+    was = _periods_before(past, recent, chosen, per_hour)
+    return np.asarray(values + (past[:, recent] - was).mean(axis=1)[:, None], dtype=np.float64)
+
+
+def _periods_before(past: Floats, lead: Ints, chosen: Candidate, per_hour: int) -> Floats:
+    """(b, len(lead)) mean of the values whole periods before some steps, counted from the origin."""
     period = chosen.period_h * per_hour
-    lead = np.arange(horizon_steps)
-    whole = (lead // period + 1) * period
+    whole = (np.maximum(lead, 0) // period + 1) * period
     periods = chosen.first - 1 + np.arange(chosen.count)
     offset = lead[:, None] - whole[:, None] - periods * period
-    return np.asarray(y[origins[:, None, None] + offset].mean(axis=2), dtype=np.float64)
+    return np.asarray(past[:, offset].mean(axis=2), dtype=np.float64)
 
 
 def instance_scale(context: Floats, floor: float) -> tuple[Floats, Floats]:

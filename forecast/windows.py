@@ -91,6 +91,24 @@ class Windows:
     """(b,) [W]."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shifts:
+    """Level shifts made up for training: servers were added or moved at some time before the origin.
+
+    Few histories have any, and a network that has never seen one clings to the level of the days before.
+    """
+
+    at: Ints
+    """(b,) so many steps before the origin the level changed."""
+    by: Floats
+    """(b,) everything before that is moved by this, in standard deviations of the window [1]."""
+
+    def apply(self, past: Floats) -> Floats:
+        """(b, l) the values before the origins with the shifts in them [W]."""
+        before = np.arange(-past.shape[1], 0) < -self.at[:, None]
+        return np.asarray(past + before * (self.by * past.std(axis=1))[:, None], dtype=np.float64)
+
+
 def prepare(
     history: pd.DataFrame, known: pd.DataFrame, task: Task, covariates: tuple[str, ...] = ()
 ) -> Prepared:
@@ -127,28 +145,32 @@ def origins(prepared: Prepared, spec: WindowSpec, first: int = 0, last: int | No
     return np.arange(max(first, spec.lookback_steps), end - spec.task.horizon_steps + 1)
 
 
-def windows(prepared: Prepared, at: Ints, spec: WindowSpec) -> Windows:
+def windows(prepared: Prepared, at: Ints, spec: WindowSpec, shifts: Shifts | None = None) -> Windows:
     """Cut the windows at some origins; only `target` and `mask` look past them.
 
     Args:
         prepared: the series.
         at: (b,) positions of the first step to forecast; `len(prepared.y)` is the end of the history.
         spec: how to cut.
+        shifts: made-up level shifts to train with; none where forecasts are made.
     """
     task, per_hour = spec.task, spec.task.steps_per_hour
-    back = at[:, None] + np.arange(-spec.context_h * per_hour, 0)
+    past = prepared.y[at[:, None] + np.arange(-spec.lookback_steps, 0)]
+    if shifts is not None:
+        past = shifts.apply(past)
+    steps = spec.context_h * per_hour
+    back = at[:, None] + np.arange(-steps, 0)
     ahead = at[:, None] + np.arange(task.horizon_steps)
-    level, scale = features.instance_scale(prepared.y[back], spec.scale_floor)
+    level, scale = features.instance_scale(past[:, -steps:], spec.scale_floor)
     tokens = (len(at), spec.context_h, per_hour)
 
     def scaled(values: Floats) -> Floats:
         shape = (-1,) + (1,) * (values.ndim - 1)
         return (values - level.reshape(shape)) / scale.reshape(shape)
 
-    context = scaled(prepared.y[back])
+    context = scaled(past[:, -steps:])
     naive = [
-        features.candidate_values(prepared.y, at, task.horizon_steps, task.step_s, name)
-        for name in spec.candidates
+        features.candidate_values(past, task.horizon_steps, task.step_s, name) for name in spec.candidates
     ]
     lead = np.broadcast_to(np.arange(task.horizon_steps) / task.horizon_steps, ahead.shape)
     encoder = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 
-import click
 import typer
 
 from core.errors import JoulecastError
@@ -15,6 +14,7 @@ app = typer.Typer(
     name="joulecast",
     help="An open digital twin for data-centre energy.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -31,6 +31,7 @@ app.add_typer(twin.app, name="twin")
 app.add_typer(recommend.app, name="recommend")
 
 INTERRUPTED = 130
+USAGE_ERROR = typer.BadParameter.__bases__[0]  # Typer exports only this subclass of what its parser raises
 
 
 def main() -> None:
@@ -45,10 +46,11 @@ def run(arguments: list[str]) -> int:
     except JoulecastError as error:
         _say(str(error), as_json="--json" in arguments)
         return error.exit_status
-    except click.ClickException as error:
-        _say(f"{error.format_message()} Try `joulecast --help`.", as_json="--json" in arguments)
+    except USAGE_ERROR as error:
+        sentence = getattr(error, "format_message", error.__str__)().rstrip(".")
+        _say(f"{sentence}. Try `joulecast --help`.", as_json="--json" in arguments)
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     return status if isinstance(status, int) else 0
 

@@ -85,7 +85,8 @@ class History:
     @property
     def usable(self) -> Flags:
         """(n,) steps at which everything that the twin needs was measured."""
-        return np.all([np.isfinite(getattr(self, name)) for name in _NEEDED], axis=0)
+        flags: Flags = np.all([np.isfinite(getattr(self, name)) for name in _NEEDED], axis=0)
+        return flags
 
     @property
     def setpoints(self) -> Setpoints:

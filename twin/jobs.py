@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from core import db, store
 from core.errors import NotReadyError
 from core.jobs import Context, Job
+from twin.advise.jobs import ADVICE_JOBS
 from twin.calibrate import calibrate, latest, load_history, refusal, save
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def calibrate_site(context: Context) -> str:
     with db.connect(context.dsn) as conn:
         last = latest(conn, context.site)
         if last is not None and now - last.created_at < FRESH:
-            return f"calibration {last.calibration_id} is {_hours(now - last.created_at)} old and stays in use"
+            return (
+                f"calibration {last.calibration_id} is {_hours(now - last.created_at)} old and stays in use"
+            )
         history = load_history(conn, context.site, _begin(conn, context, now), now, STEP)
         fresh = calibrate(context.site, history, created_at=now)
         reason = refusal(fresh)
@@ -60,5 +63,8 @@ def _hours(span: timedelta) -> str:
     return f"{span.total_seconds() / 3600:.0f} h"
 
 
-JOBS: tuple[Job, ...] = (Job("twin.calibrate", NIGHT_S / 24, calibrate_site, wall_min_s=RETRY_WALL_S),)
-"""Asked every hour of plant time, so that a first calibration does not wait for a night."""
+JOBS: tuple[Job, ...] = (
+    Job("twin.calibrate", NIGHT_S / 24, calibrate_site, wall_min_s=RETRY_WALL_S),
+    *ADVICE_JOBS,
+)
+"""Calibration is asked for every hour of plant time, so that a first one does not wait for a night."""

@@ -116,7 +116,10 @@ class Parameters:
         for name, factor in mapping.items():
             if name not in MULTIPLIERS:
                 raise InputError(
-                    "calibration multiplier", found=name, allowed=", ".join(MULTIPLIERS), do="use one of these"
+                    "calibration multiplier",
+                    found=name,
+                    allowed=", ".join(MULTIPLIERS),
+                    do="use one of these",
                 )
             for path in MULTIPLIERS[name]:
                 adjusted = _scaled(adjusted, tuple(path.split(".")), factor)

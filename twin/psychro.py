@@ -7,12 +7,14 @@ References:
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from core.units import KELVIN_OFFSET
-from twin.plant.curves import Floats
+
+if TYPE_CHECKING:
+    from twin.plant.curves import Floats
 
 STANDARD_PRESSURE_PA: Final = 101_325.0
 """Atmospheric pressure at sea level [Pa]."""
@@ -35,7 +37,9 @@ def pressure_pa(altitude_m: float) -> float:
 
 def _saturation(coefficients: tuple[float, ...], temperature_k: Floats) -> Floats:
     c = coefficients
-    powers = c[1] + temperature_k * (c[2] + temperature_k * (c[3] + temperature_k * (c[4] + temperature_k * c[5])))
+    powers = c[1] + temperature_k * (
+        c[2] + temperature_k * (c[3] + temperature_k * (c[4] + temperature_k * c[5]))
+    )
     return np.exp(c[0] / temperature_k + powers + c[6] * np.log(temperature_k))
 
 
@@ -111,7 +115,8 @@ def humidity_ratio_from_wet_bulb(
     saturated = saturation_humidity_ratio(wet, pressure)
     water = ((2501 - 2.326 * wet) * saturated - 1.006 * (dry - wet)) / (2501 + 1.86 * dry - 4.186 * wet)
     ice = ((2830 - 0.24 * wet) * saturated - 1.006 * (dry - wet)) / (2830 + 1.86 * dry - 2.1 * wet)
-    return np.maximum(np.where(wet >= 0, water, ice), 0.0)
+    humidity: Floats = np.maximum(np.where(wet >= 0, water, ice), 0.0)
+    return humidity
 
 
 def wet_bulb_c(
@@ -131,7 +136,8 @@ def wet_bulb_c(
         middle = 0.5 * (low + high)
         wet_enough = humidity_ratio_from_wet_bulb(dry, middle, pressure) >= wanted
         low, high = np.where(wet_enough, low, middle), np.where(wet_enough, middle, high)
-    return 0.5 * (low + high)
+    found: Floats = 0.5 * (low + high)
+    return found
 
 
 def dew_point_c(dry_bulb_c: Floats, relative_humidity_ratio: Floats) -> Floats:
@@ -150,7 +156,8 @@ def dew_point_c(dry_bulb_c: Floats, relative_humidity_ratio: Floats) -> Floats:
         middle = 0.5 * (low + high)
         above = saturation_pressure_pa(middle) >= np.maximum(vapour, _POSITIVE_PA)
         low, high = np.where(above, low, middle), np.where(above, middle, high)
-    return 0.5 * (low + high)
+    found: Floats = 0.5 * (low + high)
+    return found
 
 
 class SaturationTable(NamedTuple):

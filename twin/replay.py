@@ -1,4 +1,4 @@
-"""A past day through the calibrated twin: what was measured, what the twin says of it, and of an alternative."""
+"""A past day through the calibrated twin: as measured, as the twin has it, and an alternative."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ class _Question:
 
 
 def _interval(question: _Question, calibration: Calibration, hours: float) -> Interval:
-    """The difference's spread over plants that the calibration allows, and the twin's own relative error on top."""
+    """The difference's spread over plants that the calibration allows, plus the twin's relative error."""
     plant = question.site.plant
     middle = question.difference_kwh(calibration.parameters(plant), hours)
     plants = calibration.samples(plant, SAMPLES, np.random.default_rng(SEED))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from types import EllipsisType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 SUBSTEP_MAX_S: Final = 60.0
 """The hall's state moves on at least this often [s]."""
 RECOVERY_S: Final = 300.0
-"""Time constant with which controls bring the hall back to its setpoint [s]: its mass over the air's heat flow."""
+"""Time constant with which controls bring the hall back [s]: its mass over the air's heat flow."""
 SETTLED_K: Final = 1e-6
 """A hall this close to its setpoint is at it [K]."""
 _COOLER_LIMIT_RATIO: Final = 0.9
@@ -36,8 +37,10 @@ def simulate(
 ) -> PlantState:
     """The plant under conditions and setpoints that change over time, which is the last axis.
 
-    While all heat is taken, this is `solve`. From the first step at which it is not, the hall's temperature is a
-    state: ``C dE/dt = unmet - recovery``, exact exponential recovery, in sub-steps of at most a minute. In every
+    While all heat is taken, this is `solve`. From the first step at which it is not, the hall's temperature
+    is a
+    state: ``C dE/dt = unmet - recovery``, exact exponential recovery, in sub-steps of at most a minute. In
+        every
     step power in = heat rejected + heat stored.
 
     Args:
@@ -45,7 +48,8 @@ def simulate(
         conditions: load and weather, (..., time).
         setpoints: setpoints, a shape that broadcasts with them.
         step_s: length of a step [s].
-        initial_hall_c: mean IT inlet temperature at the start [degC]; in balance with the setpoints where not given.
+        initial_hall_c: mean IT inlet temperature at the start [degC]; in balance with the setpoints where
+            not given.
         chillers_available: chillers that can run; all of them where not given.
         crahs_available: CRAHs that can run; all of them where not given.
 
@@ -63,6 +67,9 @@ def simulate(
         excess = excess + np.asarray(initial_hall_c, float) - steady.inlet_mean_c[..., 0]
     _move_on(inputs, steady, excess, step_s)
     return steady
+
+
+_Where = EllipsisType | tuple[EllipsisType, int]
 
 
 class _Inputs:
@@ -89,9 +96,9 @@ class _Inputs:
         )
         self.arrays = np.broadcast_arrays(*(np.asarray(values, dtype=np.float64) for values in given))
 
-    def solve(self, where: object, excess_k: ArrayLike, extra_kw: ArrayLike) -> PlantState:
+    def solve(self, where: _Where, excess_k: ArrayLike, extra_kw: ArrayLike) -> PlantState:
         """The steady state at one index of all inputs."""
-        it, dry, wet, supply, chilled, condenser, chillers, crahs = (a[where] for a in self.arrays)  # type: ignore[index]  # numpy's own index type has no name
+        it, dry, wet, supply, chilled, condenser, chillers, crahs = (a[where] for a in self.arrays)
         return solve(
             self.parameters,
             Conditions(it, dry, wet),
@@ -102,20 +109,20 @@ class _Inputs:
             extra_heat_kw=extra_kw,
         )
 
-    def recovery_kw(self, where: object, excess_k: Floats, substep_s: float) -> Floats:
+    def recovery_kw(self, where: _Where, excess_k: Floats, substep_s: float) -> Floats:
         """Mean heat over a sub-step by which the hall's excess decays [kW]."""
         decayed = -np.expm1(-substep_s / RECOVERY_S)
-        load: Floats = self.arrays[0][where]  # type: ignore[index]  # as above
-        return np.maximum(
-            self.parameters.hall_kj_per_k * excess_k * decayed / substep_s, -_COOLER_LIMIT_RATIO * load
-        )
+        load: Floats = self.arrays[0][where]
+        wanted = self.parameters.hall_kj_per_k * excess_k * decayed / substep_s
+        recovery: Floats = np.maximum(wanted, -_COOLER_LIMIT_RATIO * load)
+        return recovery
 
 
 def _move_on(inputs: _Inputs, steady: PlantState, excess: Floats, step_s: float) -> None:
     """Replace in place those steps of the steady state in which the hall stores or gives back heat."""
     count = max(int(np.ceil(step_s / SUBSTEP_MAX_S)), 1)
     substep_s = step_s / count
-    short = (steady.unmet_kw > 0).any(axis=tuple(range(steady.unmet_kw.ndim - 1)))
+    short = steady.unmet_kw.reshape(-1, steady.unmet_kw.shape[-1]).max(axis=0) > 0
     for step in range(steady.it_kw.shape[-1]):
         if not short[step] and not (np.abs(excess) > SETTLED_K).any():
             continue

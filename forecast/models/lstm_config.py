@@ -34,7 +34,7 @@ class LstmConfig:
     """Steps to forecast."""
     context_h: int = 168
     """Hours that the encoder reads [h]."""
-    candidates: tuple[str, ...] = ("last", "level", "day1", "day2", "mean3d", "week1", "mean7d")
+    candidates: tuple[str, ...] = ("last", "level", "day1", "day1_now", "day2", "mean3d", "week1", "mean7d")
     """Naive forecasts to blend; keys of `CANDIDATES`."""
     covariates: tuple[str, ...] = ("dry_bulb_c", "wet_bulb_c")
     """Columns of the known frame; left out where they are not known ahead."""
@@ -46,6 +46,8 @@ class LstmConfig:
     """Of the decoder's outputs [1]."""
     covariate_dropout: float = 0.2
     """Share of training windows without the covariates, so that a missing feed degrades gently [1]."""
+    shift_share: float = 0.3
+    """Share of training windows with a made-up level shift in their past [1]."""
     max_steps: int = 300
     """Optimiser steps a seed."""
     batch: int = 64
@@ -88,7 +90,7 @@ class LstmConfig:
         needed_h = CONTEXTS_H[-1] + horizon_h + WINDOWS_MIN_H
         if available_hours < needed_h:
             raise NotReadyError(f"the LSTM needs {needed_h:.0f} h of history and has {available_hours:.0f} h")
-        reach_h = max(LOOKBACK_SHARE * (available_hours - horizon_h), CONTEXTS_H[-1])
+        reach_h = max(LOOKBACK_SHARE * available_hours, CONTEXTS_H[-1])
         config = cls(
             step_s=round(step.total_seconds()),
             horizon_steps=round(horizon / step),

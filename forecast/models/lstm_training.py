@@ -35,6 +35,9 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 VALIDATION_WINDOWS_MAX: Final = 256
 """So many windows, evenly spaced, decide when to stop."""
 
+SHIFT_SIZE: Final = 1.0
+"""Standard deviation of the made-up level shifts [standard deviations of the window]."""
+
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
@@ -159,6 +162,7 @@ class Draws:
     origins: Ints
     batch: int
     seed: int
+    shift_share: float
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches for ever; each pass over the origins sees every one once."""
@@ -166,7 +170,15 @@ class Draws:
         while True:
             order = random.permutation(self.origins)
             for i in range(0, max(len(order) - self.batch, 0) + 1, self.batch):
-                yield to_batch(windows.windows(self.prepared, order[i : i + self.batch], self.spec))
+                at = order[i : i + self.batch]
+                yield to_batch(windows.windows(self.prepared, at, self.spec, self._shifts(random, len(at))))
+
+    def _shifts(self, random: np.random.Generator, count: int) -> windows.Shifts | None:
+        if not self.shift_share:
+            return None
+        chosen = random.random(count) < self.shift_share
+        at = random.integers(0, self.spec.lookback_steps, count)
+        return windows.Shifts(at, np.where(chosen, random.normal(0.0, SHIFT_SIZE, count), 0.0))
 
 
 @dataclass(frozen=True)
@@ -222,7 +234,7 @@ def train(
         warnings.filterwarnings("ignore", module="lightning")
         network = Network(spec, config.hidden, config.dropout)
         trainer = _trainer(config, averaged, stop, evaluate=bool(len(check)))
-        batches = Draws(prepared, spec, learn, config.batch, seed)
+        batches = Draws(prepared, spec, learn, config.batch, seed, config.shift_share)
         held_out = HeldOut(to_batch(windows.windows(prepared, check, spec))) if len(check) else None
         trainer.fit(Training(network, config, spec.weather_size), batches, held_out)
     if stop is not None and stop.is_set():

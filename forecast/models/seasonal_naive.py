@@ -44,8 +44,7 @@ class SeasonalNaive:
         task, prepared = self.task, prepare(history, known, self.task)
         naive.need_hours(prepared, NEEDED_DAYS * HOURS_PER_DAY, self.name)
         end = len(prepared.y)
-        at = np.array([end], dtype=np.int64)
-        point = candidate_values(prepared.y, at, task.horizon_steps, task.step_s, "day1")[0]
+        point = candidate_values(prepared.y[None], task.horizon_steps, task.step_s, "day1")[0]
         issued_at = datetime.fromtimestamp(prepared.start_s + end * task.step_s, UTC)
         return forecast_frame(task, self.name, issued_at, naive.bands(point, _errors(prepared)))
 

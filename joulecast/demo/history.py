@@ -105,7 +105,7 @@ def write(
         How many readings are new.
     """
     count = int((end - begin) / STEP)
-    time_s = begin.timestamp() + STEP.total_seconds() * np.arange(count)
+    time_s = begin.timestamp() + STEP.total_seconds() * np.arange(count, dtype=np.float64)
     commanded = (
         {name: np.full(count, value) for name, value in setpoints.items()}
         if setpoints
@@ -159,7 +159,7 @@ def _forecasts(conn: db.Connection, site: str, begin: datetime, end: datetime) -
 
 def forecast_rows(issued: datetime) -> list[ForecastRow]:
     """The weather forecast issued at a time: hourly, for the next two days."""
-    valid_s = issued.timestamp() + 3600.0 * np.arange(FORECAST_HOURS)
+    valid_s = issued.timestamp() + 3600.0 * np.arange(FORECAST_HOURS, dtype=np.float64)
     found = weather.forecast(issued.timestamp(), valid_s)
     return [
         ForecastRow(issued, datetime.fromtimestamp(t, UTC), float(dry), float(wet))

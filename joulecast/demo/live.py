@@ -7,22 +7,21 @@ import logging
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import numpy as np
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from core import db
 from core.clock import parse_time
-from core.errors import InputError
 from core.series import floor_time
 from ingest import topics
+from ingest.mqtt import Address, make_client
 from joulecast.demo import history, plant
 
 if TYPE_CHECKING:
+    import paho.mqtt.client as mqtt
+
     from core.jobs import Context
 
 log = logging.getLogger(__name__)
@@ -35,6 +34,8 @@ UNACKNOWLEDGED_MAX: Final = 20_000
 """With that many messages under way the plant waits for the broker."""
 WEATHER_FORECAST_EVERY: Final = timedelta(hours=1)
 KEEPALIVE_S: Final = 30
+IN_FLIGHT: Final = 1000
+RECONNECT_MAX_S: Final = 10
 SESSION_S: Final = 3600
 OWN_LIMITS_C: Final = {
     "supply_air_temperature_setpoint": (15.0, 30.0),
@@ -62,27 +63,15 @@ class DemoPlant:
         self._client = self._connect()
 
     def _connect(self) -> mqtt.Client:
-        url = urlsplit(self._context.settings.broker or "")
-        if not url.hostname:
-            raise InputError(
-                "JOULECAST_BROKER",
-                found="nothing",
-                allowed="mqtt://host:port",
-                do="set it, or use `joulecast up`",
-            )
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id="joulecast-demo", protocol=MQTTProtocolVersion.MQTTv5
-        )
-        client.username_pw_set(url.username, url.password) if url.username else None
-        client.max_inflight_messages_set(1000)
+        address = Address.parse(self._context.settings.broker or "")
+        client = make_client(address, "joulecast-demo")
+        client.max_inflight_messages_set(IN_FLIGHT)
         client.on_connect = self._on_connect
         client.on_message = self._on_message
-        client.reconnect_delay_set(1, 10)
+        client.reconnect_delay_set(1, RECONNECT_MAX_S)
         session = Properties(PacketTypes.CONNECT)
         session.SessionExpiryInterval = SESSION_S
-        client.connect_async(
-            url.hostname, url.port or 1883, KEEPALIVE_S, clean_start=False, properties=session
-        )
+        client.connect_async(address.host, address.port, KEEPALIVE_S, clean_start=False, properties=session)
         client.loop_start()
         return client
 
@@ -136,8 +125,8 @@ class DemoPlant:
             asset, point = ref.split("/")
             by_asset.setdefault(asset, {})[point] = round(float(np.ravel(values)[0]), 4)
         time = at.isoformat()
-        for asset, values in by_asset.items():
-            payload = json.dumps({"time": time, "values": values})
+        for asset, values_of in by_asset.items():
+            payload = json.dumps({"time": time, "values": values_of})
             self._client.publish(topics.asset_topic(self._site, asset), payload, qos=1)
         return len(found)
 

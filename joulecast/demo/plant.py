@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.signal import lfilter
-from twin.network import Conditions, Parameters, Setpoints, solve
 
 from core.actions import Setpoint
 from core.units import W_PER_KW
 from joulecast.demo import load, weather
+from twin.network import Conditions, Parameters, Setpoints, solve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

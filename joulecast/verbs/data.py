@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-from contextlib import contextmanager
+    from core.clock import Clock
+    from core.site import Site
 
-collect = typer.Typer(help="Poll a source and publish what it says.", no_args_is_help=True)
+collect = typer.Typer(
+    help="Poll a source and publish what it says.", no_args_is_help=True, rich_markup_mode="markdown"
+)
 
 File = Annotated[Path, typer.Argument(help="CSV file, plain or gzip.")]
 Map = Annotated[
@@ -94,7 +98,7 @@ def publish(
 
 
 @contextmanager
-def _broker() -> Iterator[tuple[str, object, object]]:
+def _broker() -> Iterator[tuple[str, Clock, Site]]:
     from joulecast import embedded  # noqa: PLC0415  # heavy, and not needed for --help
 
     settings = load_settings()

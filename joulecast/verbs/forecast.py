@@ -13,7 +13,7 @@ from core.points import PointRef
 from core.store import span
 from joulecast.verbs.common import Json, emit, table, working
 
-app = typer.Typer(help="Forecasts: train, backtest, run.", no_args_is_help=True)
+app = typer.Typer(help="Forecasts: train, backtest, run.", no_args_is_help=True, rich_markup_mode="markdown")
 
 Target = Annotated[str, typer.Option(help="it_power or cooling_power.")]
 

@@ -10,7 +10,9 @@ from core import db
 from core.errors import InputError
 from joulecast.verbs.common import Json, emit, table, working
 
-app = typer.Typer(help="Recommendations: list, propose, accept, reject.", no_args_is_help=True)
+app = typer.Typer(
+    help="Recommendations: list, propose, accept, reject.", no_args_is_help=True, rich_markup_mode="markdown"
+)
 
 Number = Annotated[int, typer.Argument(help="The recommendation's number.")]
 Actor = Annotated[str, typer.Option("--as", help="Your name; it goes on record.")]
@@ -20,7 +22,10 @@ def _seen_version(conn: db.Connection, number: int) -> int:
     found = db.row(conn, "recommendation_version", number=number)
     if not found:
         raise InputError(
-            "recommendation", found=str(number), allowed="a number of `joulecast recommend list`", do="list them"
+            "recommendation",
+            found=str(number),
+            allowed="a number of `joulecast recommend list`",
+            do="list them",
         )
     return int(found["version"])
 

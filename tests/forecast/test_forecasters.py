@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+from made_series import START, daily, frame, small
 
 from core.errors import InputError, NotReadyError
 from forecast import registry
 from forecast.models.lstm import LstmForecaster
 from forecast.protocol import FORECAST_COLUMNS, QUANTILE_NAMES, Forecaster, Task, nothing_known
-from tests.forecast.conftest import START, daily, frame, small
 
 if TYPE_CHECKING:
     from collections.abc import Callable

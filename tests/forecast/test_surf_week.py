@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from forecast import backtest, dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 SURF = "telemetry/surf_it_power_30s_2022-10.csv.gz"
 STEP = timedelta(minutes=15)
@@ -25,7 +26,7 @@ def test_days_six_and_seven(shared_data: Path, capsys: pytest.CaptureFixture[str
     table = backtest.backtest_series(week, STEP, until, (1, 2, 3), timezone="Europe/Amsterdam")
     with capsys.disabled():
         figures = ", ".join(f"{row.model} {row.mae:.0f} W" for row in table.itertuples())
-        print(f"\nSURF week, days 6 and 7, 24 h ahead from every hour, MAE: {figures}")  # noqa: T201  # the test's purpose
+        print(f"\nSURF week, days 6 and 7, 24 h ahead from every hour, MAE: {figures}")  # the test's purpose
     figures_only = table.drop(columns="model").to_numpy(dtype=np.float64)
     assert np.isfinite(figures_only).all()
     assert set(table["model"]) == {"lstm", "persistence", "seasonal_naive"}

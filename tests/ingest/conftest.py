@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from tests_of_ingest import PATIENCE_S, Heard
 
 import joulecast
 from core import db
@@ -22,37 +23,16 @@ from ingest import worker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from core.clock import Clock
 
-PATIENCE_S = 30.0
 _numbers = itertools.count(1)
-
-
-class _Heard(logging.Handler):
-    """Sets an event when a message that contains a word is logged."""
-
-    def __init__(self, word: str) -> None:
-        super().__init__()
-        self.word, self.event = word, threading.Event()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self.word in record.getMessage():
-            self.event.set()
-
-
-def wait_until(fulfilled: Callable[[], Any], patience_s: float = PATIENCE_S) -> None:
-    until = time.monotonic() + patience_s
-    while not fulfilled():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.fixture
 def site_file(tmp_path: Path) -> Path:
     """The demo site under an id that nobody else publishes to, with a mapped topic."""
-    demo = (type(tmp_path)(joulecast.__file__).parent / "demo" / "site.toml").read_text(encoding="utf-8")
+    demo = (Path(joulecast.__file__).parent / "demo" / "site.toml").read_text(encoding="utf-8")
     path = tmp_path / "site.toml"
     number = next(_numbers)
     mapped = f'[[topics]]\ntopic = "shelly/{number}/power"\npoint = "ups/power"\nunit = "kW"\n'
@@ -81,7 +61,7 @@ def serving(
     def run(clock: Clock | None = None) -> Iterator[Context]:
         settings = Settings(dsn=dsn, broker=broker_url, ingest_client_id=f"ingest-of-{plant.id}")
         context = Context(settings, plant, clock or SystemClock(), dsn)
-        stop, heard, logger = threading.Event(), _Heard("subscribed"), logging.getLogger("ingest.subscriber")
+        stop, heard, logger = threading.Event(), Heard("subscribed"), logging.getLogger("ingest.subscriber")
         logger.addHandler(heard)
         logger.setLevel(logging.INFO)
         thread = threading.Thread(target=worker.run, args=(context, stop))
@@ -96,10 +76,3 @@ def serving(
         assert not thread.is_alive()
 
     return run
-
-
-def counter(conn: db.Connection, client_id: str) -> dict[str, int]:
-    """The service's counters as it wrote them; all zero before its first batch."""
-    names = ("received", "stored", "duplicate", "rejected", "filtered")
-    row = conn.execute("SELECT * FROM ingest_counter WHERE client_id = %s", (client_id,)).fetchone()
-    return {name: row[name] if row else 0 for name in names}

@@ -190,8 +190,13 @@ JSONISH = st.recursive(
 )
 KEYS = st.sampled_from(["time", "value", "values", "unit", "units", "status", "point", *sorted(CATALOGUE)])
 TOPICS = st.sampled_from(
-    ["joulecast/demo/crah-1", "joulecast/demo/crah-1/power", "joulecast/demo/$ack/hall/power"]
-    + ["joulecast/demo/weather/$forecast", "nobody/knows"]
+    [
+        "joulecast/demo/crah-1",
+        "joulecast/demo/crah-1/power",
+        "joulecast/demo/$ack/hall/power",
+        "joulecast/demo/weather/$forecast",
+        "nobody/knows",
+    ]
 )
 
 

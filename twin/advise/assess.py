@@ -35,6 +35,7 @@ Z_P90: Final = 1.2815515655446004
 FORM_ERROR_RATIO: Final = 0.15
 """Relative standard error of each part of a saving that no parameter explains [1]; an assumption. Curves of
 37 chillers of variable speed differ by a quarter in what a kelvin is worth; calibration explains a part."""
+ROUNDING_KW: Final = 1e-9
 PARTS: Final[dict[str, str]] = {
     "server_fans": "server_fan_kw",
     "leakage": "leakage_kw",
@@ -145,7 +146,8 @@ def _alone(parameters: Parameters, situation: Situation, setpoints: Mapping[Setp
 def _attribution(old: PlantState, new: PlantState) -> dict[str, float]:
     parts = {part: _mean(getattr(old, field)) - _mean(getattr(new, field)) for part, field in PARTS.items()}
     total = _mean(old.facility_kw) - _mean(new.facility_kw)
-    return {**parts, "other": total - sum(parts.values())}
+    rest = total - sum(parts.values())
+    return {**parts, "other": rest if abs(rest) > ROUNDING_KW else 0.0}
 
 
 def _scenario_spread(old: PlantState, new: PlantState) -> tuple[float, float]:

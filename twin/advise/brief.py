@@ -82,12 +82,12 @@ class Brief:
         )
 
     def _outside(self, changes: tuple[Change, ...]) -> tuple[str, ...]:
-        """What lies outside the calibrated envelope, in words."""
+        """What of the expected hours and of the change lies outside the calibrated envelope, in words."""
         envelope, ahead = self.calibration.envelope, self.situation.outlook
         found = {
-            "it_reference_kw": (ahead.it_reference_kw, "IT load {:.0f} kW"),
+            "it_reference_kw": (ahead.it_reference_kw[outlook.MEDIAN], "IT load {:.0f} kW"),
             "dry_bulb_c": (ahead.dry_bulb_c, "dry bulb {:.1f} °C"),
-            "wet_bulb_c": (ahead.wet_bulb_c, "wet bulb {:.1f} °C"),
+            "wet_bulb_c": (ahead.wet_bulb_c[outlook.MEDIAN], "wet bulb {:.1f} °C"),
         }
         texts = []
         for name, (values, text) in found.items():

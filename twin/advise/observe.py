@@ -46,7 +46,7 @@ class Observation:
     it_kw: float
     """IT power [kW]."""
     inlets_c: tuple[float, ...]
-    """Inlets that are GOOD and fresh [degC]."""
+    """Inlets that are GOOD and fresh, the last ones known where none is [degC]."""
     dry_bulb_c: float
     """Outdoor dry bulb [degC]."""
     wet_bulb_c: float
@@ -77,11 +77,7 @@ def observe(conn: db.Connection, site: Site, clock: Clock) -> Observation:
         held={**_measured(site, latest), **motion.in_force},
         facility_kw=_sum(latest, site.meters.facility) / W_PER_KW,
         it_kw=_sum(latest, site.meters.it) / W_PER_KW,
-        inlets_c=tuple(
-            row["value"]
-            for row in _rows(latest, site.sensors.rack_inlet)
-            if _usable(row, now, age_max_s(clock))
-        ),
+        inlets_c=_inlets(site, latest, now, age_max_s(clock)),
         dry_bulb_c=_sum(latest, (site.sensors.dry_bulb,)),
         wet_bulb_c=_sum(latest, (site.sensors.wet_bulb,)),
         supply_air_c=_optional(latest, site.sensors.supply_air),
@@ -118,6 +114,12 @@ def _age_s(row: db.Row, now: datetime) -> float:
 
 def _usable(row: db.Row, now: datetime, limit_s: float) -> bool:
     return row["status"] < BAD_FROM and abs(_age_s(row, now)) <= limit_s
+
+
+def _inlets(site: Site, latest: Mapping[str, db.Row], now: datetime, limit_s: float) -> tuple[float, ...]:
+    known = _rows(latest, site.sensors.rack_inlet)
+    live = [row for row in known if _usable(row, now, limit_s)]
+    return tuple(float(row["value"]) for row in live or known)
 
 
 def _quality(site: Site, latest: Mapping[str, db.Row], now: datetime, limit_s: float) -> DataQuality:

@@ -91,8 +91,9 @@ class Rejected:
 
     @property
     def reason(self) -> str:
-        """Why, in words."""
-        return "; ".join(f"{result.gate}: {result.reason}" for result in self.failed)
+        """Why, in words; that an operator has not decided yet is a reason only where there is no other."""
+        told = [result for result in self.failed if self.only_waits or result.gate != HUMAN]
+        return "; ".join(f"{result.gate}: {result.reason}" for result in told)
 
 
 Verdict = Accepted | Rejected
@@ -202,7 +203,7 @@ def _moves(evidence: Evidence, change: Change) -> list[str]:
 
 
 def _ago(since_s: float) -> str:
-    return f"the last one {since_s / 60:.0f} min ago" if since_s < float("inf") else "the first one today"
+    return f"the last one {since_s / 60:.0f} min ago" if since_s < float("inf") else "the first one in 24 h"
 
 
 def prediction(evidence: Evidence) -> GateResult:

@@ -1,8 +1,8 @@
-"""Electric chillers: the EnergyPlus Electric EIR model (the same as Modelica ElectricEIR), staged for least power.
+"""Electric chillers: the EnergyPlus Electric EIR model (Modelica: ElectricEIR), staged for least power.
 
 References:
-    EnergyPlus Engineering Reference, "Electric Chiller Model Based on Condenser Entering Temperature". Records:
-    EnergyPlus data set Chillers.idf.
+    EnergyPlus Engineering Reference, "Electric Chiller Model Based on Condenser Entering Temperature".
+    Records: EnergyPlus data set Chillers.idf.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ RECORDS: Final[dict[str, ChillerRecord]] = {
 """Published curves by short name."""
 
 DEFAULT_RECORD: Final = "carrier_19xr_1259_vanes"
-"""Efficiency and capacity are monotone over the whole of its range, which reaches 12.78 degC chilled water."""
+"""Efficiency and capacity are monotone over its whole range, which reaches 12.78 degC chilled water."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ def _carnot_eir(leaving_c: Floats, entering_c: Floats) -> Floats:
 
 
 def _at_reference(record: ChillerRecord) -> tuple[float, float]:
-    """Values of CAPFT and EIRFT x EIRFPLR at the record's own reference point; some records are not 1 there."""
+    """Values of CAPFT and EIRFT x EIRFPLR at the record's reference point; some records are not 1 there."""
     leaving, entering = np.array(record.leaving_c), np.array(record.entering_c)
     capacity = float(biquadratic(record.capacity_curve, leaving, entering))
     full_load = float(polynomial(record.part_load_curve, np.array(1.0)))
@@ -231,9 +231,10 @@ def performance(
 ) -> tuple[Floats, Floats, Flags]:
     """Capacity of one chiller [kW], electric input ratio at full load [1], and whether outside the bounds.
 
-    Curves are renormalised to be 1 at the reference point. Outside their bounds capacity stays at the border's
-    value and the input ratio follows that of a Carnot machine, so that warmer chilled or colder condenser water
-    never makes it worse. Condenser water below the bounds is held at the bound by the head-pressure valve.
+    Curves are renormalised to be 1 at the reference point. Outside their bounds capacity stays at the
+    border's value and the input ratio follows that of a Carnot machine, so that warmer chilled or colder
+    condenser water never makes it worse. Condenser water below the bounds is held at the bound by the
+    head-pressure valve.
 
     Args:
         parameters: the chillers.

@@ -1,10 +1,12 @@
 """Computer-room air handlers: a chilled-water coil by effectiveness-NTU, a fan by the affinity laws.
 
-Control: the fans first follow the equipment's airflow and the valve opens until the supply air meets its setpoint;
-with the valve wide open the fans speed up; with the fans at full speed the supply air drifts above its setpoint.
+Control: the fans first follow the equipment's airflow and the valve opens until the supply air meets its
+setpoint; with the valve wide open the fans speed up; with the fans at full speed the supply air drifts
+above its setpoint.
 
 References:
-    Counterflow effectiveness: Incropera, Fundamentals of Heat and Mass Transfer, table 11.4. Film coefficients by
+    Counterflow effectiveness: Incropera, Fundamentals of Heat and Mass Transfer, table 11.4. Film
+    coefficients by
     flow: Modelica Buildings ``DryCoilEffectivenessNTU`` (exponents 0.85 water, 0.8 air, ratio 2/3 at design).
 """
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 WATER_EXPONENT = 0.85
 AIR_EXPONENT = 0.8
 WATER_RESISTANCE_SHARE = 0.4
-"""Share of the water film in the coil's thermal resistance at design, from the ratio 2/3 of the conductances."""
+"""Share of the water film in the coil's design resistance, from the ratio 2/3 of the conductances."""
 SUPPLY_AIR_MAX_C = 45.0
 """Supply air drifts no higher than this; the heat that then remains is reported as unmet [degC]."""
 _CAPACITY_RATIO_MAX = 1.0 - 1e-7
@@ -133,13 +135,17 @@ def solve(
         taken = conductance_kw_per_k(parameters, air, water, share)
         return water_supply_c + heat(air) * (1.0 / taken - 1.0 / (AIR_HEAT_KJ_PER_M3K * full_m3s * air))
 
-    effort = _least_effort(lambda e: lowest_supply_c(e) - supply_air_set_c, np.zeros(np.shape(heat_kw * track)))
+    effort = _least_effort(
+        lambda e: lowest_supply_c(e) - supply_air_set_c, np.zeros(np.shape(heat_kw * track))
+    )
     air, water = speeds(effort)
     total = heat(air)
     drifted = np.where(effort >= _EVERYTHING, lowest_supply_c(effort), supply_air_set_c)
     supply = np.minimum(np.maximum(drifted, supply_air_set_c), np.maximum(SUPPLY_AIR_MAX_C, supply_air_set_c))
     entering = supply + total / (AIR_HEAT_KJ_PER_M3K * full_m3s * air)
-    capacity = conductance_kw_per_k(parameters, air, water, share) * np.maximum(entering - water_supply_c, 0.0)
+    capacity = conductance_kw_per_k(parameters, air, water, share) * np.maximum(
+        entering - water_supply_c, 0.0
+    )
     unmet = np.where(drifted > supply, np.maximum(total - capacity, 0.0), 0.0)
     fan = total - heat_kw
     return CrahState(total, unmet, fan, full_m3s * air, air, supply, water, supply > supply_air_set_c)

@@ -2,17 +2,19 @@
 
 References:
     Mode logic: Stein, "Waterside Economizing in Data Centers", ASHRAE Transactions 115 (2009): enabled by the
-    predicted tower temperature against the chilled-water return; then the tower makes water as cold as is of use.
+    predicted tower temperature against the chilled-water return; then the tower makes water as cold as is
+    of use.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from twin.plant.curves import Flags, Floats
+if TYPE_CHECKING:
+    from twin.plant.curves import Flags, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class EconomizerParameters:
     enable_k: float = 1.0
     """Predicted tower water has to be this much colder than the return [K]."""
     reset_band_k: float = 2.0
-    """Over this much more, the tower's target is led from its setpoint down to what carries the whole load [K]."""
+    """Over this much more, the tower's target goes from its setpoint to what carries all load [K]."""
     tower_water_min_c: float = 4.0
     """The tower makes no colder water than this, for fear of frost [degC]."""
 
@@ -49,7 +51,8 @@ def mode(
 ) -> Mode:
     """Whether to enable, and the tower water wanted.
 
-    The target goes from the tower's setpoint to the water that carries the whole load, over a band of predicted
+    The target goes from the tower's setpoint to the water that carries the whole load, over a band of
+    predicted
     temperature: the mean over an hour of a plant that goes in and out of the mode, and no jump.
 
     Args:

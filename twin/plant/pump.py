@@ -8,10 +8,12 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twin.plant.curves import Floats
+if TYPE_CHECKING:
+    from twin.plant.curves import Floats
 
 
 @dataclass(frozen=True, slots=True)

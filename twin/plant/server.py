@@ -3,7 +3,8 @@
 The hall's equipment is taken as one: power and airflow at the reference inlet grow together with the load.
 
 References:
-    Leakage: arXiv 2509.26163 (0.35 to 0.5 %/K). Fans: affinity laws. Growth of total power above 27 degC is set
+    Leakage: arXiv 2509.26163 (0.35 to 0.5 %/K). Fans: affinity laws. Growth of total power above 27 degC is
+        set
     to follow the Green Revolution Cooling test of a Dell R410 (27 to 37 degC: +11.8 %).
 """
 
@@ -113,8 +114,8 @@ def solve(
 ) -> ServerState:
     """Power, airflow and inlet of the equipment under supply air of a given temperature.
 
-    The air balance is ``V_crah (1 - bypass) = V_it (1 - recirculation)``: where the CRAHs cannot move enough air,
-    equipment draws its own outlet air instead.
+    The air balance is ``V_crah (1 - bypass) = V_it (1 - recirculation)``: where the CRAHs cannot move
+    enough air, equipment draws its own outlet air instead.
 
     Args:
         parameters: the equipment.
@@ -141,4 +142,6 @@ def solve(
     growth = airflow_growth(parameters, inlet)
     fan = parameters.fan_share_ratio * it_reference_kw * growth**3
     worst = supply_air_c + parameters.worst_rise_ratio * (inlet - supply_air_c)
-    return ServerState(nonfan + leakage + fan, fan, leakage, airflow_reference * growth, inlet, worst, recirculation)
+    return ServerState(
+        nonfan + leakage + fan, fan, leakage, airflow_reference * growth, inlet, worst, recirculation
+    )

@@ -1,8 +1,9 @@
-"""Cooling tower with variable-speed fans: the York correlation, in cells, with free convection and evaporation.
+"""Cooling tower with variable-speed fans: York correlation, cells, free convection, evaporation.
 
 References:
-    EnergyPlus Engineering Reference, "Variable Speed Cooling Towers", YorkCalc coefficients and bounds; checked
-    against 202 points of the Modelica Buildings ``yorkCalc`` function. Evaporation: saturated exit, same chapter.
+    EnergyPlus Engineering Reference, "Variable Speed Cooling Towers", YorkCalc coefficients and bounds;
+    checked against 202 points of the Modelica Buildings ``yorkCalc`` function. Evaporation: saturated exit,
+    same chapter.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def _by_liquid_gas(range_k: Floats, wet_bulb_c: Floats) -> tuple[Floats, Floats,
 
 
 def _root(c0: Floats, c1: Floats, c2: Floats, approach_k: Floats) -> Floats:
-    """L/G of an approach on the rising branch; 0 where none is small enough, inf where none is large enough."""
+    """L/G of an approach on the rising branch; 0 or inf where none is small or large enough."""
     above = approach_k - c0
     discriminant = c1 * c1 + 4.0 * c2 * above
     root = 2.0 * above / (c1 + np.sqrt(np.maximum(discriminant, 0.0)))
@@ -165,7 +166,11 @@ def solve(parameters: TowerParameters, heat_kw: Floats, wet_bulb_c: Floats, targ
     cycling = np.clip((still - wanted) / (still - slowest), 0.0, 1.0)
     on = heat_kw > 0
     fan = parameters.fan_kw * cells * polynomial(FAN_CURVE, air) * cycling
-    outside = WET_BULB_BOUNDS.outside(wet_bulb_c) | LIQUID_GAS_BOUNDS.outside(full / air) | (range_k > RANGE_BOUNDS.high)
+    outside = (
+        WET_BULB_BOUNDS.outside(wet_bulb_c)
+        | LIQUID_GAS_BOUNDS.outside(full / air)
+        | (range_k > RANGE_BOUNDS.high)
+    )
     return TowerState(
         wet_bulb_c + wanted, np.where(on, fan, 0.0), np.where(on, air * cycling, 0.0), cells, outside & on
     )
@@ -175,7 +180,9 @@ def _vertex(c1: Floats, c2: Floats) -> Floats:
     """L/G up to which the approach rises: the bound, or the quadratic's vertex where that comes first."""
     falling = c2 < 0
     return np.where(
-        falling, np.minimum(-0.5 * c1 / np.where(falling, c2, -1.0), LIQUID_GAS_BOUNDS.high), LIQUID_GAS_BOUNDS.high
+        falling,
+        np.minimum(-0.5 * c1 / np.where(falling, c2, -1.0), LIQUID_GAS_BOUNDS.high),
+        LIQUID_GAS_BOUNDS.high,
     )
 
 

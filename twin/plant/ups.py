@@ -1,7 +1,8 @@
 """Electrical losses: UPS by load, power distribution by share.
 
 References:
-    Form: Schneider Electric White Paper 108. Default values: fitted to the efficiencies that Socomec publishes for
+    Form: Schneider Electric White Paper 108. Default values: fitted to the efficiencies that Socomec
+        publishes for
     a 160 kVA unit (92.4, 91.9, 90.8 % at 62, 42, 31 % load).
 """
 
@@ -46,7 +47,8 @@ class Losses(NamedTuple):
 def losses(parameters: UpsParameters, it_kw: Floats) -> Losses:
     """Losses at an IT power.
 
-    ``P_pdu = P_it l / (1 - l)``; ``P_ups = P_rated (a0 + a1 L + a2 L²)`` with L the UPS's output over rated power.
+    ``P_pdu = P_it l / (1 - l)``; ``P_ups = P_rated (a0 + a1 L + a2 L²)`` with L the UPS's output over rated
+    power.
 
     Args:
         parameters: UPS and distribution.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from made_series import daily
 
 from core import db, jobs
 from core.errors import InputError, NotReadyError
@@ -18,10 +19,11 @@ from forecast import dataset, registry, train
 from forecast import jobs as room
 from forecast.models.lstm import LstmForecaster
 from forecast.models.lstm_config import LstmConfig
-from tests.forecast.conftest import daily
 
 if TYPE_CHECKING:
     from core.clock import ManualClock
+    from core.points import PointRef
+    from core.series import Floats
     from core.site import Site
 
 FIVE_MIN = timedelta(minutes=5)
@@ -66,7 +68,9 @@ def fill(context: jobs.Context, start: datetime, end: datetime) -> None:
             _insert(conn, context, ref, times, np.full(len(times), 9.0))
 
 
-def _insert(conn: db.Connection, context: jobs.Context, ref, times, values) -> None:  # type: ignore[no-untyped-def]  # a test's own
+def _insert(
+    conn: db.Connection, context: jobs.Context, ref: PointRef, times: list[datetime], values: Floats
+) -> None:
     kind = point_type(ref.point)
     db.rows(
         conn,
@@ -81,8 +85,8 @@ def _insert(conn: db.Connection, context: jobs.Context, ref, times, values) -> N
     )
     found = db.rows(conn, "point_ids", site=context.site.id, refs=[str(ref)])
     conn.execute(
-        "INSERT INTO reading (time, value, point_id) SELECT t, v, %s FROM unnest(%s::timestamptz[], %s::float8[])"
-        " AS n (t, v)",
+        "INSERT INTO reading (time, value, point_id) SELECT t, v, %s"
+        " FROM unnest(%s::timestamptz[], %s::float8[]) AS n (t, v)",
         (found[0]["point_id"], times, [float(v) for v in values]),
     )
 
@@ -190,7 +194,8 @@ def test_scores_by_hand(context: jobs.Context, clock: ManualClock) -> None:
         rows = room.scores(conn, context, "it_power", timedelta(hours=24))
         truth = dataset.load_history(conn, context.site.id, refs, now, clock.now(), timedelta(minutes=15))
         issued = conn.execute(
-            "SELECT q50 FROM forecast WHERE model = 'persistence' AND target = 'it_power' ORDER BY valid_at LIMIT 8"
+            "SELECT q50 FROM forecast WHERE model = 'persistence' AND target = 'it_power'"
+            " ORDER BY valid_at LIMIT 8"
         ).fetchall()
     expected = np.abs(truth["y"].to_numpy() - np.array([r["q50"] for r in issued])).mean()
     found = next(r for r in rows if r["model"] == "persistence" and r["lead"] == "all")

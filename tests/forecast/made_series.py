@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from forecast.models.lstm_config import LstmConfig
-from forecast.protocol import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from core.series import Floats
+    from forecast.protocol import Task
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -40,13 +37,3 @@ def small(task: Task, hours: float) -> LstmConfig:
     """A network that trains in a second or two."""
     config = LstmConfig.for_history(task.step, task.horizon, hours)
     return replace(config, hidden=12, max_steps=40, evaluate_every=20, batch=32, seeds=(1,))
-
-
-@pytest.fixture
-def task() -> Task:
-    return Task()
-
-
-@pytest.fixture
-def make_frame() -> Callable[..., pd.DataFrame]:
-    return frame

@@ -2,17 +2,21 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_series import START, daily, frame
 
 from core.errors import InputError, NotReadyError
 from forecast import dataset, features, windows
 from forecast.known import known_table
 from forecast.protocol import Task, nothing_known
-from forecast.windows import WindowSpec, Windows
-from tests.forecast.conftest import START, daily, frame
+from forecast.windows import Windows, WindowSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SPEC = WindowSpec(Task(), 48, ("last", "level", "day1", "day2", "mean2d"), ("dry_bulb_c", "wet_bulb_c"))
 INPUTS = ("encoder", "decoder", "level", "scale")
@@ -105,19 +109,33 @@ def test_steps_before_the_first_measured_one_take_its_value() -> None:
 @pytest.mark.parametrize("step_s", [900, 3600])
 def test_candidates_by_hand(step_s: int) -> None:
     day = 86_400 // step_s
-    y, at = np.arange(20.0 * day), np.array([15 * day])
+    y = np.arange(15.0 * day)[None]
     lead = np.arange(day)
-    assert features.candidate_values(y, at, day, step_s, "day1")[0].tolist() == (14 * day + lead).tolist()
-    assert features.candidate_values(y, at, day, step_s, "week1")[0].tolist() == (8 * day + lead).tolist()
-    mean = features.candidate_values(y, at, day, step_s, "mean3d")[0]
+    assert features.candidate_values(y, day, step_s, "day1")[0].tolist() == (14 * day + lead).tolist()
+    assert features.candidate_values(y, day, step_s, "week1")[0].tolist() == (8 * day + lead).tolist()
+    mean = features.candidate_values(y, day, step_s, "mean3d")[0]
     assert mean.tolist() == (13 * day + lead).tolist()
-    level = features.candidate_values(y, at, day, step_s, "level")[0]
-    assert level == pytest.approx(np.full(day, y[14 * day : 15 * day].mean()))
+    level = features.candidate_values(y, day, step_s, "level")[0]
+    assert level == pytest.approx(np.full(day, y[0, 14 * day :].mean()))
+
+
+def test_a_candidate_moves_to_the_present_level() -> None:
+    day = np.arange(24.0)
+    past = np.concatenate((day, day, day + 50))[None]
+    moved = features.candidate_values(np.append(past, past[:, -24:-20] + 7, axis=1), 24, 3600, "day1_now")[0]
+    assert moved == pytest.approx(np.append(day[4:] + 57, day[:4] + 64))
+    week = np.concatenate([day] * 9 + [day + 50])[None]
+    assert features.candidate_values(week, 24, 3600, "mean7d_now")[0] == pytest.approx(day + 50 * 8 / 7)
+
+
+def test_made_up_shifts_move_what_was_before_them_and_nothing_else() -> None:
+    past = np.tile(np.array([1.0, 3.0]), (2, 4))
+    shifted = windows.Shifts(np.array([3, 0]), np.array([2.0, 0.0])).apply(past)
+    assert (shifted - past).tolist() == [[2.0] * 5 + [0.0] * 3, [0.0] * 8]
 
 
 def test_beyond_a_day_yesterday_is_still_the_last_day_known() -> None:
-    y = np.arange(24.0 * 10)
-    week = features.candidate_values(y, np.array([240 - 72]), 72, 3600, "day1")[0]
+    week = features.candidate_values(np.arange(168.0)[None], 72, 3600, "day1")[0]
     assert week.tolist() == np.tile(np.arange(144.0, 168.0), 3).tolist()
 
 
@@ -185,7 +203,9 @@ def test_origins_leave_room_for_a_whole_window() -> None:
         (lambda f: f.iloc[::2], "other steps"),
     ],
 )
-def test_what_is_no_history_is_refused_in_a_sentence(change, found: str) -> None:  # type: ignore[no-untyped-def]  # lambdas
+def test_what_is_no_history_is_refused_in_a_sentence(
+    change: Callable[[pd.DataFrame], pd.DataFrame], found: str
+) -> None:
     with pytest.raises(InputError, match=found):
         windows.prepare(change(frame(daily(2))), nothing_known(), Task())
 

@@ -48,7 +48,7 @@ def test_mase_scale_skips_what_was_not_observed() -> None:
 
 
 def test_coverage_and_shares_below_by_hand() -> None:
-    # 10 in [6, 14]; 20 not in [21, 28]; 30 not in [12, 28]
+    # of the three only 10 lies between its q10 and q90
     assert metrics.coverage(TRUTH, SEVEN[:, 1], SEVEN[:, 5]) == pytest.approx(1 / 3)
     assert metrics.at_or_below(TRUTH, SEVEN) == pytest.approx(np.array([1, 1, 1, 2, 2, 2, 3]) / 3)
 

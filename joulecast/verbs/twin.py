@@ -1,0 +1,282 @@
+"""Verbs of the twin."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from core import db, kpi
+from core.actions import Setpoint
+from core.clock import parse_time
+from core.errors import InputError, NotReadyError
+from joulecast.verbs.common import Json, emit, table, working
+
+if TYPE_CHECKING:
+    from core.jobs import Context
+    from twin.calibrate import Calibration
+
+app = typer.Typer(
+    help="The twin: calibrate, validate, simulate, whatif.", no_args_is_help=True, rich_markup_mode="markdown"
+)
+
+STEP = timedelta(minutes=15)
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A setpoint to hold instead, e.g. chilled_water_supply_temperature_c=10"),
+]
+Days = Annotated[float, typer.Option(min=0.25, help="Days to look back.")]
+
+
+def setpoints_from(texts: list[str] | None) -> dict[Setpoint, float]:
+    """Read ``name=value`` pairs, the name with or without its unit ``_c``.
+
+    Raises:
+        InputError: no such setpoint, or no number.
+    """
+    found = {}
+    for text in texts or []:
+        name, _, value = text.partition("=")
+        try:
+            found[Setpoint(name.strip().removesuffix("_c"))] = float(value)
+        except ValueError:
+            raise InputError(
+                "--set",
+                found=repr(text),
+                allowed="NAME=VALUE [degC], NAME one of " + ", ".join(f"{s}_c" for s in Setpoint),
+                do="correct it",
+            ) from None
+    return found
+
+
+def time_from(option: str, text: str) -> datetime:
+    """Read an ISO time of an option; without an offset it is UTC.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise InputError(
+            option, found=repr(text), allowed="an ISO 8601 time", do="write it like 2026-03-02T00:00:00Z"
+        ) from None
+
+
+def _calibration(conn: db.Connection, context: Context) -> Calibration:
+    from twin.calibrate import latest  # noqa: PLC0415  # each verb imports only its own room
+
+    found = latest(conn, context.site)
+    if found is None:
+        raise NotReadyError("the twin has not been calibrated yet; run `joulecast twin calibrate`")
+    return found
+
+
+@app.command("calibrate")
+def calibrate(*, days: Days = 42.0, json: Json = False) -> int:
+    """Fit the twin to the meters and keep the result as the calibration in use."""
+    from twin import calibrate as room  # noqa: PLC0415  # each verb imports only its own room
+
+    with working() as (context, _), db.connect(context.dsn) as conn:
+        now = context.clock.now()
+        history = room.load_history(conn, context.site, now - timedelta(days=days), now, STEP)
+        found = room.calibrate(context.site, history, created_at=now)
+        reason = room.refusal(found)
+        if reason:
+            raise NotReadyError(f"calibration refused and not kept: {reason}")
+        number = room.save(conn, context.site, found)
+    rows = [
+        {"multiplier": k, "value": v, "found": "from data" if k in found.names else "prior, data say nothing"}
+        for k, v in found.multipliers.items()
+    ]
+    emit(
+        {"calibration_id": number, **found.to_json()},
+        table(rows, title=f"calibration {number}"),
+        as_json=json,
+    )
+    return 0
+
+
+@app.command("validate")
+def validate(*, days: Days = 7.0, json: Json = False) -> int:
+    """The calibrated twin against the last days' meters, hours inside its envelope and outside apart."""
+    from twin.calibrate import held_out_errors, load_history  # noqa: PLC0415
+
+    with working() as (context, _), db.connect(context.dsn) as conn:
+        found, now = _calibration(conn, context), context.clock.now()
+        history = load_history(conn, context.site, now - timedelta(days=days), now, STEP)
+    history = history.part(history.usable)
+    if not len(history):
+        raise NotReadyError(f"no complete step in the last {days:g} days")
+    parameters = found.parameters(context.site.plant)
+    outside = found.outside(history.conditions(parameters), history.setpoints)
+    rows = []
+    for where, index in (("inside", ~outside), ("outside", outside)):
+        if index.any():
+            errors = held_out_errors(parameters, history.part(index))
+            rows += [_error_row(meter, where, int(index.sum()), e) for meter, e in errors.items()]
+    title = f"calibration {found.calibration_id} against the last {days:g} days"
+    emit({"calibration_id": found.calibration_id, "errors": rows}, table(rows, title=title), as_json=json)
+    return 0
+
+
+def _error_row(meter: str, where: str, steps: int, error: Any) -> dict[str, Any]:
+    return {
+        "meter": meter,
+        "envelope": where,
+        "steps": steps,
+        "mean": error.mean,
+        "nmbe_percent": 100 * error.nmbe_ratio,
+        "cv_rmse_percent": 100 * error.cv_rmse_ratio,
+        "p95_abs": error.p95_abs,
+    }
+
+
+@app.command("simulate")
+def simulate(
+    *,
+    it_kw: Annotated[float, typer.Option(min=0.0, help="IT load at a 23 degC inlet [kW].")],
+    dry_bulb_c: Annotated[float, typer.Option(help="Outdoor dry bulb [degC].")],
+    wet_bulb_c: Annotated[float, typer.Option(help="Outdoor wet bulb [degC].")],
+    set: Set = None,  # noqa: A002  # the option's name
+    json: Json = False,
+) -> int:
+    """The plant's steady state: from the calibration where there is one, else from design data."""
+    from twin.calibrate import latest  # noqa: PLC0415  # each verb imports only its own room
+    from twin.network import BREAKDOWN, Conditions, Parameters, Setpoints, solve  # noqa: PLC0415
+
+    asked = setpoints_from(set)
+    if wet_bulb_c > dry_bulb_c:
+        raise InputError(
+            "--wet-bulb-c",
+            found=f"{wet_bulb_c:g}",
+            allowed=f"at most the dry bulb, {dry_bulb_c:g}",
+            do="correct it",
+        )
+    with working() as (context, _), db.connect(context.dsn) as conn:
+        calibration, site = latest(conn, context.site), context.site
+    middle = {name: (r.low_c + r.high_c) / 2 for name, r in site.setpoints.items()}
+    missing = [s for s in Setpoint if s not in middle | asked]
+    if missing:
+        raise InputError(
+            "--set", found="nothing", allowed=", ".join(f"{s}_c" for s in missing), do="give a value"
+        )
+    parameters = calibration.parameters(site.plant) if calibration else Parameters.from_design(site.plant)
+    state = solve(parameters, Conditions(it_kw, dry_bulb_c, wet_bulb_c), Setpoints.of(middle | asked))
+    names = (
+        *BREAKDOWN,
+        "facility_kw",
+        "power_ratio",
+        "inlet_c",
+        "unmet_kw",
+        "chillers_running",
+        "water_l_per_h",
+    )
+    found = {name: float(getattr(state, name)) for name in names}
+    found["extrapolated"] = bool(state.extrapolated)
+    basis = (
+        f"calibration {calibration.calibration_id}"
+        if calibration
+        else "design data (assumed, not calibrated)"
+    )
+    rows = [{"quantity": k, "modelled": v} for k, v in found.items()]
+    setpoints = {str(k): v for k, v in (middle | asked).items()}
+    emit(
+        {"basis": basis, "setpoints_c": setpoints, **found}, table(rows, title=f"from {basis}"), as_json=json
+    )
+    return 0
+
+
+@app.command("whatif")
+def whatif(
+    *,
+    set: Set = None,  # noqa: A002  # the option's name
+    begin: Annotated[str, typer.Option("--from", help="ISO time.")],
+    end: Annotated[str, typer.Option("--to", help="ISO time.")],
+    json: Json = False,
+) -> int:
+    """A past period with other setpoints: what the calibrated twin says it would have drawn."""
+    from twin.calibrate import load_history  # noqa: PLC0415  # each verb imports only its own room
+    from twin.network import BREAKDOWN  # noqa: PLC0415
+    from twin.simulate import simulate as run  # noqa: PLC0415
+
+    asked, start, stop = setpoints_from(set), time_from("--from", begin), time_from("--to", end)
+    if not asked or stop - start < STEP:
+        raise InputError(
+            "what-if",
+            found="no setpoint or no period",
+            allowed="--set NAME=VALUE and --to after --from",
+            do="give both",
+        )
+    with working() as (context, _), db.connect(context.dsn) as conn:
+        calibration = _calibration(conn, context)
+        history = load_history(conn, context.site, start, stop, STEP)
+    history = history.part(history.usable)
+    if not len(history):
+        raise NotReadyError(f"no complete step between {begin} and {end}")
+    parameters = calibration.parameters(context.site.plant)
+    conditions, before = history.conditions(parameters), history.setpoints
+    after = before.replace(asked)
+    states = [run(parameters, conditions, s, STEP.total_seconds()) for s in (before, after)]
+    hours = STEP.total_seconds() / 3600.0
+    rows = [
+        {
+            "part": name,
+            "as_operated_kwh": float(np.sum(getattr(states[0], name)) * hours),
+            "what_if_kwh": float(np.sum(getattr(states[1], name)) * hours),
+        }
+        for name in (*BREAKDOWN, "facility_kw")
+    ]
+    pues = [kpi.pue(s.facility_kw, s.it_kw) for s in states]
+    outside = float(np.mean(np.broadcast_to(calibration.outside(conditions, after), len(history))))
+    title = f"PUE {pues[0]:.4f} -> {pues[1]:.4f} (modelled); {outside:.0%} of the steps outside the envelope"
+    data = {"parts": rows, "pue_as_operated": pues[0], "pue_what_if": pues[1], "outside_ratio": outside}
+    emit(data, table(rows, title=title), as_json=json)
+    return 0
+
+
+def replay(
+    *,
+    day: Annotated[str, typer.Option(help="The site's day, e.g. 2026-03-02.")],
+    set: Set = None,  # noqa: A002  # the option's name
+    json: Json = False,
+) -> int:
+    """A past day: measured, the twin as operated, and the twin with other setpoints."""
+    from twin import replay as room  # noqa: PLC0415  # each verb imports only its own room
+
+    asked = setpoints_from(set)
+    try:
+        wanted = date.fromisoformat(day)
+    except ValueError:
+        raise InputError("--day", found=repr(day), allowed="a date", do="write it like 2026-03-02") from None
+    with working() as (context, _), db.connect(context.dsn) as conn:
+        room.check_day(context.site, context.clock, wanted)
+        found = room.replay(conn, context.site, wanted, asked or None)
+    rows = [
+        {
+            "part": name.removesuffix("_kw"),
+            "measured_kwh": found.measured_kwh.get(name),
+            "twin_as_operated_kwh": found.as_operated_kwh[name],
+            "twin_alternative_kwh": found.alternative_kwh.get(name),
+            "difference_kwh": found.difference_kwh.get(name),
+        }
+        for name in room.ENERGIES
+    ]
+    title = (
+        f"{day}: PUE measured {found.pue_measured:.4f}, twin {found.pue_as_operated:.4f}, "
+        f"alternative {found.pue_alternative:.4f}; {found.complete_ratio:.0%} of the day measured"
+    )
+    data = {
+        "day": wanted,
+        "parts": rows,
+        "pue_measured": found.pue_measured,
+        "pue_as_operated": found.pue_as_operated,
+        "pue_alternative": found.pue_alternative,
+        "difference_interval_kwh": found.difference_interval_kwh,
+        "complete_ratio": found.complete_ratio,
+        "outside_ratio": found.outside_ratio,
+    }
+    emit(data, table(rows, title=title), as_json=json)
+    return 0

@@ -1,0 +1,157 @@
+"""What goes into the plant's physics and what comes out: conditions, setpoints, state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike
+
+    from core.actions import Setpoint
+    from twin.plant.curves import Flags, Floats
+
+BREAKDOWN: Final[tuple[str, ...]] = (
+    "it_kw",
+    "ups_loss_kw",
+    "pdu_loss_kw",
+    "crah_fan_kw",
+    "chiller_kw",
+    "chilled_water_pump_kw",
+    "condenser_water_pump_kw",
+    "tower_fan_kw",
+    "other_kw",
+)
+"""Fields of `PlantState` that add up to `facility_kw`."""
+COOLING: Final[tuple[str, ...]] = BREAKDOWN[3:8]
+"""Those that add up to `cooling_kw`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What is given from outside; arrays of shapes that broadcast, e.g. (time,)."""
+
+    it_reference_kw: ArrayLike
+    """IT power at the reference inlet temperature [kW]."""
+    dry_bulb_c: ArrayLike
+    """Outdoor dry bulb [degC]."""
+    wet_bulb_c: ArrayLike
+    """Outdoor wet bulb [degC]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setpoints:
+    """What the operator sets; numbers or arrays that broadcast with the conditions, e.g. (scenario, 1)."""
+
+    supply_air_temperature_c: ArrayLike
+    """Supply air setpoint [degC]."""
+    chilled_water_supply_temperature_c: ArrayLike
+    """Chilled water supply setpoint [degC]."""
+    condenser_water_supply_temperature_c: ArrayLike
+    """Condenser water supply setpoint [degC]; in force while the economizer is off."""
+
+    @classmethod
+    def of(cls, values: Mapping[Setpoint, ArrayLike]) -> Setpoints:
+        """From values by the names of `core.actions.Setpoint`; all three are needed."""
+        return cls(**{f"{name.value}_c": value for name, value in values.items()})
+
+    def replace(self, values: Mapping[Setpoint, ArrayLike]) -> Setpoints:
+        """The same with some of them changed."""
+        now = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Setpoints(**{**now, **{f"{name.value}_c": value for name, value in values.items()}})
+
+
+@dataclass(frozen=True, slots=True)
+class PlantState:
+    """What the plant does; every array has the broadcast shape of conditions and setpoints."""
+
+    it_kw: Floats
+    """IT power, server fans and leakage included [kW]."""
+    server_fan_kw: Floats
+    """Part of IT power drawn by its fans [kW]."""
+    leakage_kw: Floats
+    """Part of IT power due to an inlet warmer than the reference [kW]."""
+    ups_loss_kw: Floats
+    """Lost in the UPS [kW]."""
+    pdu_loss_kw: Floats
+    """Lost in power distribution [kW]."""
+    crah_fan_kw: Floats
+    """CRAH fans [kW]."""
+    chiller_kw: Floats
+    """Chillers [kW]."""
+    chilled_water_pump_kw: Floats
+    """Chilled-water pumps [kW]."""
+    condenser_water_pump_kw: Floats
+    """Condenser-water pumps [kW]."""
+    tower_fan_kw: Floats
+    """Tower fans [kW]."""
+    other_kw: Floats
+    """Everything else [kW]."""
+    cooling_kw: Floats
+    """Chillers, CRAH fans, pumps and tower fans [kW]."""
+    facility_kw: Floats
+    """Everything the site draws [kW]: the sum of BREAKDOWN."""
+    cooling_load_kw: Floats
+    """Heat that the chilled water is asked to carry away [kW]."""
+    economizer_load_kw: Floats
+    """Part of it that the economizer takes [kW]."""
+    chiller_load_kw: Floats
+    """Part of it that the chillers take [kW]."""
+    tower_heat_kw: Floats
+    """Heat rejected by the tower [kW]."""
+    heat_rejected_kw: Floats
+    """All heat that leaves the site: by the tower, and directly from electrical and plant rooms [kW]."""
+    unmet_kw: Floats
+    """Heat that coils or chillers cannot take [kW]; it warms the hall."""
+    stored_kw: Floats
+    """Heat that goes into the hall's mass [kW], negative where it comes out."""
+    inlet_c: Floats
+    """Warmest IT inlet, recirculation included [degC]."""
+    inlet_mean_c: Floats
+    """Mean IT inlet [degC]."""
+    supply_air_c: Floats
+    """Supply air [degC]; above its setpoint where the coils fall short."""
+    return_air_c: Floats
+    """Return air [degC]."""
+    chilled_water_supply_c: Floats
+    """Chilled water supply [degC]."""
+    chilled_water_return_c: Floats
+    """Chilled water return [degC]."""
+    condenser_water_supply_c: Floats
+    """Water leaving the tower [degC]."""
+    chillers_running: Floats
+    """Number of chillers that run."""
+    crah_fan_speed_ratio: Floats
+    """CRAH fan speed over design [1]."""
+    crah_airflow_m3s: Floats
+    """Air moved by the CRAHs [m3/s]."""
+    tower_air_ratio: Floats
+    """Tower air flow over design [1]."""
+    economizer_fraction: Floats
+    """Economizer load over cooling load [1]."""
+    water_l_per_h: Floats
+    """Make-up water of the tower [L/h]."""
+    power_ratio: Floats
+    """Facility power over IT power [1]; infinite without IT power. PUE is of energies: core.kpi."""
+    balance_residual_kw: Floats
+    """Power in minus heat rejected minus heat stored [kW]: zero but for rounding."""
+    extrapolated: Flags
+    """Whether some correlation is used outside its bounds."""
+    supply_air_short: Flags
+    """Whether the supply air misses its setpoint."""
+
+    def part(self, index: int | slice | tuple[int | slice, ...]) -> PlantState:
+        """The same state at part of its shape, e.g. one scenario."""
+        return PlantState(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
+
+    @property
+    def pump_kw(self) -> Floats:
+        """Both water loops' pumps [kW]."""
+        return self.chilled_water_pump_kw + self.condenser_water_pump_kw
+
+    @property
+    def electrical_loss_kw(self) -> Floats:
+        """Lost between utility and IT [kW]."""
+        return self.ups_loss_kw + self.pdu_loss_kw
