@@ -86,7 +86,7 @@ def start(truth: Floats, quantiles: Floats, independent: float) -> Conformal:
     Args:
         truth: (n,) [W]; NaN where not measured.
         quantiles: (n, 7) as the model gave them [W].
-        independent: how many independent errors that is worth, about one a day; fewer ask for more width.
+        independent: how many independent errors that is worth; fewer ask for more width.
     """
     seen = np.isfinite(truth)
     error = truth[seen, None] - quantiles[seen]

@@ -32,6 +32,8 @@ HOLDOUT_MAX_H: Final = 14 * HOURS_PER_DAY
 HOLDOUT_ORIGINS_H: Final = 12
 """Beside one horizon the held-out time has room for origins over at least this [h]."""
 HOLDOUT_STRIDE: Final = timedelta(hours=3)
+INDEPENDENT_H: Final = 6.0
+"""Forecast errors that lie so far apart are taken for independent when intervals are calibrated [h]."""
 SEEDS: Final = (1, 2)
 TOLERANCE: Final = 1e-9
 """A challenger that is as good as the champion replaces it; only rounding is forgiven [1]."""
@@ -51,6 +53,11 @@ class Holdout:
     def before(self) -> pd.DataFrame:
         """What may be learnt from."""
         return self.history.iloc[: self.split]
+
+    @property
+    def hours(self) -> float:
+        """Its length [h]."""
+        return (len(self.history) - self.split) / self.task.steps_per_hour
 
     @property
     def origins(self) -> Ints:
@@ -122,9 +129,8 @@ def train(
     model.fit(held.before, known)
     forecasts = held.roll(model)
     card = model.card() | _judged(held, forecasts, present)
-    days = len(held.origins) * HOLDOUT_STRIDE / timedelta(days=1)
     model.calibration = conformal.start(
-        forecasts["y"].to_numpy(float), backtest.quantile_array(forecasts), days
+        forecasts["y"].to_numpy(float), backtest.quantile_array(forecasts), held.hours / INDEPENDENT_H
     )
     card["conformal"] = model.calibration.as_dict()
     card["explanation"] = model.predict(history, known).attrs["explanation"]

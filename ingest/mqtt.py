@@ -84,7 +84,7 @@ def make_client(address: Address, client_id: str, *, manual_ack: bool = False) -
 
 def expiry(seconds: int) -> Properties:
     """Message properties: the broker drops it after so many seconds."""
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+    properties = Properties(PacketTypes.PUBLISH)
     properties.MessageExpiryInterval = seconds
     return properties
 

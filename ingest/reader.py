@@ -1,7 +1,11 @@
-"""Files of readings: CSV, plain or compressed, in chunks, with whatever cannot be read named by its line."""
+"""Files of readings: CSV, plain or gzipped, in chunks; whatever cannot be read is named by its line."""
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
+import itertools
 import math
 import re
 import zlib
@@ -10,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
+from core.clock import parse_time
 from core.errors import InputError
 from core.units import to_canonical
 from ingest.codec.base import EPOCH
@@ -26,7 +30,6 @@ if TYPE_CHECKING:
     from core.series import Floats
 
 CHUNK_ROWS: Final = 20_000
-HEADER_LINES: Final = 1
 EPOCH_S_FROM: Final = 1e8
 """A number of at least this (1973) is epoch seconds; a smaller one counts from the file's start [s]."""
 EPOCH_MS_FROM: Final = 1e11
@@ -34,11 +37,15 @@ EPOCH_MS_FROM: Final = 1e11
 US_PER_S: Final = 1_000_000
 MS_PER_S: Final = 1000.0
 SHOWN_CHARS: Final = 40
+GZIP_MAGIC: Final = b"\x1f\x8b"
 BLANK: Final = frozenset({"", "nan", "na", "n/a", "null", "none"})
 """What stands in a cell where nothing was measured; lower case."""
 NUMERIC: Final = ""
 _HEX: Final = re.compile(r"^\s*0[xX][0-9a-fA-F]{1,16}\s*$")
-_UNREADABLE: Final = (OSError, EOFError, UnicodeDecodeError, zlib.error, pd.errors.ParserError)
+_UNREADABLE: Final = (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error)
+
+Row = tuple[int, list[str]]
+"""Line and cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,8 @@ class Source:
 
     path: Path
     mapping: Mapping
+    headings: tuple[str, ...]
+    """All of them, in the file's order."""
     rows: int
     relative: bool
     """Whether its times count from its own start."""
@@ -92,10 +101,8 @@ class Source:
             start: the time of 0 s, for a file whose times are relative.
             rows: how many at once.
         """
-        line = HEADER_LINES + 1
-        for frame in _frames(self.path, list(self.mapping.headings), rows):
-            yield _Part(frame, self.mapping, line).chunk(start if self.relative else None)
-            line += len(frame)
+        for part in _parts(self.path, self.mapping, self.headings, rows):
+            yield part.chunk(start if self.relative else None)
 
 
 def open_source(path: Path, mapping_text: str | None) -> Source:
@@ -104,61 +111,74 @@ def open_source(path: Path, mapping_text: str | None) -> Source:
     Raises:
         InputError: it is missing, no CSV, lacks a column, or has a column without a single number in it.
     """
-    present = _headings(path)
-    if mapping_text is None:
-        mapping = recognise(path, present)
-    else:
-        mapping = Mapping.parse(mapping_text, default_asset(path))
-    mapping.check(path, present)
-    return _survey(path, mapping)
-
-
-def _frames(path: Path, columns: list[str] | None, rows: int) -> Iterator[pd.DataFrame]:
-    """The file's columns as text, so that nothing is guessed.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        with pd.read_csv(path, usecols=columns, dtype=str, chunksize=rows, keep_default_na=False) as reader:
-            yield from reader
-    except pd.errors.EmptyDataError:
+    if not path.is_file():
+        raise InputError(str(path), found="no such file", allowed="a CSV file", do="correct the path")
+    headings = next((cells for _, cells in _rows(path)), None)
+    if headings is None:
         raise InputError(
             path.name, found="an empty file", allowed="a CSV file with headings", do="look at it"
-        ) from None
+        )
+    if mapping_text is None:
+        mapping = recognise(path, headings)
+    else:
+        mapping = Mapping.parse(mapping_text, default_asset(path))
+    mapping.check(path, headings)
+    return _survey(path, mapping, tuple(headings))
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    """Rows that are not empty, the headings first.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as raw:
+            zipped = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+            raw.seek(0)
+            stream = gzip.GzipFile(fileobj=raw) if zipped else raw
+            with io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8-sig", newline="") as text:
+                reader = csv.reader(text)
+                yield from ((reader.line_num, cells) for cells in reader if cells)
     except _UNREADABLE as error:
         raise InputError(
-            str(path.name), found=_first_line(error), allowed="a CSV file, plain or .gz", do="look at it"
+            path.name, found=str(error), allowed="a CSV file, plain or .gz", do="look at it"
         ) from error
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[-1] if lines else type(error).__name__
+def _parts(path: Path, mapping: Mapping, headings: tuple[str, ...], rows: int) -> Iterator[_Part]:
+    """The columns that a mapping needs, so many rows at once."""
+    wanted = {name: headings.index(name) for name in mapping.headings}
+    body = itertools.islice(_rows(path), 1, None)
+    while some := list(itertools.islice(body, rows)):
+        whole = [row for row in some if len(row[1]) == len(headings)]
+        columns = {name: [cells[index] for _, cells in whole] for name, index in wanted.items()}
+        part = _Part(columns, mapping, np.array([line for line, _ in whole], dtype=np.int64), len(some))
+        part.bad += [
+            BadCell(line, f"{len(cells)} cells under {len(headings)} headings")
+            for line, cells in some
+            if len(cells) != len(headings)
+        ]
+        yield part
 
 
-def _headings(path: Path) -> list[str]:
-    if not path.is_file():
-        raise InputError(str(path), found="no such file", allowed="a CSV file", do="correct the path")
-    for frame in _frames(path, None, 1):
-        return [str(name) for name in frame.columns]
-    raise InputError(path.name, found="no rows", allowed="a CSV file with rows", do="look at it")
-
-
-def _survey(path: Path, mapping: Mapping) -> Source:
+def _survey(path: Path, mapping: Mapping, headings: tuple[str, ...]) -> Source:
     """Read it all once: its length, the kind of its times, and whether each column has numbers."""
     count, relative, last_s = 0, False, 0.0
     examples: dict[str, str] = {}
-    for frame in _frames(path, list(mapping.headings), CHUNK_ROWS):
-        times = _texts(frame, mapping.time)
-        if not count:
-            relative = _is_relative(times[0], path, mapping.time)
+    for part in _parts(path, mapping, headings, CHUNK_ROWS):
+        times = part.columns[mapping.time]
+        first = next((text for text in times if text.strip()), None)
+        if not count and first is not None:
+            relative = _is_relative(first, path, mapping.time)
         if relative:
             last_s = max(last_s, float(np.nanmax(_numbers(times), initial=0.0)))
         for column in mapping.columns:
             if examples.get(column.name) != NUMERIC:
-                _look_for_number(column.name, _texts(frame, column.name), examples)
-        count += len(frame)
+                _look_for_number(column.name, part.columns[column.name], examples)
+        count += part.rows
+    if not count:
+        raise InputError(path.name, found="no rows", allowed="a CSV file with rows", do="look at it")
     for name, example in examples.items():
         if example != NUMERIC:
             raise InputError(
@@ -167,7 +187,7 @@ def _survey(path: Path, mapping: Mapping) -> Source:
                 allowed="numbers",
                 do="map another column",
             )
-    return Source(path, mapping, count, relative, last_s)
+    return Source(path, mapping, headings, count, relative, last_s)
 
 
 def _look_for_number(name: str, texts: list[str], examples: dict[str, str]) -> None:
@@ -182,7 +202,7 @@ def _is_relative(first: str, path: Path, name: str) -> bool:
     number = _number(first)
     if math.isfinite(number):
         return number < EPOCH_S_FROM
-    if _iso([first])[0] is None:
+    if _iso(first) is None:
         raise InputError(
             f"{path.name}: column {name}",
             found=repr(first[:SHOWN_CHARS]),
@@ -190,10 +210,6 @@ def _is_relative(first: str, path: Path, name: str) -> bool:
             do="map another column to time",
         )
     return False
-
-
-def _texts(frame: pd.DataFrame, name: str) -> list[str]:
-    return list(frame[name].fillna("").tolist())
 
 
 def _number(text: str) -> float:
@@ -208,9 +224,11 @@ def _numbers(texts: list[str]) -> Floats:
     return np.array([_number(text) for text in texts], dtype=np.float64)
 
 
-def _iso(texts: list[str]) -> list[datetime | None]:
-    found = pd.to_datetime(pd.Series(texts, dtype=object), utc=True, format="ISO8601", errors="coerce")
-    return [None if pd.isna(time) else time.to_pydatetime(warn=False) for time in found]
+def _iso(text: str) -> datetime | None:
+    try:
+        return parse_time(text.strip())
+    except (ValueError, OverflowError):
+        return None
 
 
 def _after(origin: datetime, seconds: float) -> datetime | None:
@@ -226,7 +244,7 @@ def _times(texts: list[str], start: datetime | None) -> list[datetime | None]:
     if start is not None:
         return [_after(start, float(s)) for s in numbers]
     if not np.isfinite(numbers).any():
-        return _iso(texts)
+        return [_iso(text) for text in texts]
     seconds = np.where(numbers >= EPOCH_MS_FROM, numbers / MS_PER_S, numbers)
     return [_after(EPOCH, float(s)) for s in seconds]
 
@@ -235,14 +253,18 @@ def _times(texts: list[str], start: datetime | None) -> list[datetime | None]:
 class _Part:
     """One chunk on its way from text to blocks."""
 
-    frame: pd.DataFrame
+    columns: dict[str, list[str]]
+    """(n,) cells by heading."""
     mapping: Mapping
-    first_line: int
+    lines: NDArray[np.int64]
+    """(n,) lines of the rows."""
+    rows: int
+    """Rows of the file that it covers: n and those of another length."""
     bad: list[BadCell] = field(default_factory=list)
 
     def numbers(self, name: str) -> Floats:
         """A column's numbers; blank cells are NaN, and so are bad ones, which are noted."""
-        texts = _texts(self.frame, name)
+        texts = self.columns[name]
         found = _numbers(texts)
         for i in np.flatnonzero(~np.isfinite(found)):
             found[i] = np.nan
@@ -252,11 +274,11 @@ class _Part:
 
     def note(self, row: int, reason: str) -> None:
         """Remember what is wrong in a row."""
-        self.bad.append(BadCell(self.first_line + row, reason))
+        self.bad.append(BadCell(int(self.lines[row]), reason))
 
     def chunk(self, start: datetime | None) -> Chunk:
         """The chunk, read."""
-        texts = _texts(self.frame, self.mapping.time)
+        texts = self.columns[self.mapping.time]
         times = _times(texts, start)
         timed = np.array([time is not None for time in times], dtype=bool)
         for i in np.flatnonzero(~timed):
@@ -267,13 +289,13 @@ class _Part:
         }
         every = np.array(times, dtype=object)
         blocks: list[Block] = []
-        for asset, rows in self.assets(timed).items():
+        for asset, own_rows in self.assets(timed).items():
             own = {c.point.name: v for c, v in values.items() if c.asset is None}
-            blocks += self.blocks(asset, every, rows, own)
+            blocks += self.blocks(asset, every, own_rows, own)
         for asset in dict.fromkeys(c.asset for c in values if c.asset is not None):
             own = {c.point.name: v for c, v in values.items() if c.asset == asset}
             blocks += self.blocks(asset, every, timed, own)
-        return Chunk(len(self.frame), tuple(blocks), tuple(sorted(self.bad, key=lambda cell: cell.line)))
+        return Chunk(self.rows, tuple(blocks), tuple(sorted(self.bad, key=lambda cell: cell.line)))
 
     def assets(self, timed: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
         """Which rows are whose."""
@@ -298,5 +320,5 @@ class _Part:
         measured = rows & np.isfinite(np.stack(list(values.values()))).any(axis=0)
         if not measured.any():
             return []
-        lines = (np.flatnonzero(measured) + self.first_line).tolist()
+        lines = self.lines[measured].tolist()
         return [Block(asset, times[measured].tolist(), {n: v[measured] for n, v in values.items()}, lines)]

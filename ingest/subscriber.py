@@ -141,7 +141,7 @@ class Subscriber:
             stop.wait(self._wait_s)
         self._generation += 1
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+        properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = SESSION_S
         properties.ReceiveMaximum = self._window
         try:

@@ -1,4 +1,4 @@
-"""Fit the plant's named multipliers to its submeters by bounded least squares with priors; check it on later data.
+"""Fit the plant's multipliers to its submeters by bounded least squares with priors; check on later data.
 
 References:
     Errors as in ASHRAE Guideline 14: NMBE and CV(RMSE), hourly or finer, on a period that was not fitted.

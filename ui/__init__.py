@@ -1,1 +1,1 @@
-""""""
+"""What the operator sees: five pages on one server, nothing from elsewhere."""

@@ -24,7 +24,7 @@ TIMEOUT_S: Final = 120
 """A worker that gives no sign of life for so long is replaced [s]; a replayed day takes its time."""
 
 
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types for its base class
+class Server(BaseApplication):
     """Gunicorn with our settings and nobody else's files."""
 
     def __init__(self, ctx: Context) -> None:
@@ -45,23 +45,31 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types 
             "loglevel": "warning",
             "control_socket_disable": True,
             "post_worker_init": warm,
+            "worker_exit": end,
         }
         for name, value in values.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
         """The WSGI callable, made in the worker so that no connection crosses the fork."""
-        self.app = create_app(self.context)
-        return self.app.server
+        self.dash = create_app(self.context)
+        return self.dash.server
 
 
 def warm(worker: Any) -> None:
-    """Ask for a page before anyone else does: Dash sets itself up in its first request, and not thread-safely."""
+    """Ask for a page before anyone else does: Dash sets itself up in its first request, not thread-safely."""
     client = Client(worker.wsgi)
     for path in ("/healthz", "/", "/_dash-layout", "/_dash-dependencies"):
         if client.get(path).status_code != 200:  # noqa: PLR2004  # HTTP's own number
             raise RuntimeError(f"warming up: {path} was not answered")
     worker.log.info("warmed")
+
+
+def end(_: Any, worker: Any) -> None:
+    """Give the worker's connections back."""
+    dash = getattr(worker.app, "dash", None)
+    if dash is not None:
+        close(dash)
 
 
 def check_port(host: str, port: int) -> None:

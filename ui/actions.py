@@ -1,4 +1,4 @@
-"""What an operator may do from a page. The rules are the engine's: a page only hands on what was seen and who."""
+"""What an operator may do from a page. The engine has the rules: a page hands on what was seen and who."""
 
 from __future__ import annotations
 

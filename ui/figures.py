@@ -31,6 +31,8 @@ MEASURED_BAND: Final = "rgba(58,127,191,0.14)"
 MEASURED_BAND_INNER: Final = "rgba(58,127,191,0.24)"
 TWIN_BAND: Final = "rgba(0,140,153,0.16)"
 TWIN_BAND_INNER: Final = "rgba(0,140,153,0.26)"
+FONT: Final = 'system-ui, "DejaVu Sans", sans-serif'
+"""As in the style sheet: plotly measures texts before the style sheet can change them."""
 NOW_LINE: Final = BASELINE
 _HOVER: Final = {"bgcolor": "#FBFBFC", "bordercolor": "#7C8791", "font": {"color": "#1F2933"}}
 
@@ -52,11 +54,15 @@ def layout(now: datetime, zone: ZoneInfo, **more: Any) -> dict[str, Any]:
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "margin": {"l": 56, "r": 12, "t": 30, "b": 44},
-        "font": {"size": 12},
+        "font": {"size": 12, "family": FONT},
         "hovermode": "x unified",
         "hoverlabel": _HOVER,
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 12}},
-        "xaxis": {"type": "date", "title": {"text": name, "font": {"size": 11}}, "hoverformat": "%a %d %b %H:%M"},
+        "xaxis": {
+            "type": "date",
+            "title": {"text": name, "font": {"size": 11}},
+            "hoverformat": "%a %d %b %H:%M",
+        },
         "uirevision": "kept",
         **more,
     }
@@ -120,17 +126,27 @@ def now_label(now: datetime, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def _fan(forecast: Forecast | None, now: datetime, until: datetime, zone: ZoneInfo, look: _Look) -> list[Trace]:
+def _fan(
+    forecast: Forecast | None, now: datetime, until: datetime, zone: ZoneInfo, look: _Look
+) -> list[Trace]:
     steps = forecast.after(now, until) if forecast else ()
     x = fmt.axis_times([s.time for s in steps], fmt.offset_of(now, zone))
     outer_low, outer_high, inner_low, inner_high, middle = (
         [fmt.kw(getattr(s, name)) for s in steps] for name in ("q05", "q95", "q25", "q75", "q50")
     )
-    more = {"yaxis": look.axis, "legendgroup": look.name}
+    more = {"yaxis": look.axis, "legendgroup": None if look.bands else look.name}
     return [
         ribbon(x, outer_low, outer_high, f"{look.name} 5-95 %", look.outer, showlegend=look.bands, **more),
         ribbon(x, inner_low, inner_high, f"{look.name} 25-75 %", look.inner, showlegend=look.bands, **more),
-        line(x, middle, f"{look.name} median", look.color, "kW", dash="dot", **more),
+        line(
+            x,
+            middle,
+            look.name if not look.bands else f"{look.name} median",
+            look.color,
+            "kW",
+            dash="dot",
+            **more,
+        ),
     ]
 
 
@@ -175,20 +191,26 @@ def live(
         for top, bottom in zip(facility.values.tolist(), it.values.tolist(), strict=True)
     ]
     traces = [
-        line(
-            fmt.axis_times(it.times, offset), ratio, "power ratio, measured", MEASURED, "", digits=".3f", yaxis="y"
-        ),
-        line(fmt.axis_times(it.times, offset), kilowatts(it), "IT, measured", MEASURED, "kW", yaxis="y2"),
-        line(
-            fmt.axis_times(cooling.times, offset), kilowatts(cooling), "cooling, measured", TWIN, "kW", yaxis="y2"
-        ),
+        line(fmt.axis_times(it.times, offset), ratio, "power ratio", MEASURED, "", digits=".3f", yaxis="y"),
+        line(fmt.axis_times(it.times, offset), kilowatts(it), "IT", MEASURED, "kW", yaxis="y2"),
+        line(fmt.axis_times(cooling.times, offset), kilowatts(cooling), "cooling", TWIN, "kW", yaxis="y2"),
         *_fan(forecasts[0], now, until, zone, IT_LOOK),
         *_fan(forecasts[1], now, until, zone, COOLING_LOOK),
     ]
     shape = layout(now, zone, shapes=[now_line(now, zone)], annotations=[now_label(now, zone)])
     shape["xaxis"] |= {"range": fmt.axis_times([it.start, until], offset), "anchor": "y2"}
-    shape["yaxis"] = {"domain": [0.62, 1], "title": {"text": "facility / IT"}, "tickformat": ".2f", "nticks": 5}
-    shape["yaxis2"] = {"domain": [0, 0.54], "title": {"text": "power [kW]"}, "rangemode": "tozero", "nticks": 6}
+    shape["yaxis"] = {
+        "domain": [0.62, 1],
+        "title": {"text": "facility / IT", "font": {"size": 12}},
+        "tickformat": ".3f",
+        "nticks": 5,
+    }
+    shape["yaxis2"] = {
+        "domain": [0, 0.54],
+        "title": {"text": "power [kW]", "font": {"size": 12}},
+        "rangemode": "tozero",
+        "nticks": 6,
+    }
     return {"data": traces, "layout": shape}
 
 
@@ -224,7 +246,7 @@ def fan(
     traces.append(line(x, kilowatts(measured), "measured", MEASURED, "kW", width=2.2))
     shape = layout(now, zone, shapes=[now_line(now, zone)], annotations=[now_label(now, zone)])
     shape["xaxis"]["range"] = fmt.axis_times([measured.start, max(until, now)], offset)
-    shape["yaxis"] = {"title": {"text": "power [kW]"}, "nticks": 7}
+    shape["yaxis"] = {"title": {"text": "power [kW]", "font": {"size": 12}}, "nticks": 7}
     return {"data": traces, "layout": shape}
 
 
@@ -272,6 +294,15 @@ def lanes(
         )
     shape = layout(at, zone) if at else {}
     shape["xaxis"] = {**shape.get("xaxis", {}), "anchor": "y2"}
-    shape["yaxis"] = {"domain": [0.46, 1], "title": {"text": "facility [kW]"}, "nticks": 6}
-    shape["yaxis2"] = {"domain": [0, 0.38], "title": {"text": "facility / IT"}, "tickformat": ".2f", "nticks": 5}
+    shape["yaxis"] = {
+        "domain": [0.46, 1],
+        "title": {"text": "facility [kW]", "font": {"size": 12}},
+        "nticks": 6,
+    }
+    shape["yaxis2"] = {
+        "domain": [0, 0.38],
+        "title": {"text": "facility / IT", "font": {"size": 12}},
+        "tickformat": ".3f",
+        "nticks": 5,
+    }
     return {"data": traces, "layout": shape}

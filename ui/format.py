@@ -84,7 +84,9 @@ def display_value(value: float | None, unit: str) -> float | None:
 
 def quantity(value: float | None, unit: str, digits: int = DIGITS) -> str:
     """A canonical value with the unit that pages show, e.g. 512340 W as ``512 kW``."""
-    text = number(display_value(value, unit), digits)
+    shown = display_value(value, unit)
+    whole = unit == "count" and shown is not None and shown == round(shown)
+    text = fixed(shown, 0) if whole else number(shown, digits)
     return text if text == NOTHING else f"{text} {display_unit(unit)}".rstrip()
 
 

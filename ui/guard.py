@@ -59,14 +59,15 @@ def register(app: Dash) -> None:
         "Cross-Origin-Opener-Policy": "same-origin",
     }
 
-    @server.before_request
     def refuse_strangers() -> None:
         if request.method in _CHANGING and not same_origin(
             request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site"), request.host
         ):
             abort(403, "a request that changes something has to come from a page of this server")
 
-    @server.after_request
     def add_headers(response: Response) -> Response:
         response.headers.update(headers)
         return response
+
+    server.before_request(refuse_strangers)
+    server.after_request(add_headers)

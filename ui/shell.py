@@ -10,6 +10,7 @@ from dash import ClientsideFunction, Input, Output, State, dcc, html
 
 from core.errors import ServiceError
 from ui import format as fmt
+from ui.components.panel import labelled
 from ui.data import live as live_data
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def layout(source: Source, pages: tuple[Page, ...]) -> dmc.MantineProvider:
         className="head",
     )
     links = [dcc.Link(page.name, href=page.path, id=link_id(page)) for page in pages]
-    nav = html.Div(html.Nav(links, **{"aria-label": "Pages"}), className="nav")
+    nav = html.Div(labelled(html.Nav(links), label="Pages"), className="nav")
     banner = html.Div(id="banner", className="banner", role="alert")
     main = html.Main([banner, html.Div(id="page", className="page")], className="main")
     machinery = [
@@ -103,7 +104,12 @@ def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
     def route(path: str | None) -> list[Any]:
         page = by_path.get((path or "/").rstrip("/") or "/")
         marks = ["here" if page is p else "" for p in pages]
-        return [page.layout(source) if page else _not_found(path), *marks]
+        if page is None:
+            return [_not_found(path), *marks]
+        try:
+            return [page.layout(source), *marks]
+        except ServiceError as error:
+            return [_not_there(error), *marks]
 
     @app.callback(
         Output("beat", "data"),
@@ -153,5 +159,14 @@ def stale_reason(source: Source, age_s: float | None) -> str:
 
 def _not_found(path: str | None) -> html.Div:
     return html.Div(
-        [html.H1("There is no such page"), html.P(f"Nothing is at {path}."), dcc.Link("To the live page", href="/")]
+        [
+            html.H1("There is no such page"),
+            html.P(f"Nothing is at {path}."),
+            dcc.Link("To the live page", href="/"),
+        ]
     )
+
+
+def _not_there(error: ServiceError) -> html.Div:
+    text = f"This page cannot be shown: {error}. It is worth a reload when the database is back."
+    return html.Div(html.P(text, className="empty"), role="alert")

@@ -46,7 +46,7 @@ class LstmConfig:
     """Of the decoder's outputs [1]."""
     covariate_dropout: float = 0.2
     """Share of training windows without the covariates, so that a missing feed degrades gently [1]."""
-    shift_share: float = 0.3
+    shift_share: float = 0.6
     """Share of training windows with a made-up level shift in their past [1]."""
     max_steps: int = 300
     """Optimiser steps a seed."""

@@ -125,13 +125,15 @@ def write(
         used = np.cumsum(found.pop("water")) * STEP.total_seconds() / 3600.0 / LITRES_PER_M3
         found[WATER] = water + used
         water += float(used[-1])
-        stored += _store(conn, ids, time_s[part], found)
+        stored += _store(conn, ids, time_s[part], found, staged=bool(setpoints))
     _forecasts(conn, site.id, begin, end)
     log.info("history of %.1f days: %d readings", count * STEP / timedelta(days=1), stored)
     return stored
 
 
-def _store(conn: db.Connection, ids: storage.PointIds, time_s: Floats, found: Mapping[str, Floats]) -> int:
+def _store(
+    conn: db.Connection, ids: storage.PointIds, time_s: Floats, found: Mapping[str, Floats], *, staged: bool
+) -> int:
     keys = {ref: tuple(ref.split("/")) for ref in found}
     ids.register(conn, [(asset, name) for asset, name in keys.values()])
     times = [datetime.fromtimestamp(t, UTC) for t in time_s]
@@ -145,7 +147,7 @@ def _store(conn: db.Connection, ids: storage.PointIds, time_s: Floats, found: Ma
             for t, v in zip(times, np.broadcast_to(values, time_s.shape).tolist(), strict=True)
         ]
     with conn.transaction():
-        stored = storage.insert(conn, rows, staged=True)
+        stored = storage.insert(conn, rows, staged=staged)
         storage.upsert_latest(conn, rows)
     return stored
 

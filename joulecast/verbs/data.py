@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core.clock import parse_time
 from core.errors import InputError
 from core.settings import load_settings
-from joulecast.verbs.common import Json, emit, site_of, working
+from joulecast.verbs.common import Json, emit, plain, site_of, table, working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ def import_(file: File, *, map: Map = None, start: Start = None, json: Json = Fa
     begin = _start(start)
     with working() as (context, _), _progress(f"importing {file.name}", quiet=json) as report:
         done = import_csv(file, map, context.dsn, context.site, begin, context.clock, report)
-    emit(done, str(done), as_json=json)
+    emit(done, table([plain(done)]), as_json=json)
     return 0
 
 
@@ -93,7 +93,7 @@ def publish(
     begin, factor = _start(start), _speed(speed)
     with _broker() as (url, context_clock, site), _progress(f"publishing {file.name}", quiet=json) as report:
         done = publish_csv(file, map, url, site, factor, begin, context_clock, report)
-    emit(done, str(done), as_json=json)
+    emit(done, table([plain(done)]), as_json=json)
     return 0
 
 
@@ -123,7 +123,8 @@ def nvml(
     """Read this machine's NVIDIA GPUs and publish them until Ctrl-C."""
     from ingest.sources import nvml as source  # noqa: PLC0415  # each verb imports only its own room
 
-    source.read_gpus()  # no driver: say so before asking for a broker
+    with source.driver():
+        pass  # no driver: say so before asking for a broker
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

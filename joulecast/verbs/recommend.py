@@ -35,7 +35,20 @@ def list_(*, json: Json = False) -> int:
     """The newest recommendations and where they stand."""
     with working() as (context, _), db.connect(context.dsn) as conn:
         rows = db.rows(conn, "recommendation_list", site=context.site.id)
-    emit(rows, table(rows) if rows else "no recommendation yet", as_json=json)
+    lines = [
+        {
+            "number": r["number"],
+            "state": r["state"],
+            "made (UTC)": f"{r['created_at']:%Y-%m-%d %H:%M}",
+            "change": "; ".join(
+                f"{c['setpoint'].replace('_', ' ')} {c['from_c']:g} -> {c['to_c']:g} degC"
+                for c in r["changes"]
+            ),
+            "saving kW": "{saving_p50_kw:.1f} ({saving_p10_kw:.1f} to {saving_p90_kw:.1f})".format(**r),
+        }
+        for r in rows
+    ]
+    emit(rows, table(lines) if lines else "no recommendation yet", as_json=json)
     return 0
 
 

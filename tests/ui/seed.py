@@ -104,9 +104,7 @@ def one_reading(conn: db.Connection, site: Site, ref: PointRef, time: datetime, 
     """Write one new reading, as the writer would."""
     point = points(conn, site)[str(ref)]
     conn.execute("INSERT INTO reading (time, value, point_id) VALUES (%s, %s, %s)", (time, value, point))
-    conn.execute(
-        "UPDATE reading_latest SET time = %s, value = %s WHERE point_id = %s", (time, value, point)
-    )
+    conn.execute("UPDATE reading_latest SET time = %s, value = %s WHERE point_id = %s", (time, value, point))
 
 
 def forecasts(
@@ -128,7 +126,18 @@ def forecasts(
 
 def model_version(conn: db.Connection, site: Site, target: str, at: datetime) -> int:
     """Register a champion; its id."""
-    card = {"explanation": "Load of the last day and week, hour of the day.", "parameters": 54321, "rmse_kw": 6.2}
+    card = {
+        "model": "lstm",
+        "explanation": {"like yesterday": 0.62, "like a week ago": 0.25, "as it is now": 0.13},
+        "held_out": {
+            "from": (at - timedelta(days=6)).isoformat(),
+            "to": at.isoformat(),
+            "forecasts": 40,
+        },
+        "observed_ratio": 0.998,
+        "promoted": True,
+        "reason": "there was no champion",
+    }
     row = conn.execute(
         "INSERT INTO model_version (site_id, target, model, status, trained_at, data_from, data_to, card)"
         " VALUES (%s, %s, 'lstm', 'champion', %s, %s, %s, %s) RETURNING model_version_id",
@@ -207,7 +216,9 @@ def everything(dsn: str, site: Site, now: datetime, back: timedelta = timedelta(
             forecasts(conn, site, issued, "seasonal_naive", 0.03)
             forecasts(conn, site, issued, "persistence", 0.05)
         rejected = recommendation(conn, site, now - timedelta(hours=7))
-        transition(conn, rejected, "rejected", now - timedelta(hours=6.8), "M. Jansen", "filters are changed today")
+        transition(
+            conn, rejected, "rejected", now - timedelta(hours=6.8), "M. Jansen", "filters are changed today"
+        )
         proposed = recommendation(conn, site, now - timedelta(minutes=4))
         for job, state, detail in (
             ("forecast.issue", "ok", "issued 2 forecasts by 3 models"),

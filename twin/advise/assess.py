@@ -171,6 +171,7 @@ def _prediction(
     envelope = site.limits.envelope
     normal = run(parameters, situation.outlook, after, scenario=WORST)
     lost = run(parameters, situation.outlook, after, scenario=WORST, site=site)
+    now = run(parameters, situation.outlook, before, scenario=WORST)
     lost_now = run(parameters, situation.outlook, before, scenario=WORST, site=site)
     return Prediction(
         inlet_c=_max(normal.inlet_c) + situation.inlet_offset_k,
@@ -181,7 +182,7 @@ def _prediction(
         unmet_kw=_max(normal.unmet_kw),
         n1_unmet_kw=_max(lost.unmet_kw),
         n1_unmet_now_kw=_max(lost_now.unmet_kw),
-        extrapolated=bool(np.any(normal.extrapolated)),
+        extrapolated=bool(np.any(normal.extrapolated) and not np.any(now.extrapolated)),
     )
 
 

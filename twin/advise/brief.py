@@ -16,7 +16,7 @@ from twin.advise import observe, outlook, reset
 from twin.advise.evidence import Evidence, ModelQuality
 from twin.advise.record import read_record
 from twin.advise.safety import MISSES_MAX, SETTLE_S, TOLERANCE_K, words
-from twin.advise.search import Objective, Situation, search
+from twin.advise.search import Candidate, Objective, Situation, search
 from twin.network import Conditions, Parameters, Setpoints, reference_load_kw, solve
 
 if TYPE_CHECKING:
@@ -104,13 +104,14 @@ class Brief:
 
     @property
     def free(self) -> tuple[Setpoint, ...]:
-        """Setpoints whose hold time is over, that wait for no measurement and are not suspended."""
+        """Setpoints whose hold time is over, that wait for no measurement, nor were declined or suspended."""
         motion = self.now.motion
         return tuple(
             setpoint
             for setpoint, bounds in self.site.setpoints.items()
             if motion.since_change_s.get(setpoint, 0.0) >= bounds.hold_s
             and setpoint not in self.record.unverified
+            and setpoint not in self.record.declined
             and self.record.misses.get(setpoint, 0) < MISSES_MAX
         )
 
@@ -131,6 +132,13 @@ class Brief:
             "weather_source": self.weather.source,
             "horizon_h": self.situation.outlook.hours,
             "wet_bulb_c": float(self.weather.wet_bulb_c[outlook.MEDIAN].mean()),
+        }
+
+    def together_json(self, found: Candidate) -> dict[str, Any]:
+        """What moving all loops at once would save, which no gate lets pass; for comparison with the rule."""
+        return {
+            "changes": [change_json(change) for change in found.together],
+            "saving_expected_kw": found.cost_now - found.cost_together,
         }
 
     def rule_json(self) -> dict[str, Any]:
@@ -233,16 +241,14 @@ def _situation(
     )
 
 
-def advise(seen: Brief) -> tuple[Change, tuple[Change, ...]] | str:
+def advise(seen: Brief) -> Candidate | str:
     """The best change of one setpoint, with the optimum of all for information; or why there is none."""
     if seen.now.motion.under_way:
         return f"{', '.join(seen.now.motion.under_way)} is still under way"
     if not seen.free:
-        return "every setpoint has moved lately, waits to be verified or is suspended"
+        return "every setpoint has moved lately, waits to be verified, was declined or is suspended"
     recent_s = min(seen.now.motion.since_change_s.values(), default=float("inf"))
     if recent_s < SETTLE_S:
         return f"a setpoint moved {recent_s:.0f} s ago, {SETTLE_S:.0f} s to settle"
     found = search(seen.parameters, seen.situation, seen.site, seen.objective, free=seen.free)
-    if found is None:
-        return "no step of a setpoint saves energy within the limits"
-    return found.change, found.together
+    return found or "no step of a setpoint saves energy within the limits"

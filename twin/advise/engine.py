@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core.site import Site
     from twin.advise.assess import Assessment
     from twin.advise.brief import Brief
+    from twin.advise.search import Candidate
 
 ACTOR: Final = "joulecast"
 """Who acts where nobody does."""
@@ -74,21 +75,22 @@ def propose_with(conn: db.Connection, site: Site, clock: Clock) -> str:
             _move(conn, row, State.WITHDRAWN, now, f"not to be checked any more: {reason}")
         if standing:
             return f"withdrew the standing proposal: {reason}"
+        conn.commit()  # what has expired stays so
         raise
     kept = _review(conn, seen, standing)
     found = brief.advise(seen)
     if isinstance(found, str):
         return _kept_words(kept) if kept else f"no advice: {found}"
-    return _compare(conn, seen, kept, *found)
+    return _compare(conn, seen, kept, found)
 
 
 def _compare(
     conn: db.Connection,
     seen: Brief,
     kept: tuple[db.Row, float] | None,
-    change: Change,
-    together: tuple[Change, ...],
+    found: Candidate,
 ) -> str:
+    change = found.change
     if kept and _same(_changes(kept[0]), (change,)):
         return _kept_words(kept)
     assessment = seen.assess((change,))
@@ -101,7 +103,7 @@ def _compare(
         if better_kw < safety.hysteresis_kw(assessment.benefit.facility_kw):
             return _kept_words(kept)
         _move(conn, row, State.SUPERSEDED, seen.now.at, f"another change saves {better_kw:.1f} kW more")
-    number = _insert(conn, seen, change, assessment, verdict.results, together)
+    number = _insert(conn, seen, found, assessment, verdict.results)
     return (
         f"proposed {number}: {words(change.setpoint)} from {change.from_c:.1f} to {change.to_c:.1f} °C,"
         f" {assessment.benefit.p50_kw:.1f} kW expected"
@@ -129,14 +131,14 @@ def accept(dsn: str, site: Site, clock: Clock, recommendation_id: int, version: 
         refusal = _refusal(row, recommendation_id, version, now)
         if refusal or row is None:
             return _no(refusal)
-        (change,) = _changes(row)
+        changes = _changes(row)
         if not site.write_back:
-            return _no(_by_hand(change))
+            return _no(_by_hand(changes))
         try:
             seen = brief.gather(conn, site, clock)
         except NotReadyError as reason:
             return _no(f"Not accepted: {reason}.")
-        evidence = replace(seen.evidence((change,), seen.assess((change,))), operator=actor, standing=True)
+        evidence = replace(seen.evidence(changes, seen.assess(changes)), operator=actor, standing=True)
         match judge(evidence):
             case Accepted() as accepted:
                 return _command(conn, site, clock, row, accepted)
@@ -192,11 +194,15 @@ def _refusal(row: db.Row | None, number: int, version: int, now: datetime) -> st
     return ""
 
 
-def _by_hand(change: Change) -> str:
+def _by_hand(changes: tuple[Change, ...]) -> str:
     return (
-        f"This site is advised only (write_back is off): set {words(change.setpoint)} to {change.to_c:.1f} °C"
-        " yourself; the recommendation ends when the plant reports the new setpoint."
+        f"This site is advised only (write_back is off): set {_moves(changes)} yourself; the recommendation"
+        " ends when the plant reports the new setpoint."
     )
+
+
+def _moves(changes: tuple[Change, ...]) -> str:
+    return ", ".join(f"{words(change.setpoint)} to {change.to_c:.1f} °C" for change in changes)
 
 
 def _command(conn: db.Connection, site: Site, clock: Clock, row: db.Row, accepted: Accepted) -> Outcome:
@@ -224,8 +230,7 @@ def _command(conn: db.Connection, site: Site, clock: Clock, row: db.Row, accepte
             now=now,
             expires_at=now + timedelta(seconds=life_s),
         )
-    moves = ", ".join(f"{words(c.setpoint)} to {c.to_c:.1f} °C" for c in accepted.changes)
-    return _yes(f"Accepted by {accepted.operator}: {moves} is on its way to the plant.")
+    return _yes(f"Accepted by {accepted.operator}: {_moves(accepted.changes)} is on its way to the plant.")
 
 
 def _expire(conn: db.Connection, rows: list[db.Row], now: datetime) -> list[db.Row]:
@@ -299,10 +304,9 @@ def _transition(
 def _insert(
     conn: db.Connection,
     seen: Brief,
-    change: Change,
+    found: Candidate,
     assessment: Assessment,
     results: tuple[safety.GateResult, ...],
-    together: tuple[Change, ...],
 ) -> int:
     benefit = assessment.benefit
     row = db.row(
@@ -311,19 +315,18 @@ def _insert(
         site=seen.site.id,
         now=seen.now.at,
         expires_at=seen.now.at + PROPOSAL_LIFE,
-        changes=db.json([brief.change_json(change)]),
+        changes=db.json([brief.change_json(found.change)]),
         objective=seen.objective.value,
         p10=benefit.p10_kw,
         p50=benefit.p50_kw,
         p90=benefit.p90_kw,
         attribution=db.json(assessment.attribution),
-        prediction=db.json(seen.prediction_json(assessment)),
+        prediction=db.json({**seen.prediction_json(assessment), "together": seen.together_json(found)}),
         verdicts=db.json([_verdict_json(result) for result in results]),
         rule=db.json(seen.rule_json()),
         calibration_id=seen.calibration.calibration_id,
     )
     number = int(row["recommendation_id"]) if row else 0
-    detail = {"together": [brief.change_json(c) for c in together], **seen.sources_json()}
     db.rows(
         conn,
         "twin_insert_proposed",
@@ -331,7 +334,7 @@ def _insert(
         now=seen.now.at,
         actor=ACTOR,
         reason=f"{benefit.p50_kw:.1f} kW expected",
-        detail=db.json(detail),
+        detail=db.json(seen.sources_json()),
     )
     return number
 

@@ -89,7 +89,8 @@ class Prediction:
     n1_unmet_now_kw: float
     """The same without the change [kW]; a plant that is short then anyway is not to become shorter."""
     extrapolated: bool
-    """Whether a component was asked beyond the range of its curves."""
+    """Whether the change takes a component out of the range of its curves; where it works outside already,
+    the calibrated envelope decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,8 @@ class Record:
     """Setpoints with an applied recommendation whose saving has not been measured yet."""
     misses: Mapping[Setpoint, int]
     """Misses in a row since someone last looked, per setpoint."""
+    declined: tuple[Setpoint, ...] = ()
+    """Setpoints on which an operator has turned advice down lately: they are left in peace."""
 
 
 @dataclass(frozen=True, slots=True)

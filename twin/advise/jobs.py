@@ -8,10 +8,12 @@ from core.jobs import Job
 from twin.advise.engine import propose
 from twin.advise.verify import verify
 
-ADVICE_PERIOD_S: Final = 900.0
-"""How often the plant is looked at for advice and for what it saved [s of plant time]."""
+WALL_MIN_S: Final = 15.0
+"""Shortest interval of wall time [s]: a quarter of an hour of a plant whose clock runs 60 times as fast."""
 
 ADVICE_JOBS: Final = (
-    Job("twin.propose", ADVICE_PERIOD_S, propose),
-    Job("twin.verify", ADVICE_PERIOD_S, verify),
+    Job("twin.propose", 60.0, propose, wall_min_s=WALL_MIN_S),
+    Job("twin.verify", 300.0, verify, wall_min_s=WALL_MIN_S),
 )
+"""Looked at every minute, so that a first calibration or forecast is used at once and a proposal that no
+longer holds is gone at once; what stands is replaced only by something clearly better."""

@@ -20,6 +20,8 @@ WINDOW: Final = timedelta(hours=1)
 """How long a saving is measured."""
 PATIENCE: Final = timedelta(hours=2)
 """How long after that readings may still arrive; then the saving stays unmeasured and nobody waits for it."""
+PEACE: Final = timedelta(hours=4)
+"""After a rejection nothing is proposed on the same setpoint for so long."""
 
 
 def suspension_source(setpoint: Setpoint) -> str:
@@ -31,9 +33,11 @@ def read_record(conn: db.Connection, site: Site, now: datetime) -> Record:
     """What earlier recommendations of this site left behind."""
     applied = db.rows(conn, "twin_applied", site=site.id)
     waiting = [row for row in applied if row["applied_at"] + SETTLE + WINDOW + PATIENCE > now]
+    rejected = db.rows(conn, "twin_rejected", site=site.id, since=now - PEACE)
     return Record(
         unverified=tuple(dict.fromkeys(setpoint for row in waiting for setpoint in setpoints_of(row))),
         misses=_misses(conn, site),
+        declined=tuple(dict.fromkeys(setpoint for row in rejected for setpoint in setpoints_of(row))),
     )
 
 

@@ -137,9 +137,11 @@ def admissible(
     limit_c = envelope.recommended_high_c - situation.margin_k + TOLERANCE_K
     normal = run(parameters, situation.outlook, setpoints, scenario=WORST)
     lost = run(parameters, situation.outlook, setpoints, scenario=WORST, site=site)
+    now = run(parameters, situation.outlook, _grid(situation, {}), scenario=WORST)
     lost_now = run(parameters, situation.outlook, _grid(situation, {}), scenario=WORST, site=site)
     ok = _all(normal.inlet_c + situation.inlet_offset_k <= limit_c)
-    ok &= _all(normal.unmet_kw <= UNMET_MAX_KW) & ~_any(normal.extrapolated)
+    ok &= _all(normal.unmet_kw <= UNMET_MAX_KW)
+    ok &= ~_any(normal.extrapolated) | _any(now.extrapolated)
     ok &= _max(lost.unmet_kw) <= _max(lost_now.unmet_kw) + UNMET_MAX_KW
     ok &= _all(lost.inlet_c + situation.inlet_offset_k <= envelope.allowable_high_c + TOLERANCE_K)
     return ok

@@ -58,6 +58,8 @@ UNKNOWN_ERROR_RATIO: Final = 0.02
 """Standard error of the saving over the facility's power [1] where there are too few placebos."""
 COMPLETE_MIN_RATIO: Final = 0.8
 """Least share of a period's steps that must be measured [1]."""
+MOVED_RATIO: Final = 0.5
+"""A setpoint that has left the advised value by more than this share of the step was moved by somebody."""
 ALARM_MISSES: Final = 3
 ALARM_EXCURSION: Final = 1
 
@@ -173,7 +175,7 @@ def _one(conn: db.Connection, site: Site, parameters: Parameters, now: Observati
     number, applied_at = row["recommendation_id"], row["applied_at"]
     change = _change(row)
     in_force_c = now.motion.in_force.get(change.setpoint, change.to_c)
-    if abs(in_force_c - change.to_c) > DRIFT_MAX_K:
+    if abs(in_force_c - change.to_c) > max(DRIFT_MAX_K, MOVED_RATIO * abs(change.step_k)):
         reason = f"{words(change.setpoint)} was moved to {in_force_c:.1f} °C"
         _close(conn, row, State.REVERTED, now.at, reason)
         return f"{number} ended: {reason}"

@@ -226,6 +226,14 @@ def _at_reference(record: ChillerRecord) -> tuple[float, float]:
     return capacity, float(biquadratic(record.eir_curve, leaving, entering)) * full_load
 
 
+def _best_entering_c(record: ChillerRecord, leaving_c: Floats) -> Floats:
+    """Entering temperature of the greatest capacity [degC]: the vertex of the curve where it bends down."""
+    _, _, _, linear, square, mixed = record.capacity_curve
+    if square >= 0:
+        return np.full_like(leaving_c, record.entering_bounds.low)
+    return record.entering_bounds.clip(-(linear + mixed * leaving_c) / (2.0 * square))
+
+
 def performance(
     parameters: ChillerParameters, leaving_c: Floats, entering_c: Floats
 ) -> tuple[Floats, Floats, Flags]:
@@ -246,7 +254,10 @@ def performance(
     held = np.maximum(entering_c, record.entering_bounds.low)
     outside = record.leaving_bounds.outside(leaving_c) | record.entering_bounds.outside(held)
     leaving, entering = record.leaving_bounds.clip(leaving_c), record.entering_bounds.clip(held)
-    capacity = parameters.capacity_kw / at_capacity * biquadratic(record.capacity_curve, leaving, entering)
+    for_capacity = np.maximum(entering, _best_entering_c(record, leaving))
+    capacity = (
+        parameters.capacity_kw / at_capacity * biquadratic(record.capacity_curve, leaving, for_capacity)
+    )
     curve = biquadratic(record.eir_curve, leaving, entering) / at_eir
     beyond = _carnot_eir(leaving_c, held) / _carnot_eir(leaving, entering)
     return capacity, curve * beyond * (parameters.power_ratio / parameters.cop), outside

@@ -13,15 +13,12 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from twin.plant.curves import AIR_HEAT_KJ_PER_M3K, Flags, Floats
 from twin.plant.pump import AffinityParameters, power_kw
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 WATER_EXPONENT = 0.85
 AIR_EXPONENT = 0.8
@@ -31,6 +28,7 @@ SUPPLY_AIR_MAX_C = 45.0
 """Supply air drifts no higher than this; the heat that then remains is reported as unmet [degC]."""
 _CAPACITY_RATIO_MAX = 1.0 - 1e-7
 _UNITS_MIN = 1e-6
+_POSITIVE_K = 1e-9
 _ROOT_STEPS = 6
 _VALVE_OPEN = 1.0
 _EVERYTHING = 2.0
@@ -50,8 +48,8 @@ class CrahParameters:
     """Conductance of all coils at design flows [kW/K]."""
     water_kw_per_k: float
     """Heat capacity flow of all coils' water at design [kW/K]."""
-    water_flow_min_ratio: float = 0.3
-    """Least water flow over design flow [1]; a valve by-passes below it."""
+    water_flow_min_ratio: float = 0.02
+    """Least water flow through the coils over design flow [1]: the valves' leakage."""
 
 
 class CrahState(NamedTuple):
@@ -121,54 +119,84 @@ def solve(
     share = np.maximum(available, _UNITS_MIN) / parameters.count
     full_m3s = share * parameters.count * parameters.airflow_m3s
     track = np.clip(airflow_wanted_m3s / full_m3s, parameters.fan.flow_min_ratio, 1.0)
-    least_water = parameters.water_flow_min_ratio
-
-    def speeds(effort: Floats) -> tuple[Floats, Floats]:
-        water = least_water + (1.0 - least_water) * np.minimum(effort, _VALVE_OPEN)
-        return track + (1.0 - track) * np.maximum(effort - _VALVE_OPEN, 0.0), water
-
-    def heat(air: Floats) -> Floats:
-        return heat_kw + share * parameters.count * power_kw(parameters.fan, air)
-
-    def lowest_supply_c(effort: Floats) -> Floats:
-        air, water = speeds(effort)
-        taken = conductance_kw_per_k(parameters, air, water, share)
-        return water_supply_c + heat(air) * (1.0 / taken - 1.0 / (AIR_HEAT_KJ_PER_M3K * full_m3s * air))
-
-    effort = _least_effort(
-        lambda e: lowest_supply_c(e) - supply_air_set_c, np.zeros(np.shape(heat_kw * track))
-    )
-    air, water = speeds(effort)
-    total = heat(air)
-    drifted = np.where(effort >= _EVERYTHING, lowest_supply_c(effort), supply_air_set_c)
+    coils = _Coils(parameters, heat_kw, supply_air_set_c, water_supply_c, share, full_m3s, track)
+    effort, most = coils.least_effort()
+    air, water = coils.speeds(effort)
+    total = coils.heat(air)
+    drifted = np.where(effort >= most, coils.lowest_supply_c(effort), supply_air_set_c)
     supply = np.minimum(np.maximum(drifted, supply_air_set_c), np.maximum(SUPPLY_AIR_MAX_C, supply_air_set_c))
     entering = supply + total / (AIR_HEAT_KJ_PER_M3K * full_m3s * air)
-    capacity = conductance_kw_per_k(parameters, air, water, share) * np.maximum(
-        entering - water_supply_c, 0.0
-    )
-    unmet = np.where(drifted > supply, np.maximum(total - capacity, 0.0), 0.0)
-    fan = total - heat_kw
-    return CrahState(total, unmet, fan, full_m3s * air, air, supply, water, supply > supply_air_set_c)
+    taken = conductance_kw_per_k(parameters, air, water, share) * np.maximum(entering - water_supply_c, 0.0)
+    unmet = np.where(drifted > supply, np.maximum(total - taken, 0.0), 0.0)
+    short = supply > supply_air_set_c
+    return CrahState(total, unmet, total - heat_kw, full_m3s * air, air, supply, water, short)
 
 
-def _least_effort(excess: Callable[[Floats], Floats], zero: Floats) -> Floats:
-    """Root of a falling function on [0, 2], kinked at 1, by the Illinois rule; 0 or 2 where it has none."""
-    at_one = excess(zero + _VALVE_OPEN)
-    upper = at_one > 0
-    low = np.where(upper, _VALVE_OPEN, 0.0)
-    high = np.where(upper, _EVERYTHING, _VALVE_OPEN)
-    at_low = np.where(upper, at_one, excess(zero))
-    at_high = np.where(upper, excess(zero + _EVERYTHING), at_one)
-    least, none = ~upper & (at_low <= 0), upper & (at_high > 0)
-    kept_low, kept_high = at_low, at_high
-    for _ in range(_ROOT_STEPS):
-        slope = kept_low - kept_high
-        middle = np.clip(low + (high - low) * kept_low / np.where(slope > 0, slope, 1.0), low, high)
-        value = excess(middle)
-        above = value > 0
-        kept_low, kept_high = (
-            np.where(above, value, 0.5 * kept_low),
-            np.where(above, 0.5 * kept_high, value),
-        )
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return np.where(least, 0.0, np.where(none, _EVERYTHING, middle))
+@dataclass(frozen=True, slots=True)
+class _Coils:
+    """The control problem: one effort, of which 0 to 1 opens the valves and 1 to 2 speeds up the fans."""
+
+    parameters: CrahParameters
+    heat_kw: Floats
+    supply_air_set_c: Floats
+    water_supply_c: Floats
+    share: Floats
+    full_m3s: Floats
+    track: Floats
+
+    def speeds(self, effort: Floats) -> tuple[Floats, Floats]:
+        """Fan speed and water flow over design [1]."""
+        water = self.parameters.water_flow_min_ratio ** (1.0 - np.minimum(effort, _VALVE_OPEN))
+        return self.track + (1.0 - self.track) * np.maximum(effort - _VALVE_OPEN, 0.0), water
+
+    def heat(self, air: Floats) -> Floats:
+        """Heat to take, that of the fans included [kW]."""
+        return self.heat_kw + self.share * self.parameters.count * power_kw(self.parameters.fan, air)
+
+    def _resistances(self, effort: Floats) -> tuple[Floats, Floats]:
+        """Entering air above entering water, and entering air above supply air, both for all heat [K]."""
+        air, water = self.speeds(effort)
+        heat = self.heat(air)
+        taken = conductance_kw_per_k(self.parameters, air, water, self.share)
+        return heat / taken, heat / (AIR_HEAT_KJ_PER_M3K * self.full_m3s * air)
+
+    def lowest_supply_c(self, effort: Floats) -> Floats:
+        """The coldest supply air with which all heat is taken [degC]."""
+        needed_k, rise_k = self._resistances(effort)
+        return self.water_supply_c + needed_k - rise_k
+
+    def excess(self, effort: Floats) -> Floats:
+        """Logarithm of the temperature difference needed over that there is: nearly linear, falling [1]."""
+        needed_k, rise_k = self._resistances(effort)
+        there_k = self.supply_air_set_c - self.water_supply_c + rise_k
+        return np.log(np.maximum(needed_k, _POSITIVE_K) / np.maximum(there_k, _POSITIVE_K))
+
+    def least_effort(self) -> tuple[Floats, Floats]:
+        """The least effort that holds the setpoint by the Illinois rule, and the most that is of use.
+
+        More air than that most only adds fan heat: the vertex of a parabola through three efforts.
+        """
+        zero = np.zeros(np.shape(self.heat_kw * self.track))
+        one, half, two = (self.lowest_supply_c(zero + effort) for effort in (_VALVE_OPEN, 1.5, _EVERYTHING))
+        bend = one - 2.0 * half + two
+        vertex = 1.5 + 0.25 * (one - two) / np.where(bend > 0, bend, 1.0)
+        most = np.clip(np.where(bend > 0, vertex, _EVERYTHING), _VALVE_OPEN, _EVERYTHING)
+        at_one = self.excess(zero + _VALVE_OPEN)
+        upper = at_one > 0
+        low, high = np.where(upper, _VALVE_OPEN, 0.0), np.where(upper, most, _VALVE_OPEN)
+        at_low = np.where(upper, at_one, self.excess(zero))
+        at_high = np.where(upper, self.excess(most), at_one)
+        least, none = ~upper & (at_low <= 0), upper & (at_high > 0)
+        middle = low
+        for _ in range(_ROOT_STEPS):
+            slope = at_low - at_high
+            middle = np.clip(low + (high - low) * at_low / np.where(slope > 0, slope, 1.0), low, high)
+            value = self.excess(middle)
+            above = value > 0
+            at_low, at_high = (
+                np.where(above, value, 0.5 * at_low),
+                np.where(above, 0.5 * at_high, value),
+            )
+            low, high = np.where(above, middle, low), np.where(above, high, middle)
+        found = np.where(least, 0.0, np.where(none, most, np.minimum(middle, most * (1.0 - 1e-12))))
+        return found, np.where(upper, most, _EVERYTHING)

@@ -25,10 +25,12 @@ class EconomizerParameters:
     """Whether the plant has one."""
     effectiveness: float = 0.8
     """Cooling of the chilled water over the difference of the two entering temperatures [1]."""
-    enable_k: float = 1.0
-    """Predicted tower water has to be this much colder than the return [K]."""
+    enable_k: float = 6.0
+    """Enabled where the predicted tower water is less than this above the chilled water supply [K]."""
     reset_band_k: float = 2.0
-    """Over this much more, the tower's target goes from its setpoint to what carries all load [K]."""
+    """Over this much less, the tower's target goes from its setpoint to what carries all load [K]."""
+    design_rise_k: float = 6.0
+    """Chilled water return above supply at design [K]."""
     tower_water_min_c: float = 4.0
     """The tower makes no colder water than this, for fear of frost [degC]."""
 
@@ -51,9 +53,10 @@ def mode(
 ) -> Mode:
     """Whether to enable, and the tower water wanted.
 
-    The target goes from the tower's setpoint to the water that carries the whole load, over a band of
-    predicted
-    temperature: the mean over an hour of a plant that goes in and out of the mode, and no jump.
+    Stein compares the tower's coldest water with the return; here it is the supply plus the design rise, so
+    that the mode does not depend on how little water the coils let through. The target goes from the
+    tower's setpoint to the water that carries the whole load over a band: the mean of a plant that goes in
+    and out of the mode.
 
     Args:
         parameters: the exchanger.
@@ -63,11 +66,12 @@ def mode(
         tower_setpoint_c: tower water wanted without economizer [degC].
     """
     if not parameters.present:
-        return Mode(np.zeros(np.shape(return_c), dtype=np.bool_), tower_setpoint_c)
-    useful_k = return_c - parameters.enable_k - tower_predicted_c
-    weight = np.clip(useful_k / parameters.reset_band_k, 0.0, 1.0)
-    carrying_all = return_c - (return_c - supply_c) / parameters.effectiveness
+        return Mode(np.zeros(np.shape(supply_c), dtype=np.bool_), tower_setpoint_c)
+    rise_k = np.maximum(return_c - supply_c, parameters.design_rise_k)
+    carrying_all = supply_c - rise_k * (1.0 / parameters.effectiveness - 1.0)
     wanted = np.maximum(carrying_all, parameters.tower_water_min_c)
+    useful_k = supply_c + parameters.enable_k - tower_predicted_c
+    weight = np.clip(useful_k / parameters.reset_band_k, 0.0, 1.0)
     return Mode(weight > 0, tower_setpoint_c + weight * (wanted - tower_setpoint_c))
 
 

@@ -27,7 +27,7 @@
         } else if (told && told.stale) {
           text = told.stale;
         }
-        document.body.classList.toggle("stale", text !== "");
+        document.body.classList.toggle("stale", silent > SILENT_AFTER_MS);
         return text;
       },
       /* Rows of [name, value, quality, age, dead] as table rows. */

@@ -8,7 +8,7 @@ from dash import dcc, html
 
 from core.actions import State
 from ui import format as fmt
-from ui.components.panel import empty, facts, panel, table
+from ui.components.panel import empty, facts, labelled, panel, table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -110,7 +110,8 @@ def _effects(found: Recommendation) -> list[tuple[str, Child]]:
     say = found.prediction
     pairs: list[tuple[str, Child]] = [("Objective", fmt.words(found.objective))]
     if "facility_kw_before" in say and "facility_kw_after" in say:
-        text = f"{fmt.fixed(say['facility_kw_before'], 1)} → {fmt.fixed(say['facility_kw_after'], 1)} kW, modelled"
+        before, after = (fmt.fixed(say[f"facility_kw_{when}"], 1) for when in ("before", "after"))
+        text = f"{before} → {after} kW, modelled"
         pairs.append(("Facility power", text))
     if "pue_before" in say and "pue_after" in say:
         text = f"{fmt.fixed(say['pue_before'], 3)} → {fmt.fixed(say['pue_after'], 3)}, modelled"
@@ -148,7 +149,11 @@ def attribution(found: Recommendation | None) -> Child:
             className="bar",
         )
         cells += [html.Span(fmt.words(name)), bar, html.Span(f"{fmt.signed(saved, 1)} kW")]
-    cells += [html.Span("Sum", className="sum"), html.Span(), html.Span(f"{fmt.signed(whole, 1)} kW", className="sum")]
+    cells += [
+        html.Span("Sum", className="sum"),
+        html.Span(),
+        html.Span(f"{fmt.signed(whole, 1)} kW", className="sum"),
+    ]
     return html.Div(cells, className="attribution")
 
 
@@ -164,7 +169,7 @@ def _gate(verdict: Verdict) -> html.Li:
     name = html.Span([fmt.words(verdict.gate), html.Span(f" {word}", className="sr")], className="gate")
     return html.Li(
         [
-            html.Span(mark, className="mark", **{"aria-hidden": "true"}),
+            labelled(html.Span(mark, className="mark"), hidden="true"),
             name,
             html.Span(verdict.reason, className="reason note"),
         ],
@@ -222,7 +227,8 @@ def _entry(found: Recommendation, events: tuple[Event, ...], zone: ZoneInfo, now
     )
     lines = [
         html.Li(
-            f"{fmt.clock_time(e.at, zone, now)} · {e.from_state or 'new'} → {e.to_state} · {e.actor}: {e.reason}"
+            f"{fmt.clock_time(e.at, zone, now)} · {e.from_state or 'new'} → {e.to_state}"
+            f" · {e.actor}: {e.reason}"
         )
         for e in events
     ]

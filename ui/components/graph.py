@@ -9,7 +9,7 @@ from dash import dcc
 if TYPE_CHECKING:
     from ui.figures import Figure
 
-GRAPH_CONFIG: Final[dict[str, Any]] = {
+GRAPH_CONFIG: Final[Any] = {
     "showSendToCloud": False,  # plotly 7 offers to upload the figure to a cloud; an operator system must not
     "plotlyServerURL": "",
     "displaylogo": False,

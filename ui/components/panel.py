@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dash import html
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ui.data import Shown
 
+Made = TypeVar("Made")
 Child = Any
 """Anything that Dash can render."""
 
@@ -30,15 +31,26 @@ def table(
 ) -> html.Div:
     """A table; the columns named in `numeric` are set right, the last row is a total where said so."""
     right = set(numeric)
+    filled = list(rows)
     body = [
-        html.Tr([html.Td(cell, className="num" if i in right else "") for i, cell in enumerate(row)])
-        for row in rows
+        html.Tr(
+            [html.Td(cell, className="num" if i in right else "") for i, cell in enumerate(row)],
+            className="total" if total and row is filled[-1] else "",
+        )
+        for row in filled
     ]
-    if total and body:
-        body[-1].className = "total"
-    titles = [html.Th(text, className="num" if i in right else "", scope="col") for i, text in enumerate(head)]
+    titles = [
+        html.Th(text, className="num" if i in right else "", scope="col") for i, text in enumerate(head)
+    ]
     content = html.Table([html.Thead(html.Tr(titles)), html.Tbody(body)], className="data")
     return html.Div(content, className="scroll")
+
+
+def labelled(component: Made, **names: str) -> Made:
+    """The component with aria attributes, e.g. ``label="Pages"`` as aria-label; for those who listen."""
+    for name, text in names.items():
+        setattr(component, f"aria-{name}", text)
+    return component
 
 
 def facts(pairs: Iterable[tuple[str, Child]]) -> html.Dl:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from dash import html
 
 from ui import format as fmt
-from ui.components.panel import empty, table
+from ui.components.panel import empty, labelled, table
 
 if TYPE_CHECKING:
     from core.limits import AirEnvelope
@@ -43,7 +43,7 @@ def power_parts(parts: tuple[Part, ...], reason: str) -> list[html.Div | html.P]
     rows.append(([_SUM], fmt.fixed(fmt.kw(whole), 1), fmt.percent(1.0, 1)))
     text = ", ".join(f"{part.name} {fmt.quantity(part.power_w, 'W')}" for part in parts)
     return [
-        html.Div(bar, className="stackbar", role="img", **{"aria-label": text}),
+        labelled(html.Div(bar, className="stackbar", role="img"), label=text),
         table(("Part", "kW", "of facility"), rows, numeric=(1, 2), total=True),
     ]
 

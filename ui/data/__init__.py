@@ -1,4 +1,4 @@
-"""What the pages read: one pool of connections, named queries, results as frozen values. No page knows SQL."""
+"""What the pages read: one pool of connections, named queries, frozen values. No page knows SQL."""
 
 from ui.data.shown import Kind, Shown
 from ui.data.source import Source

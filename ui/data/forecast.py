@@ -24,6 +24,8 @@ NAIVE: Final = "seasonal_naive"
 """The model that it has to beat: the same time of the day before."""
 WINDOW: Final = timedelta(hours=24)
 """Over which the models are scored."""
+ALL_LEADS: Final = "all"
+"""What the query calls the row over all lead times."""
 SCORE_STEP: Final = timedelta(minutes=15)
 _KEEP_WALL_S: Final = 3.0
 _KEEP_SCORES_WALL_S: Final = 15.0
@@ -60,17 +62,17 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One model's errors over a window."""
+    """One model's errors over the last window, on the steps that every model has forecast."""
 
     model: str
     mae_w: float
-    """Mean absolute error of the median [W]."""
+    """Mean absolute error of the median over all leads [W]."""
     coverage_ratio: float
-    """Share of the measured means inside the 5 to 95 % band [1]; 0.9 would be right."""
-    pairs: int
-    """Pairs of issue and step that every model has forecast."""
-    first_at: datetime
-    last_at: datetime
+    """Share of the measured means inside the 10 to 90 % band [1]; 0.8 would be right."""
+    steps: int
+    """Pairs of issue and step that count."""
+    mae_w_by_lead: dict[str, float]
+    """The same by lead time, e.g. ``1-6 h`` [W]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,29 +137,44 @@ def scores(source: Source, target: str) -> tuple[Score, ...]:
     """Errors of the models over the last window, best first; empty while nothing can be scored."""
 
     def read() -> tuple[Score, ...]:
-        models = sorted(newest(source, target))
         refs = refs_of(source, target)
-        if not models or not refs:
+        if not refs:
             return ()
         end = floor_time(source.now, SCORE_STEP)
         with source.connection() as conn:
             ids = store.point_ids(conn, source.context.site.id, refs)
         if len(ids) < len(refs):
             return ()
-        rows = source.rows(
-            "ui_forecast_scores",
-            site=source.context.site.id,
-            target=target,
-            models=models,
-            points=list(ids.values()),
-            start=end - WINDOW,
-            end=end,
-            step=SCORE_STEP,
+        return _scores(
+            source.rows(
+                "forecast_scores",
+                site=source.context.site.id,
+                target=target,
+                points=list(ids.values()),
+                start=end - WINDOW,
+                end=end,
+                step=SCORE_STEP,
+            )
         )
-        return tuple(Score(**row) for row in rows)
 
     found: tuple[Score, ...] = source.kept(f"scores {target}", _KEEP_SCORES_WALL_S, read)
     return found
+
+
+def _scores(rows: list[dict[str, Any]]) -> tuple[Score, ...]:
+    return tuple(
+        Score(
+            model=row["model"],
+            mae_w=row["mae_w"],
+            coverage_ratio=row["coverage80_ratio"],
+            steps=row["steps"],
+            mae_w_by_lead={
+                r["lead"]: r["mae_w"] for r in rows if r["model"] == row["model"] and r["lead"] != ALL_LEADS
+            },
+        )
+        for row in rows
+        if row["lead"] == ALL_LEADS
+    )
 
 
 def versions(source: Source, target: str) -> tuple[ModelVersion, ...]:

@@ -63,10 +63,10 @@ def _read(source: Source, refs: tuple[PointRef, ...], start: datetime) -> Series
         return Series(start, STEP, np.full(max(int((end - start) / STEP), 0), np.nan))
 
 
-def _moved(
-    source: Source, refs: tuple[PointRef, ...], old: Series, end: datetime, back: timedelta
-) -> Series:
-    start = end - STEP - timedelta(seconds=back.total_seconds() // STEP.total_seconds() * STEP.total_seconds())
+def _moved(source: Source, refs: tuple[PointRef, ...], old: Series, end: datetime, back: timedelta) -> Series:
+    start = (
+        end - STEP - timedelta(seconds=back.total_seconds() // STEP.total_seconds() * STEP.total_seconds())
+    )
     fresh_from = max(start, old.end - TAIL * STEP)
     fresh = _read(source, refs, fresh_from)
     keep_from = int((start - old.start) / STEP)

@@ -11,7 +11,7 @@ from ui import figures
 from ui import format as fmt
 from ui.components.advice import summary
 from ui.components.graph import graph
-from ui.components.panel import empty, panel, provenance
+from ui.components.panel import empty, labelled, panel, provenance
 from ui.components.plant import power_parts, rack_strip
 from ui.components.tile import tile, value
 from ui.data import advice, forecast, history
@@ -30,7 +30,7 @@ BACK: Final = timedelta(hours=12)
 AHEAD: Final = timedelta(hours=12)
 """How far ahead the chart goes."""
 WEEK: Final = timedelta(hours=max(history.PUE_PERIODS_H))
-_CHART_PX: Final = 440
+_CHART_PX: Final = 490
 _HOURS_PER_DAY: Final = 24
 _COMPLETE_ENOUGH: Final = 0.995
 """From here on a period needs no word about its gaps."""
@@ -69,7 +69,7 @@ def layout(source: Source) -> list[Child]:
                             html.Div(id="live-racks"),
                             note=(
                                 f"measured · class {limits.thermal_class} recommended "
-                                f"{envelope.recommended_low_c:g} to {envelope.recommended_high_c:g} °C (bar), "
+                                f"{envelope.recommended_low_c:g} to {envelope.recommended_high_c:g} °C, "
                                 f"allowable to {envelope.allowable_high_c:g} °C"
                             ),
                         ),
@@ -97,10 +97,15 @@ def layout(source: Source) -> list[Child]:
 
 def _points_table() -> html.Div:
     head = html.Tr(
-        [html.Th("Point"), html.Th("Value", className="num"), html.Th("Status"), html.Th("Age", className="num")]
+        [
+            html.Th("Point"),
+            html.Th("Value", className="num"),
+            html.Th("Status"),
+            html.Th("Age", className="num"),
+        ]
     )
     content = html.Table([html.Thead(head), html.Tbody(id="live-point-rows")], className="data")
-    return html.Div(content, className="scroll tall", tabIndex=0, role="region", **{"aria-label": "Points"})
+    return labelled(html.Div(content, className="scroll tall", tabIndex=0, role="region"), label="Points")
 
 
 def register(app: Dash, source: Source) -> None:
@@ -198,8 +203,14 @@ def pue_list(found: tuple[Pue, ...]) -> Child:
     rows = []
     for pue in found:
         days = pue.hours / _HOURS_PER_DAY
-        period = "last hour" if pue.hours == 1 else f"last {days:g} d" if days > 1 else f"last {pue.hours:g} h"
-        gaps = "complete" if pue.complete_ratio >= _COMPLETE_ENOUGH else f"{fmt.percent(pue.complete_ratio)} of it"
+        period = (
+            "last hour" if pue.hours == 1 else f"last {days:g} d" if days > 1 else f"last {pue.hours:g} h"
+        )
+        gaps = (
+            "complete"
+            if pue.complete_ratio >= _COMPLETE_ENOUGH
+            else f"{fmt.percent(pue.complete_ratio)} of it"
+        )
         rows.append(
             html.Tr(
                 [

@@ -37,7 +37,9 @@ def layout(_: Source) -> list[Child]:
                 html.Div(
                     [
                         _card(),
-                        panel("Where the saving comes from", html.Div(id="advice-attribution"), note="modelled"),
+                        panel(
+                            "Where the saving comes from", html.Div(id="advice-attribution"), note="modelled"
+                        ),
                         panel(
                             "On its way to the plant",
                             html.Div(id="advice-commands"),
@@ -63,7 +65,13 @@ def _card() -> html.Section:
             html.Header(
                 [
                     html.H2("Recommendation"),
-                    html.Span([html.Span(id="recommendation-state"), " ", html.Span(id="advice-expiry")]),
+                    html.Span(
+                        [
+                            html.Span(id="recommendation-state", className="state"),
+                            " ",
+                            html.Span(id="advice-expiry"),
+                        ]
+                    ),
                 ]
             ),
             html.Div(id="advice-card"),

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import dash_mantine_components as dmc
 from dash import Input, Output, State, dcc, html, no_update
 
-from core.actions import Setpoint
 from core.errors import JoulecastError
 from ui import figures
 from ui import format as fmt
 from ui.components.graph import graph
 from ui.components.panel import empty, panel, table
 from ui.data import status
-from ui.data.replay import Replayed, replay
+from ui.data.replay import OUTSIDE_WORTH_SAYING, Replayed, replay
 from ui.shell import Page
 
 if TYPE_CHECKING:
@@ -23,15 +22,17 @@ if TYPE_CHECKING:
 
     from dash import Dash
 
+    from core.actions import Setpoint
     from core.site import Site
     from ui.components.panel import Child
     from ui.data import Source
 
-LANES: Final = {"measured": "Measured", "twin": "Twin as operated", "alternative": "Alternative"}
+LANES: Final = {"measured": "Measured", "twin": "Twin", "alternative": "Alternative"}
 SETPOINT_STEP_K: Final = 0.5
 _CHART_PX: Final = 420
-_FACILITY: Final = "facility"
-_FIRST: Final = "Choose a day and press Replay. Leave the setpoints empty to see how well the twin follows that day."
+_FIRST: Final = (
+    "Choose a day and press Replay. Leave the setpoints empty to see how well the twin follows that day."
+)
 
 
 def layout(source: Source) -> list[Child]:
@@ -51,9 +52,14 @@ def layout(source: Source) -> list[Child]:
                     "The day",
                     dcc.Loading(graph("replay-chart", blank(source), _CHART_PX), delay_show=300),
                     note="solid: measured · dotted and dash-dotted: simulated by the twin",
-                    span=8,
+                    span=7,
                 ),
-                panel("Energy", html.Div(empty(_FIRST), id="replay-energies"), note="of the measured steps", span=4),
+                panel(
+                    "Energy",
+                    html.Div(empty(_FIRST), id="replay-energies"),
+                    note="twin: as operated; alternative: with your setpoints",
+                    span=5,
+                ),
             ],
             className="grid",
         ),
@@ -66,9 +72,10 @@ def blank(source: Source) -> figures.Figure:
 
 
 def _controls(site: Site, days: Sequence[date]) -> Child:
-    if not days:
-        return html.Div([empty("No day has readings of facility and IT power yet."), *_inputs(site, ())])
-    return html.Div(_inputs(site, days), className="controls")
+    fields = html.Div(_inputs(site, days), className="controls")
+    if days:
+        return fields
+    return html.Div([empty("No day has readings of both facility and IT power yet."), fields])
 
 
 def _inputs(site: Site, days: Sequence[date]) -> list[Child]:
@@ -168,27 +175,41 @@ def chart(source: Source, found: Replayed) -> figures.Figure:
 
 def energies(found: Replayed) -> list[Child]:
     """Energy by subsystem and lane, PUE of each, and the difference with its interval."""
-    names = list(dict.fromkeys(name for lane in found.lanes.values() for name in lane.energies_kwh))
-    ordered = [n for n in names if n != _FACILITY] + [n for n in names if n == _FACILITY]
     lanes = found.lanes.values()
-    rows: list[list[Child]] = [
-        [fmt.sentence(fmt.words(n)), *(fmt.fixed(lane.energies_kwh.get(n), 0) for lane in lanes)] for n in ordered
-    ]
-    rows.append(["PUE of these steps", *(fmt.fixed(lane.pue, 3) for lane in lanes)])
+    names = list(next(iter(lanes)).energies_kwh)
+    rows: list[list[Child]] = [[n, *(fmt.fixed(lane.energies_kwh[n], 0) for lane in lanes)] for n in names]
+    rows.append(["PUE", *(fmt.fixed(lane.pue, 3) for lane in lanes)])
     head = ["kWh", *(LANES[name] for name in found.lanes)]
     parts: list[Child] = [table(head, rows, numeric=range(1, len(head)), total=True)]
     if found.difference_kwh:
         parts.insert(0, html.P(html.B(difference(found.difference_kwh))))
-    parts.append(html.P(f"{fmt.percent(found.complete_ratio)} of the day was measured.", className="note"))
-    parts += [html.P(note, className="note") for note in found.notes]
+    parts.append(
+        html.P(
+            f"{fmt.percent(found.complete_ratio)} of the day was measured; "
+            "energies and PUE are of these steps.",
+            className="note",
+        )
+    )
+    if found.outside_ratio > OUTSIDE_WORTH_SAYING:
+        parts.append(
+            html.P(
+                f"▲ At {fmt.percent(found.outside_ratio)} of them the alternative leaves what the twin was "
+                "calibrated on: trust it less there.",
+            )
+        )
     return parts
 
 
 def difference(found: tuple[float, float, float]) -> str:
     """What the alternative would have done to the facility's energy."""
     low, middle, high = found
+    if low < 0 < high:
+        return (
+            f"The alternative makes no certain difference: {fmt.signed(middle, 0)} kWh "
+            f"({fmt.band(low, high, 0, 'kWh')}, p10 to p90), modelled."
+        )
     verb = "saved" if middle < 0 else "cost"
-    ends = sorted((-low, -high) if middle < 0 else (low, high))
+    ends = sorted((abs(low), abs(high)))
     return (
         f"The alternative would have {verb} {fmt.fixed(abs(middle), 0)} kWh "
         f"({fmt.band(ends[0], ends[1], 0, 'kWh')}, p10 to p90), modelled."

@@ -69,7 +69,9 @@ def job_table(source: Source, prefix: str = "") -> Child:
     rows = [
         (
             run.job,
-            html.Span(_JOB_WORDS.get(run.state, run.state), className="alarm p3" if run.state == "failed" else ""),
+            html.Span(
+                _JOB_WORDS.get(run.state, run.state), className="alarm p3" if run.state == "failed" else ""
+            ),
             fmt.clock_time(run.ended_at, zone, now),
             fmt.age((now - run.ended_at).total_seconds()),
             run.detail,

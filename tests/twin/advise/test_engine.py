@@ -222,6 +222,9 @@ def test_reject_keeps_the_reason(plant: SeededPlant, context: Context) -> None:
     assert not reject(plant.dsn, context.clock, 999, 1, "Ada", "no").ok
     assert reject(plant.dsn, context.clock, number, version, "Ada", "maintenance at noon").ok
     event = rows(plant.dsn, "recommendation_event")[-1]
+    propose(context)
+    again = {c["setpoint"] for r in rows(plant.dsn, "recommendation")[1:] for c in r["changes"]}
+    assert row["changes"][0]["setpoint"] not in again
     assert (event["to_state"], event["actor"], event["reason"]) == (
         "rejected",
         "Ada",
@@ -309,3 +312,35 @@ def test_a_site_too_warm_gets_no_advice(plant: SeededPlant, context: Context) ->
             )
     said = propose(replace(context))
     assert said == "no advice: no step of a setpoint saves energy within the limits"
+
+
+@pytest.mark.parametrize(("to_c", "states"), [(10.6, ["proposed"]), (10.2, ["superseded", "proposed"])])
+def test_only_something_clearly_better_replaces_a_card(
+    plant: SeededPlant, context: Context, to_c: float, states: list[str]
+) -> None:
+    water = Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE.value
+    now = context.clock.now()
+    with db.connect(plant.dsn) as conn:
+        conn.execute(
+            "INSERT INTO recommendation (site_id, created_at, expires_at, changes, objective, saving_p10_kw,"
+            " saving_p50_kw, saving_p90_kw, attribution, prediction, verdicts, rule)"
+            " VALUES (%s, %s, %s, %s, 'facility_energy', 1, 1, 1, '{}', '{}', '[]', '{}')",
+            (
+                plant.site.id,
+                now,
+                now + PROPOSAL_LIFE,
+                db.json([{"setpoint": water, "from_c": 10.0, "to_c": to_c}]),
+            ),
+        )
+    propose(context)
+    assert [row["state"] for row in rows(plant.dsn, "recommendation")] == states
+
+
+def test_what_has_expired_stays_so_when_nothing_else_is_ready(
+    plant: SeededPlant, context: Context, clock: ManualClock
+) -> None:
+    propose(context)
+    clock.advance(PROPOSAL_LIFE)
+    with pytest.raises(NotReadyError):
+        propose(context)
+    assert [row["state"] for row in rows(plant.dsn, "recommendation")] == ["expired"]

@@ -152,7 +152,7 @@ def test_parts_add_up_and_spread_has_the_right_order() -> None:
 def trap() -> tuple[Site, Parameters, Situation]:
     """Servers whose fans work hard when it is warm: PUE falls while power rises."""
     server = replace(PARAMETERS.server, fan_share_ratio=0.12, fan_threshold_c=22.0, airflow_growth_per_k=0.06)
-    now = situation(600.0, 18.0, {AIR: 23.0, CHILLED: 10.0, CONDENSER: 22.0})
+    now = situation(450.0, 18.0, {AIR: 23.0, CHILLED: 10.0, CONDENSER: 22.0})
     return SITE, replace(PARAMETERS, server=server), now
 
 
