@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import zlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 WALL_INTERVAL_MIN_S: Final = 5.0
 """However fast a demonstration's clock runs, a job starts no more often than this [wall s]."""
+KEPT: Final = timedelta(days=30)
+"""How long runs stay on record."""
 LOCK_SPACE: Final = 7_505
 """First key of the jobs' advisory locks."""
 
@@ -90,6 +93,7 @@ def _record(
         "INSERT INTO job_run (job, started_at, ended_at, state, detail) VALUES (%s, %s, %s, %s, %s)",
         (job, started, ended, state, detail),
     )
+    conn.execute("DELETE FROM job_run WHERE job = %s AND started_at < %s", (job, started - KEPT))
 
 
 def schedule(jobs: tuple[Job, ...], context: Context) -> BackgroundScheduler:

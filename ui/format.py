@@ -34,6 +34,9 @@ DISPLAY: Final[dict[str, tuple[str, str]]] = {
 }
 """Canonical unit to the unit that pages show: its symbol in `core.units` and its sign on the page."""
 
+ACRONYMS: Final = frozenset({"it", "crah", "ups", "pdu", "lstm", "pue"})
+"""Parts of identifiers that people write in capitals."""
+
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 _FEWEST_TO_STEP_UP: Final = 2
 """An age is given in the larger unit from twice that unit on."""
@@ -153,7 +156,7 @@ def offset_name(offset: timedelta) -> str:
 
 def words(name: str) -> str:
     """An identifier as words, e.g. ``supply_air_temperature`` as ``supply air temperature``."""
-    return name.replace("_", " ")
+    return " ".join(part.upper() if part in ACRONYMS else part for part in name.split("_"))
 
 
 def sentence(text: str) -> str:

@@ -18,7 +18,7 @@ Number = Annotated[int, typer.Argument(help="The recommendation's number.")]
 Actor = Annotated[str, typer.Option("--as", help="Your name; it goes on record.")]
 
 
-def _seen_version(conn: db.Connection, number: int) -> int:
+def _version(conn: db.Connection, number: int) -> int:
     found = db.row(conn, "recommendation_version", number=number)
     if not found:
         raise InputError(
@@ -38,6 +38,7 @@ def list_(*, json: Json = False) -> int:
     lines = [
         {
             "number": r["number"],
+            "version": r["version"],
             "state": r["state"],
             "made (UTC)": f"{r['created_at']:%Y-%m-%d %H:%M}",
             "change": "; ".join(
@@ -64,13 +65,19 @@ def propose(*, json: Json = False) -> int:
 
 
 @app.command("accept")
-def accept(number: Number, *, actor: Actor, json: Json = False) -> int:
+def accept(
+    number: Number,
+    *,
+    actor: Actor,
+    version: Annotated[int, typer.Option(help="The version that you saw in the list.")],
+    json: Json = False,
+) -> int:
     """Accept a recommendation: the gates look again, then its setpoints are sent."""
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _):
         with db.connect(context.dsn) as conn:
-            version = _seen_version(conn, number)
+            _version(conn, number)
         outcome = engine.accept(context.dsn, context.site, context.clock, number, version, actor)
     emit({"ok": outcome.ok, "message": outcome.message}, outcome.message, as_json=json)
     return 0 if outcome.ok else 1
@@ -89,7 +96,7 @@ def reject(
 
     with working() as (context, _):
         with db.connect(context.dsn) as conn:
-            version = _seen_version(conn, number)
+            version = _version(conn, number)
         outcome = engine.reject(context.dsn, context.clock, number, version, actor, reason)
     emit({"ok": outcome.ok, "message": outcome.message}, outcome.message, as_json=json)
     return 0 if outcome.ok else 1

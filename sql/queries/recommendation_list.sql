@@ -1,6 +1,7 @@
 -- The newest recommendations of a site.
 SELECT
     r.recommendation_id AS number,
+    r.version,
     r.state,
     r.created_at,
     r.expires_at,

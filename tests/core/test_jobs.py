@@ -30,6 +30,15 @@ def test_a_run_leaves_its_sentence(context: jobs.Context) -> None:
     assert _health(context.dsn)["t.ok"]["detail"] == "did it"
 
 
+def test_old_runs_are_forgotten(context: jobs.Context, clock: ManualClock) -> None:
+    job = jobs.Job("t.old", 60, lambda _: "did it")
+    jobs.run(job, context)
+    clock.advance(jobs.KEPT + timedelta(days=1))
+    jobs.run(job, context)
+    with db.connect(context.dsn) as conn:
+        assert [r["started_at"] for r in conn.execute("SELECT started_at FROM job_run")] == [clock.now()]
+
+
 @pytest.mark.parametrize(
     ("error", "state"),
     [

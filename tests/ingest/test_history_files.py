@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MAP = "time=when,it_power=kilowatts:kW,utilisation=load:%"
 START = datetime(2026, 3, 1, tzinfo=UTC)
+NO_DATABASE = "host=127.0.0.1 port=1 dbname=none"
+NO_BROKER = "mqtt://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -140,9 +142,9 @@ class TestTimes:
         (chunk,) = open_source(path, "time=t,power=w").chunks(START)
         assert chunk.blocks[0].times[1] == START + timedelta(microseconds=10_100)
 
-    def test_a_start_for_absolute_times_is_refused(self, small: Path, dsn: str, plant: Site) -> None:
+    def test_a_start_for_absolute_times_is_refused(self, small: Path, plant: Site) -> None:
         with pytest.raises(InputError, match="--start"):
-            import_csv(small, MAP, dsn, plant, START, SystemClock())
+            import_csv(small, MAP, NO_DATABASE, plant, START, SystemClock())
 
     def test_the_future_is_refused(self, small: Path, dsn: str, plant: Site) -> None:
         done = import_csv(small, MAP, dsn, plant, None, ManualClock(START))
@@ -169,7 +171,7 @@ class TestMapping:
             ("time=when,it_power=kilowatts:furlong", "furlong"),
             ("time=when,it_power=kilowatts:degC", "degC"),
             ("time=when,it_power=watts", "no 'watts'"),
-            ("time=load,it_power=kilowatts", "no 'x'"),
+            ("time=x,it_power=kilowatts", "no 'x'"),
             ("time=when,it_power=remark", "no number"),
             ("time=remark,it_power=kilowatts", "ISO 8601"),
             ("time=when,A B/it_power=kilowatts", "A B"),
@@ -177,21 +179,18 @@ class TestMapping:
             ("time=when,time=load,it_power=kilowatts", "two columns of times"),
         ],
     )
-    def test_wrong_mappings_are_one_sentence_and_nothing_is_done(
-        self, small: Path, dsn: str, conn: db.Connection, plant: Site, text: str, word: str
+    def test_wrong_mappings_are_one_sentence_before_any_server_is_asked(
+        self, small: Path, plant: Site, text: str, word: str
     ) -> None:
-        if word == "no 'x'":
-            text, word = "time=x,it_power=kilowatts", "no 'x'"
         with pytest.raises(InputError) as caught:
-            import_csv(small, text, dsn, plant, None, SystemClock())
+            import_csv(small, text, NO_DATABASE, plant, None, SystemClock())
         assert word in str(caught.value)
-        assert conn.execute("SELECT 1 FROM point").fetchone() is None
         with pytest.raises(InputError):
-            publish_csv(small, text, "mqtt://127.0.0.1:1", plant, None, None, SystemClock())
+            publish_csv(small, text, NO_BROKER, plant, None, None, SystemClock())
 
-    def test_columns_that_nobody_knows(self, small: Path, dsn: str, plant: Site) -> None:
+    def test_columns_that_nobody_knows(self, small: Path, plant: Site) -> None:
         with pytest.raises(InputError, match="--map"):
-            import_csv(small, None, dsn, plant, None, SystemClock())
+            import_csv(small, None, NO_DATABASE, plant, None, SystemClock())
 
     @pytest.mark.parametrize(
         ("name", "asset"), [("Rack 7.csv", "rack-7"), ("_a.b.csv.gz", "a"), ("X_Y-1.csv", "x_y-1")]
@@ -216,14 +215,11 @@ class TestFiles:
             ("latin.csv", b"when,kilowatts,load\n2026-03-01,\xff,1\n"),
         ],
     )
-    def test_what_is_no_csv(
-        self, tmp_path: Path, dsn: str, conn: db.Connection, plant: Site, name: str, content: bytes | None
-    ) -> None:
+    def test_what_is_no_csv(self, tmp_path: Path, plant: Site, name: str, content: bytes | None) -> None:
         if content is not None:
             (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=name):
-            import_csv(tmp_path / name, MAP, dsn, plant, None, SystemClock())
-        assert conn.execute("SELECT 1 FROM point").fetchone() is None
+            import_csv(tmp_path / name, MAP, NO_DATABASE, plant, None, SystemClock())
 
     def test_rows_of_another_length_are_left_out_and_named(self, tmp_path: Path) -> None:
         path = tmp_path / "torn.csv"
@@ -239,11 +235,11 @@ class TestFiles:
 
     def test_no_broker(self, small: Path, plant: Site) -> None:
         with pytest.raises(ServiceError):
-            publish_csv(small, MAP, "mqtt://127.0.0.1:1", plant, None, None, SystemClock())
+            publish_csv(small, MAP, NO_BROKER, plant, None, None, SystemClock())
 
     def test_a_speed_of_zero(self, small: Path, plant: Site) -> None:
         with pytest.raises(InputError, match="--speed"):
-            publish_csv(small, MAP, "mqtt://127.0.0.1:1", plant, 0.0, None, SystemClock())
+            publish_csv(small, MAP, NO_BROKER, plant, 0.0, None, SystemClock())
 
     def test_a_gpu_log_is_recognised_and_an_empty_cell_is_no_reading(self, tmp_path: Path) -> None:
         path = tmp_path / "log.csv"

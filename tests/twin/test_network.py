@@ -25,6 +25,7 @@ from twin.network import (
 
 if TYPE_CHECKING:
     from core.site import Plant, Site
+    from twin.plant.curves import Floats
 
 load_kw = st.floats(0, 1200)
 wet_bulb_c = st.floats(-25, 30)
@@ -43,6 +44,12 @@ def at(
 ) -> PlantState:
     dry = np.asarray(wet, float) + 4.0
     return solve(parameters, Conditions(load, dry, wet), Setpoints(supply, chilled, condenser))  # type: ignore[arg-type]  # numbers or arrays
+
+
+def least_rise(values: Floats, state: PlantState) -> float:
+    """The least difference of neighbours that carry all their heat; beyond its capacity a chiller draws less."""
+    carried = (state.unmet_kw[1:] == 0) & (state.unmet_kw[:-1] == 0)
+    return float(np.diff(values)[carried].min(initial=np.inf))
 
 
 @settings(max_examples=150, deadline=None)
@@ -94,7 +101,7 @@ def test_chiller_power_never_falls_with_wet_bulb(
 ) -> None:
     plant = replace(parameters, economizer=replace(parameters.economizer, present=economizer))
     state = at(plant, load, np.linspace(-20, 30, 201), supply, chilled, condenser)
-    assert np.diff(state.chiller_kw).min() >= -1e-6
+    assert least_rise(state.chiller_kw, state) >= -1e-6
     assert np.diff(state.economizer_load_kw).max() <= 1e-6
 
 
@@ -105,10 +112,11 @@ def test_chiller_and_facility_power_never_fall_with_load(
 ) -> None:
     loads = np.linspace(0, 1200, 241)
     state = at(parameters, loads, wet, supply, chilled, condenser)
-    assert np.diff(state.chiller_kw).min() >= -0.05  # warmer return helps the economizer by a few watts
-    assert np.diff(state.facility_kw).min() >= 0
+    assert least_rise(state.chiller_kw, state) >= -0.05  # a warmer return helps the economizer by a few watts
+    assert least_rise(state.facility_kw, state) >= 0
     without = replace(parameters, economizer=replace(parameters.economizer, present=False))
-    assert np.diff(at(without, loads, wet, supply, chilled, condenser).chiller_kw).min() >= -1e-6
+    mechanical = at(without, loads, wet, supply, chilled, condenser)
+    assert least_rise(mechanical.chiller_kw, mechanical) >= -1e-3
 
 
 @settings(max_examples=40, deadline=None)
@@ -129,7 +137,7 @@ def test_colder_condenser_water_costs_fan_and_saves_chiller(
 ) -> None:
     plant = replace(parameters, economizer=replace(parameters.economizer, present=False))
     state = at(plant, load, wet, supply, chilled, np.linspace(12, 34, 111))
-    assert np.diff(state.chiller_kw).min() >= -1e-6
+    assert least_rise(state.chiller_kw, state) >= -1e-6
     assert np.diff(state.tower_fan_kw).max() <= 0.2  # warmer water also brings the chiller's own extra heat
 
 
@@ -212,11 +220,12 @@ def test_smallest_pue_is_not_smallest_power(parameters: Parameters) -> None:
     assert state.facility_kw[state.power_ratio.argmin()] > state.facility_kw.min() + 1
 
 
-def test_best_chilled_water_lies_between_the_extremes(parameters: Parameters) -> None:
-    chilled = np.linspace(6, 18, 49)
+def test_best_chilled_water_lies_where_the_coils_still_suffice(parameters: Parameters) -> None:
+    chilled = np.linspace(6, 18, 241)
     state = at(parameters, 600.0, 15.0, 22.0, chilled, 22.0)
-    best = chilled[state.facility_kw.argmin()]
-    assert chilled[0] + 1 < best < chilled[-1] - 1
+    held = ~state.supply_air_short
+    best = chilled[held][state.facility_kw[held].argmin()]
+    assert chilled[0] + 1 < best < chilled[held][-1] - 0.1
 
 
 def test_air_colder_than_freezing_is_free(parameters: Parameters) -> None:

@@ -20,9 +20,7 @@ def test_saturation_pressure_is_that_of_table_3(temperature_c: float, expected_p
 @pytest.mark.parametrize(("temperature_c", "expected"), [(5, 0.005425), (25, 0.020173), (50, 0.086863)])
 def test_saturation_humidity_ratio_is_that_of_table_2(temperature_c: float, expected: float) -> None:
     found = psychro.saturation_humidity_ratio(np.array(temperature_c))
-    assert float(found) == pytest.approx(
-        expected, rel=0.01
-    )  # table 2 has an enhancement factor, up to 0.7 %
+    assert float(found) == pytest.approx(expected, rel=0.01)  # table 2 has an enhancement factor, up to 0.7 %
 
 
 def test_enthalpy_is_that_of_table_2_and_of_equation_30() -> None:

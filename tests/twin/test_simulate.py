@@ -35,12 +35,11 @@ def test_without_unmet_heat_it_is_the_steady_state(parameters: Parameters) -> No
 
 
 def test_a_lost_chiller_warms_the_hall_and_its_return_cools_it(parameters: Parameters) -> None:
-    available = np.array([2, 2, 0, 2, 2, 2, 2, 2, 2, 2])
-    state = simulate(parameters, conditions(10), SETPOINTS, STEP_S, chillers_available=available)
+    available = np.array([2, 2, 1, 1, 2, 2, 2, 2])
+    state = simulate(parameters, conditions(8), SETPOINTS, STEP_S, chillers_available=available)
     inlet = state.inlet_mean_c
-    assert inlet[2] > inlet[1] + 5
-    assert inlet[3] < inlet[2] + 40
-    assert inlet[-1] == pytest.approx(inlet[0], abs=0.5)
+    assert inlet[1] + 2 < inlet[2] < inlet[3]
+    assert inlet[-1] == pytest.approx(inlet[0], abs=0.1)
     assert state.stored_kw[2] > 0 > state.stored_kw[4]
 
 

@@ -218,6 +218,15 @@ def _carnot_eir(leaving_c: Floats, entering_c: Floats) -> Floats:
     return np.maximum(lift, LIFT_MIN_K) / (leaving_c - EVAPORATING_BELOW_LEAVING_K + KELVIN_OFFSET)
 
 
+def _beyond(record: ChillerRecord, leaving_c: Floats, entering_c: Floats) -> Floats:
+    """Input ratio outside the bounds over that at the border [1]: Carnot's, for each temperature on its own."""
+    leaving, entering = record.leaving_bounds.clip(leaving_c), record.entering_bounds.clip(entering_c)
+    reference_leaving, reference_entering = np.array(record.leaving_c), np.array(record.entering_c)
+    by_leaving = _carnot_eir(leaving_c, reference_entering) / _carnot_eir(leaving, reference_entering)
+    by_entering = _carnot_eir(reference_leaving, entering_c) / _carnot_eir(reference_leaving, entering)
+    return by_leaving * by_entering
+
+
 def _at_reference(record: ChillerRecord) -> tuple[float, float]:
     """Values of CAPFT and EIRFT x EIRFPLR at the record's reference point; some records are not 1 there."""
     leaving, entering = np.array(record.leaving_c), np.array(record.entering_c)
@@ -259,7 +268,7 @@ def performance(
         parameters.capacity_kw / at_capacity * biquadratic(record.capacity_curve, leaving, for_capacity)
     )
     curve = biquadratic(record.eir_curve, leaving, entering) / at_eir
-    beyond = _carnot_eir(leaving_c, held) / _carnot_eir(leaving, entering)
+    beyond = _beyond(record, leaving_c, held)
     return capacity, curve * beyond * (parameters.power_ratio / parameters.cop), outside
 
 

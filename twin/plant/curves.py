@@ -21,6 +21,8 @@ AIR_HEAT_KJ_PER_M3K = 1.2 * 1.006
 WATER_HEAT_KJ_PER_KGK = 4.186
 """Specific heat of water [kJ/(kg K)]."""
 
+_NOTHING = 1e-12
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -73,5 +75,5 @@ def biquadratic(coefficients: Sequence[float], x: Floats, y: Floats) -> Floats:
 
 def divide(top: Floats, bottom: Floats, otherwise: float = 0.0) -> Floats:
     """Top / bottom where bottom is positive, `otherwise` elsewhere; never a NaN from zero load."""
-    positive = bottom > 0
+    positive = bottom > _NOTHING
     return np.where(positive, top / np.where(positive, bottom, 1.0), otherwise)

@@ -32,6 +32,7 @@ def layout(_: Source) -> list[Child]:
         dcc.Interval(id="advice-tick", interval=TICK_MS),
         dcc.Store(id="advice-seen"),
         dcc.Store(id="advice-pin"),
+        dcc.Store(id="advice-asked"),
         html.Div(
             [
                 html.Div(
@@ -201,6 +202,7 @@ def _register_dialogs(app: Dash, source: Source) -> None:
         Output("accept-dialog", "opened"),
         Output("accept-text", "children"),
         Output("operator-name", "error"),
+        Output("advice-asked", "data"),
         Input("accept-open", "n_clicks"),
         Input("accept-cancel", "n_clicks"),
         Input("accept-confirm", "n_clicks"),
@@ -210,30 +212,42 @@ def _register_dialogs(app: Dash, source: Source) -> None:
     )
     def accept_dialog(
         _o: int | None, _c: int | None, _k: int | None, seen: dict[str, Any] | None, actor: str | None
-    ) -> tuple[Any, Any, Any]:
+    ) -> tuple[Any, Any, Any, Any]:
         if ctx.triggered_id != "accept-open":
-            return False, no_update, no_update
+            return False, no_update, no_update, no_update
         problem = actions.actor_problem(actor)
-        return not problem, [] if problem else restated(source, seen or {}, actor or ""), problem or None
+        return (
+            not problem,
+            [] if problem else restated(source, seen or {}, actor or ""),
+            problem or None,
+            seen,
+        )
 
     @app.callback(
         Output("reject-dialog", "opened"),
         Output("operator-name", "error", allow_duplicate=True),
+        Output("advice-asked", "data", allow_duplicate=True),
         Input("reject-open", "n_clicks"),
         Input("reject-cancel", "n_clicks"),
         Input("reject-confirm", "n_clicks"),
+        State("advice-seen", "data"),
         State("operator-name", "value"),
         State("reject-reason", "value"),
         prevent_initial_call=True,
     )
     def reject_dialog(
-        _o: int | None, _c: int | None, _k: int | None, actor: str | None, reason: str | None
-    ) -> tuple[Any, Any]:
+        _o: int | None,
+        _c: int | None,
+        _k: int | None,
+        seen: dict[str, Any] | None,
+        actor: str | None,
+        reason: str | None,
+    ) -> tuple[Any, Any, Any]:
         if ctx.triggered_id == "reject-open":
             problem = actions.actor_problem(actor)
-            return not problem, problem or None
+            return not problem, problem or None, seen
         stays = ctx.triggered_id == "reject-confirm" and actions.reason_problem(reason)
-        return bool(stays), no_update
+        return bool(stays), no_update, no_update
 
     app.clientside_callback(
         ClientsideFunction("joulecast", "focus"),
@@ -264,13 +278,14 @@ def restated(source: Source, seen: dict[str, Any], actor: str) -> list[Child]:
 
 
 def _register_actions(app: Dash, source: Source) -> None:
+    # `advice-asked` is what the dialog restated: a tick meanwhile cannot put another card under the finger
     @app.callback(
         Output("advice-result", "children"),
         Output("advice-pin", "data"),
         Input("accept-confirm", "n_clicks"),
         Input("reject-confirm", "n_clicks"),
         Input("advice-unpin", "n_clicks"),
-        State("advice-seen", "data"),
+        State("advice-asked", "data"),
         State("operator-name", "value"),
         State("reject-reason", "value"),
         prevent_initial_call=True,
@@ -279,14 +294,14 @@ def _register_actions(app: Dash, source: Source) -> None:
         accepts: int | None,
         rejects: int | None,
         _: int | None,
-        seen: dict[str, Any] | None,
+        asked: dict[str, Any] | None,
         actor: str | None,
         reason: str | None,
     ) -> tuple[Any, Any]:
         if ctx.triggered_id == "accept-confirm" and accepts:
-            return done(source, seen or {}, actor, None)
+            return done(source, asked or {}, actor, None)
         if ctx.triggered_id == "reject-confirm" and rejects:
-            return done(source, seen or {}, actor, reason or "")
+            return done(source, asked or {}, actor, reason or "")
         return "", None if ctx.triggered_id == "advice-unpin" else no_update
 
 

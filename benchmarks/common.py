@@ -1,0 +1,52 @@
+"""What every benchmark does alike: one flat file of figures with machine, date and commit, and a table."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+SHARED_DATA = ROOT.parent / "shared" / "data"
+console = Console(width=110, highlight=False)
+
+
+def machine() -> str:
+    """Processor, cores and Python, in words."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
+        model = names[0] if names else model
+    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]  # the git on the path
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
+
+
+def report(room: str, figures: Mapping[str, float], table: Sequence[Mapping[str, object]]) -> None:
+    """Write ``benchmarks/results/<room>.json`` and print the table."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    head = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "commit": _commit()}
+    (RESULTS / f"{room}.json").write_text(json.dumps({**head, **figures}, indent=2) + "\n")
+    drawn = Table(title=f"{room}: {head['machine']}, {head['date']}, {head['commit']}", title_justify="left")
+    for name in table[0]:
+        drawn.add_column(name)
+    for row in table:
+        drawn.add_row(*(f"{v:,.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+    console.print(drawn)
