@@ -10,8 +10,9 @@ from uuid import UUID
 
 import msgspec
 
+from core.points import CATALOGUE
 from ingest.codec import CODECS
-from ingest.codec.base import Decoded, Rejected, quoted, utc
+from ingest.codec.base import Decoded, Decoding, Rejected, quoted, utc
 from ingest.quality import TimeLimits, check
 from ingest.topics import Kind, Route, Router
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 PAYLOAD_MAX_BYTES: Final = 4 << 20
 """A larger payload is refused unread."""
 FORECAST_MAX_STEPS: Final = 10_000
+TIMELESS: Final = "kept by the broker and without a time of its own: nobody knows when it was measured"
 
 
 class Message(NamedTuple):
@@ -32,6 +34,8 @@ class Message(NamedTuple):
     payload: bytes
     arrived: datetime
     """By the plant's clock."""
+    retained: bool = False
+    """Whether the broker had kept it from before we subscribed."""
 
 
 class Refusal(NamedTuple):
@@ -131,16 +135,25 @@ class Assembler:
     def _readings(self, batch: Batch, message: Message, route: Route) -> None:
         decoding = CODECS[route.codec](route.source, message.payload, message.arrived)
         now, limits = self._now(), self._limits
+        oldest, newest = limits.oldest, now + limits.ahead
         refused = [r.reason for r in decoding.rejected]
-        readings = batch.readings
+        if message.retained:
+            timed = [r for r in decoding.readings if r.time is not message.arrived]
+            refused += [TIMELESS] * (len(decoding.readings) - len(timed))
+            decoding = Decoding(timed, decoding.rejected)
+        keep = batch.readings.append
         for reading in decoding.readings:
+            point = CATALOGUE[reading.point]
+            if oldest <= reading.time <= newest and point.low <= reading.value <= point.high:
+                keep(reading)  # nothing to say about it: the common case, without a call
+                continue
             checked = check(reading, now, limits)
             if isinstance(checked, Rejected):
                 refused.append(checked.reason)
             else:
-                readings.append(checked)
+                keep(checked)
         batch.refusals += [Refusal(message, reason) for reason in refused]
-        if not decoding.readings and not decoding.rejected:
+        if not decoding.readings and not refused:
             batch.filtered += 1
 
     def _aside(self, batch: Batch, message: Message, kind: Kind) -> None:

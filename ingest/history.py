@@ -157,12 +157,10 @@ def _import_chunk(
         else:
             readings.append(checked)
             lines.append(line)
-    points.register(conn, {(r.asset, r.point) for r in readings})
-    known = points.known
-    rows = [(r.time, r.value, known[r.asset, r.point], r.status) for r in readings]
+    rows = points.rows(conn, readings)
     for first in range(0, len(rows), TRANSACTION_ROWS):
         part = rows[first : first + TRANSACTION_ROWS]
-        stored = store(conn, part)
+        stored = store(conn, part, staged=result.duplicate > 0)
         result.stored += stored.new
         result.duplicate += len(part) - stored.new - len(stored.bad)
         bad += [BadCell(lines[first + index], why) for index, why in stored.bad]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from core.site import Site
     from ingest.batch import Acknowledgement, ForecastRow, Refusal
+    from ingest.codec.base import Decoded
 
 Row = tuple[datetime, float, int, int]
 """Time, value [canonical unit], point id, status: a row of `reading`."""
@@ -55,6 +56,15 @@ class PointIds:
     def __init__(self, site: str, source: str) -> None:
         self._site, self._source = site, source
         self.known: dict[tuple[str, str], int] = {}
+
+    def rows(self, conn: db.Connection, readings: Sequence[Decoded]) -> list[Row]:
+        """Readings as rows; points never seen before are registered."""
+        known = self.known
+        try:
+            return [(time, value, known[asset, point], s) for asset, point, time, value, s in readings]
+        except KeyError:
+            self.register(conn, ((r.asset, r.point) for r in readings))
+        return [(time, value, known[asset, point], s) for asset, point, time, value, s in readings]
 
     def register(self, conn: db.Connection, keys: Iterable[tuple[str, str]]) -> None:
         """Make sure that every (asset, point) is in `known`; runs outside of the batch's transaction."""

@@ -215,7 +215,7 @@ class Subscriber:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "(no UTF-8)"
-        content = Message(topic, bytes(message.payload), self._clock.now())
+        content = Message(topic, bytes(message.payload), self._clock.now(), message.retain)
         self._waiting.put(Delivery(content, self._generation, message.mid, message.qos))
         with self._held_lock:
             self._held += 1

@@ -45,13 +45,21 @@ class Stored:
     """Index and reason of each row that the database does not take."""
 
 
-def store(conn: db.Connection, rows: Sequence[Row]) -> Stored:
-    """Store readings by way of staging; where the database refuses one, find it and keep the others."""
+def store(conn: db.Connection, rows: Sequence[Row], *, staged: bool = True) -> Stored:
+    """Store readings in one transaction; where the database refuses one, find it and keep the others.
+
+    Args:
+        conn: connection.
+        rows: the readings.
+        staged: False where duplicates are not expected: half the cost, unless there is one after all.
+    """
     try:
         with conn.transaction():
-            new = storage.insert(conn, rows, staged=True)
+            new = storage.insert(conn, rows, staged=staged)
             storage.upsert_latest(conn, rows)
     except PERMANENT as error:
+        if isinstance(error, UniqueViolation) and not staged:
+            return store(conn, rows)
         if len(rows) == 1:
             return Stored(0, ((0, _sentence(error)),))
         half = len(rows) // 2
@@ -121,10 +129,7 @@ class Writer:
         if self._conn is None or self._conn.closed:
             self._conn = db.connect(self.dsn, autocommit=True)
         conn = self._conn
-        known = self._points.known
-        if any((r.asset, r.point) not in known for r in batch.readings):
-            self._points.register(conn, ((r.asset, r.point) for r in batch.readings))
-        rows = [(r.time, r.value, known[r.asset, r.point], r.status) for r in batch.readings]
+        rows = self._points.rows(conn, batch.readings)
         try:
             return self._commit_either_way(conn, batch, rows)
         except PERMANENT:

@@ -200,8 +200,8 @@ def _state(
     pump_loss = (water.chilled_pump_kw + water.condenser_pump_kw) * (1.0 - PUMP_HEAT_RATIO)
     direct = air.losses.ups_kw + other + water.tower.fan_kw + motor_loss + pump_loss
     rejected = water.tower_heat_kw + direct
-    unmet = air.crah.unmet_kw + machines.unmet_kw
-    stored = unmet - extra
+    stored = air.crah.unmet_kw + machines.unmet_kw - extra
+    unmet = np.where(extra > 0, np.maximum(stored, 0.0), stored + extra)
     airflow = air.crah.airflow_m3s
     heat_per_k = AIR_HEAT_KJ_PER_M3K * airflow
     outside = (

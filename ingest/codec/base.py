@@ -81,6 +81,8 @@ def quoted(value: object) -> str:
 def utc(time: Time) -> datetime | Rejected:
     """A device's time as UTC; one without an offset is UTC, a number is epoch milliseconds."""
     if isinstance(time, datetime):
+        if time.tzinfo is UTC:
+            return time
         try:
             return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
         except OverflowError:

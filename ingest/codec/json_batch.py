@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from core.points import CATALOGUE
 from ingest.codec.base import (
     Decoded,
     Decoding,
@@ -149,21 +150,35 @@ def _many(asset: str, times: Sequence[Time], values: Mapping[str, Any], units: M
     if len(times) * len(values) > MANY_MAX:
         return refuse(f"more than {MANY_MAX} readings in one message")
     whens = [utc(time) for time in times]
-    readings: list[Decoded] = []
-    rejected: list[Rejected] = []
+    result = Decoding([], [])
     for name, column in values.items():
         if not isinstance(column, list) or len(column) != len(whens):
-            rejected.append(Rejected(f"values of {name} are not a list of {len(whens)}, one for each time"))
+            reason = f"values of {quoted(name)} are not a list of {len(whens)}, one for each time"
+            result.rejected.append(Rejected(reason))
+        else:
+            _column(asset, name, units.get(name), zip(whens, column, strict=True), result)
+    return result
+
+
+def _column(
+    asset: str,
+    name: str,
+    unit: str | None,
+    cells: Iterable[tuple[datetime | Rejected, Any]],
+    result: Decoding,
+) -> None:
+    """One point's values at many times."""
+    point = CATALOGUE.get(name)
+    plain = point is not None and unit in {None, point.unit}
+    keep = result.readings.append
+    for when, value in cells:
+        if value is None:
             continue
-        for when, value in zip(whens, column, strict=True):
-            if value is None:
-                continue
-            if isinstance(when, Rejected):
-                rejected.append(when)
-                continue
-            amount = _amount(name, value, units.get(name))
-            if isinstance(amount, Rejected):
-                rejected.append(amount)
-            else:
-                readings.append(Decoded(asset, name, when, amount, 0))
-    return Decoding(readings, rejected)
+        if isinstance(when, Rejected):
+            result.rejected.append(when)
+            continue
+        amount = value if plain and isinstance(value, float) else _amount(name, value, unit)
+        if isinstance(amount, Rejected):
+            result.rejected.append(amount)
+        else:
+            keep(Decoded(asset, name, when, amount, 0))

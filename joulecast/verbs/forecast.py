@@ -10,6 +10,7 @@ import typer
 from core import db
 from core.errors import InputError
 from core.points import PointRef
+from core.series import floor_time
 from core.store import span
 from joulecast.verbs.common import Json, emit, table, working
 
@@ -58,7 +59,8 @@ def backtest(
     with working() as (context, _), db.connect(context.dsn) as conn:
         refs = (PointRef.parse(point),) if point else refs_of(context.site, target)
         first, last = span(conn, context.site.id, refs)
-        until = last - timedelta(days=test_days)
+        end = floor_time(last, step) + step
+        until = end - timedelta(days=test_days)
         if until - first < timedelta(days=2):
             raise InputError(
                 "--test-days",
@@ -66,7 +68,7 @@ def backtest(
                 allowed="a number that leaves at least two days to learn from",
                 do="take fewer",
             )
-        history = load_history(conn, context.site.id, refs, first, last, step)
+        history = load_history(conn, context.site.id, refs, first, end, step)
         rows = rolling.backtest_series(history, step, until, timezone=context.site.site.timezone)
     found = [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
     emit(found, table(found, title=f"{point or target} [W], 24 h ahead, issued every hour"), as_json=json)

@@ -22,7 +22,7 @@ from core.jobs import Context
 from core.settings import Settings
 from ingest import subscriber as subscribing
 from ingest import worker
-from ingest.mqtt import Address, Publisher
+from ingest.mqtt import Address, Publisher, make_client
 from ingest.subscriber import Subscriber
 from joulecast import embedded
 from joulecast.embedded_broker import find_mosquitto, have_rumqttd
@@ -91,6 +91,31 @@ def test_what_comes_while_the_service_is_away_is_not_lost(
         publisher.flush()
     with serving():
         wait_until(lambda: how_many(conn) == 2)
+
+
+def test_a_retained_value_without_a_time_is_no_reading_of_now(
+    serving: Callable[..., AbstractContextManager[Context]],
+    conn: db.Connection,
+    plant: Site,
+    broker_url: str,
+) -> None:
+    address = Address.parse(broker_url)
+    client = make_client(address, "")
+    client.connect(address.host, address.port)
+    client.loop_start()
+    payloads = [b"21.5", b'{"value": 21.5, "time": "2026-03-01T00:00:00Z"}']
+    for rack, payload in enumerate(payloads, 1):
+        topic = f"joulecast/{plant.id}/rack-{rack}/inlet_temperature"
+        client.publish(topic, payload, qos=1, retain=True).wait_for_publish(PATIENCE_S)
+    client.disconnect()
+    client.loop_stop()
+    with serving() as context:
+        client_id = context.settings.ingest_client_id
+        wait_until(lambda: counter(conn, client_id)["received"] == 2)
+    found = counter(conn, client_id)
+    assert (found["stored"], found["rejected"]) == (1, 1)
+    row = conn.execute("SELECT asset_id FROM reading_named").fetchone()
+    assert row == {"asset_id": "rack-2"}
 
 
 @contextmanager

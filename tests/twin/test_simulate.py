@@ -36,11 +36,12 @@ def test_without_unmet_heat_it_is_the_steady_state(parameters: Parameters) -> No
 
 def test_a_lost_chiller_warms_the_hall_and_its_return_cools_it(parameters: Parameters) -> None:
     available = np.array([2, 2, 1, 1, 2, 2, 2, 2])
-    state = simulate(parameters, conditions(8), SETPOINTS, STEP_S, chillers_available=available)
+    state = simulate(parameters, conditions(8, 770.0), SETPOINTS, STEP_S, chillers_available=available)
     inlet = state.inlet_mean_c
-    assert inlet[1] + 2 < inlet[2] < inlet[3]
+    assert inlet[1] + 0.5 < inlet[2] < inlet[3]
     assert inlet[-1] == pytest.approx(inlet[0], abs=0.1)
     assert state.stored_kw[2] > 0 > state.stored_kw[4]
+    assert state.unmet_kw[2] > 0 == state.unmet_kw[4]
 
 
 def test_in_every_step_power_in_is_heat_out_and_heat_stored(parameters: Parameters) -> None:

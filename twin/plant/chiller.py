@@ -219,7 +219,7 @@ def _carnot_eir(leaving_c: Floats, entering_c: Floats) -> Floats:
 
 
 def _beyond(record: ChillerRecord, leaving_c: Floats, entering_c: Floats) -> Floats:
-    """Input ratio outside the bounds over that at the border [1]: Carnot's, for each temperature on its own."""
+    """Input ratio outside the bounds over that at the border [1]: Carnot's, each temperature on its own."""
     leaving, entering = record.leaving_bounds.clip(leaving_c), record.entering_bounds.clip(entering_c)
     reference_leaving, reference_entering = np.array(record.leaving_c), np.array(record.entering_c)
     by_leaving = _carnot_eir(leaving_c, reference_entering) / _carnot_eir(leaving, reference_entering)

@@ -1,0 +1,265 @@
+"""Pages, callbacks' functions, headers and guards, without a browser."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import seed
+from dash import dcc, no_update
+from plotly.utils import PlotlyJSONEncoder
+
+from core import db
+from core.actions import Setpoint
+from ui import actions, guard, shell
+from ui.__main__ import check_port
+from ui.components import plant
+from ui.components.graph import GRAPH_CONFIG
+from ui.data import forecast as forecast_data
+from ui.data import live as live_data
+from ui.data.replay import FACILITY, lines
+from ui.data.shown import Kind, Shown
+from ui.pages import PAGES, forecast, live, recommendations, replay
+
+if TYPE_CHECKING:
+    from dash import Dash
+    from werkzeug.test import TestResponse
+
+    from core.clock import ManualClock
+    from core.jobs import Context
+    from core.site import Site
+    from ui.data import Source
+
+HOST = "http://localhost"
+
+
+def as_json(component: Any) -> str:
+    return json.dumps(component, cls=PlotlyJSONEncoder, ensure_ascii=False)
+
+
+def graphs(component: Any) -> list[dcc.Graph]:
+    found = [component] if isinstance(component, dcc.Graph) else []
+    children = component if isinstance(component, list | tuple) else getattr(component, "children", None)
+    if isinstance(children, list | tuple):
+        return found + [g for child in children for g in graphs(child)]
+    return found + (graphs(children) if children is not None and not isinstance(children, str) else [])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_every_page_builds_with_and_without_data(
+    page: shell.Page, empty_source: Source, context: Context
+) -> None:
+    for _ in range(2):
+        layout = page.layout(empty_source)
+        assert as_json(layout)
+        assert all(found.config == GRAPH_CONFIG for found in graphs(layout))
+        seed.everything(context.dsn, context.site, context.clock.now(), timedelta(hours=2))
+
+
+def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
+    found = {g.id for page in PAGES for g in graphs(page.layout(source))}
+    assert found == {
+        "live-chart",
+        "forecast-chart-it_power",
+        "forecast-chart-cooling_power",
+        "replay-chart",
+    }
+
+
+def test_tiles_say_unit_time_and_kind(source: Source) -> None:
+    now = live_data.live(source)
+    shown = [as_json(part) for part in live.tiles(source, now)]
+    assert "kW" in shown[2]
+    assert "measured 13:00" in shown[3]
+    assert "forecast for" in shown[9]
+    assert "90 % band" in shown[9]
+
+
+def test_stale_tiles_show_a_dash_and_the_reason(source: Source, clock: ManualClock) -> None:
+    clock.advance(timedelta(hours=1))
+    value, sub = live.tiles(source, live_data.live(source))[:2]
+    assert value[0] == "—"
+    assert "utility/facility_power is stale" in sub
+    assert "withheld" in shell.health(source)[1]
+
+
+def test_an_inlet_above_the_limit_is_an_alarm_in_words_and_shape(source: Source, site: Site) -> None:
+    racks = (live_data.Rack("Rack row 1", Shown(28.4, "degC", Kind.MEASURED)),)
+    strip = as_json(plant.rack_strip(racks, site.limits.envelope))
+    assert "rack hot" in strip
+    assert "▲ 28.4 °C" in strip
+    now = live_data.live(source)
+    hot = live_data.Rack("Rack row 1", Shown(28.4, "degC", Kind.MEASURED, now.at))
+    warned = as_json(live.worst_text(source, live_data.Live(**{**_fields(now), "worst": hot})))
+    assert "1.4 K above 27 °C" in warned
+
+
+def _fields(found: live_data.Live) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in live_data.Live.__dataclass_fields__}
+
+
+def test_which_model_wins_is_said_in_words() -> None:
+    def score(model: str, mae_w: float, held: float = 0.8) -> forecast_data.Score:
+        return forecast_data.Score(model, mae_w, held, 96, {})
+
+    assert "LSTM wins: its error is 20 %" in forecast.verdict((score("lstm", 8), score("seasonal_naive", 10)))
+    losing = forecast.verdict((score("seasonal_naive", 8), score("lstm", 10, 0.5)))
+    assert "seasonal-naive line wins" in losing
+    assert "too narrow: it held 50 %" in losing
+    assert "level" in forecast.verdict((score("lstm", 10), score("seasonal_naive", 10)))
+    assert "Only persistence" in forecast.verdict((score("persistence", 10),))
+
+
+def test_the_page_sends_a_card_only_when_it_has_changed(source: Source) -> None:
+    first = recommendations.view(source, None, None)
+    assert first[0] == "proposed"
+    assert first[7] is False
+    seen = first[-1]
+    second = recommendations.view(source, None, seen)
+    assert second[2] is no_update
+    assert second[-1] is no_update
+
+
+def test_an_expired_card_cannot_be_accepted(source: Source, clock: ManualClock) -> None:
+    clock.advance(timedelta(hours=1))
+    found = recommendations.view(source, None, None)
+    assert found[7] is True
+    assert "expired" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("seen", "actor", "reason", "said"),
+    [
+        ({}, "Ann", None, "no recommendation"),
+        ({"id": "1; DROP", "version": 1}, "Ann", None, "no recommendation"),
+        ({"id": 1, "version": 1}, " ", None, "Say who you are"),
+        ({"id": 1, "version": 1}, "<script>", None, "A name has letters"),
+        ({"id": 1, "version": 1}, "Ann", " ", "Say why"),
+        ({"id": 1, "version": 1}, "Ann", "x" * 501, "At most 500"),
+    ],
+)
+def test_what_the_browser_sends_is_checked(
+    empty_source: Source, seen: dict[str, Any], actor: str, reason: str | None, said: str
+) -> None:
+    text, pin = recommendations.done(empty_source, seen, actor, reason)
+    assert said in text
+    assert pin is no_update
+
+
+def test_rejecting_goes_through_the_engine_and_needs_the_version_seen(
+    source: Source, context: Context, seeded: seed.Seeded
+) -> None:
+    pytest.importorskip("twin.advise.engine")
+    stale = {"id": seeded.proposed, "version": 7}
+    assert recommendations.done(source, stale, "Ann", "too warm")[0].startswith("Not done")
+    text, pin = recommendations.done(source, {"id": seeded.proposed, "version": 1}, "Ann", "too warm")
+    assert pin == seeded.proposed
+    assert text
+    with db.connect(context.dsn) as conn:
+        row = conn.execute(
+            "SELECT actor, reason FROM recommendation_event WHERE recommendation_id = %s AND to_state = 'rejected'",
+            (seeded.proposed,),
+        ).fetchone()
+    assert row == {"actor": "Ann", "reason": "too warm"}
+
+
+def test_operator_names() -> None:
+    assert actions.actor_problem("Ann O'Hara-Łukasz, shift 2") == ""
+    assert actions.actor_problem("x" * 61)
+
+
+def test_setpoints_outside_the_sites_limits_are_refused_before_the_twin_is_asked(source: Source) -> None:
+    _, _, said = replay.view(source, "2026-03-01", {Setpoint.SUPPLY_AIR_TEMPERATURE: 40})
+    assert said == "Supply air temperature 40.0 °C is outside this site's limits, 18 to 26 °C."
+    assert "as numbers" in replay.view(source, "yesterday", {})[2]
+    assert "as numbers" in replay.view(source, "2026-03-01", {Setpoint.SUPPLY_AIR_TEMPERATURE: "warm"})[2]
+
+
+def test_a_replay_without_a_calibration_says_so(source: Source) -> None:
+    pytest.importorskip("twin.replay")
+    assert "not been calibrated" in replay.view(source, "2026-03-01", {})[2]
+    assert (
+        "future" in replay.view(source, "2027-01-01", {})[2]
+        or "past day" in replay.view(source, "2027-01-01", {})[2]
+    )
+
+
+def test_energy_lines_add_up() -> None:
+    found = lines(
+        {"it_kw": 100.0, "chiller_kw": 20.0, "pump_kw": 5.0, "facility_kw": 140.0, "cooling_kw": 25.0}
+    )
+    whole = found.pop(FACILITY)
+    assert sum(v for v in found.values() if v is not None) == whole == 140
+    assert found["Tower fans"] is None
+
+
+def test_the_difference_is_said_in_words() -> None:
+    assert "saved 100 kWh (80 to 120 kWh" in replay.difference((-120, -100, -80))
+    assert "cost 100 kWh (80 to 120 kWh" in replay.difference((80, 100, 120))
+    assert "no certain difference: −4 kWh (−17 to 9 kWh" in replay.difference((-17, -4, 9))
+
+
+def post(app: Dash, **headers: str) -> TestResponse:
+    return app.server.test_client().post("/_dash-update-component", json={}, headers=headers)
+
+
+def test_headers_on_every_answer(app: Dash) -> None:
+    client = app.server.test_client()
+    for path in ("/", "/healthz", "/assets/joulecast.js", "/_dash-layout"):
+        found = client.get(path)
+        assert found.status_code == 200
+        policy = found.headers["Content-Security-Policy"]
+        assert "form-action 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe-inline" not in policy.split("style-src")[0]
+        assert found.headers["X-Content-Type-Options"] == "nosniff"
+        assert found.headers["X-Frame-Options"] == "DENY"
+        found.close()
+
+
+def test_a_post_from_elsewhere_is_refused(app: Dash) -> None:
+    assert post(app).status_code == 403
+    assert post(app, Origin="http://evil.example").status_code == 403
+    assert post(app, Origin=HOST, **{"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert guard.same_origin("http://localhost:8050", "same-origin", "localhost:8050")
+
+
+def test_no_debugging_and_no_remote_control(app: Dash) -> None:
+    assert not app.server.debug
+    found = app.server.test_client().get("/_mcp")
+    assert "jsonrpc" not in found.get_data(as_text=True)
+
+
+def test_the_page_names_only_local_files(app: Dash) -> None:
+    text = app.server.test_client().get("/").get_data(as_text=True)
+    assert "https://" not in text
+    assert 'lang="en"' in text
+
+
+def test_health_and_live_for_machines(app: Dash) -> None:
+    client = app.server.test_client()
+    assert client.get("/healthz").get_data(as_text=True) == "ui ok\n"
+    found = client.get("/api/live").get_json()
+    assert found["power_ratio"]["value"] is None
+    assert "no reading yet" in found["power_ratio"]["reason"]
+
+
+def test_every_callback_answers_what_it_promises(app: Dash) -> None:
+    ids = {key for key in app.callback_map if "banner" not in key}
+    assert any("kpi-power-ratio" in key for key in ids)
+    assert any("recommendation-state" in key for key in ids)
+
+
+def test_a_busy_port_is_one_sentence() -> None:
+    import socket  # noqa: PLC0415  # this test alone
+
+    from core.errors import InputError  # noqa: PLC0415  # this test alone
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"address 127.0.0.1:{port}.*JOULECAST_UI_PORT"):
+            check_port("127.0.0.1", port)
