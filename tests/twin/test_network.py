@@ -47,7 +47,7 @@ def at(
 
 
 def least_rise(values: Floats, state: PlantState) -> float:
-    """The least difference of neighbours that carry all their heat; beyond its capacity a chiller draws less."""
+    """Least difference of neighbours that carry all their heat; beyond its capacity a chiller draws less."""
     carried = (state.unmet_kw[1:] == 0) & (state.unmet_kw[:-1] == 0)
     return float(np.diff(values)[carried].min(initial=np.inf))
 

@@ -134,8 +134,8 @@ def test_recommendations_with_events_and_commands(
     with db.connect(context.dsn) as conn:
         seed.transition(conn, seeded.proposed, "accepted", context.clock.now(), "Ann", "every gate passed")
         conn.execute(
-            "INSERT INTO command (command_id, recommendation_id, site_id, asset_id, point, value, previous_value,"
-            " created_at, expires_at) VALUES (gen_random_uuid(), %s, 'demo', 'hall',"
+            "INSERT INTO command (command_id, recommendation_id, site_id, asset_id, point, value,"
+            " previous_value, created_at, expires_at) VALUES (gen_random_uuid(), %s, 'demo', 'hall',"
             " 'supply_air_temperature_setpoint', 21, 20, now(), now())",
             (seeded.proposed,),
         )

@@ -51,11 +51,11 @@ def graphs(component: Any) -> list[dcc.Graph]:
 def test_every_page_builds_with_and_without_data(
     page: shell.Page, empty_source: Source, context: Context
 ) -> None:
-    for _ in range(2):
-        layout = page.layout(empty_source)
+    empty = page.layout(empty_source)
+    seed.everything(context.dsn, context.site, context.clock.now(), timedelta(hours=2))
+    for layout in (empty, page.layout(empty_source)):
         assert as_json(layout)
         assert all(found.config == GRAPH_CONFIG for found in graphs(layout))
-        seed.everything(context.dsn, context.site, context.clock.now(), timedelta(hours=2))
 
 
 def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
@@ -159,7 +159,8 @@ def test_rejecting_goes_through_the_engine_and_needs_the_version_seen(
     assert text
     with db.connect(context.dsn) as conn:
         row = conn.execute(
-            "SELECT actor, reason FROM recommendation_event WHERE recommendation_id = %s AND to_state = 'rejected'",
+            "SELECT actor, reason FROM recommendation_event"
+            " WHERE recommendation_id = %s AND to_state = 'rejected'",
             (seeded.proposed,),
         ).fetchone()
     assert row == {"actor": "Ann", "reason": "too warm"}

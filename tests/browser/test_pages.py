@@ -1,0 +1,335 @@
+"""The real `python -m ui` on a real, seeded database in a real browser: every page, light, dark and narrow."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core import db
+from core.jobs import Context
+from core.settings import Settings
+from core.site import Site
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "ui"))
+import seed  # noqa: E402  # lies beside the tests of the pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page
+
+from playwright.sync_api import expect  # noqa: E402  # after the path has been set
+
+pytestmark = pytest.mark.browser
+
+SITE_FILE = Path(__file__).parents[2] / "joulecast" / "demo" / "site.toml"
+PATHS = ("/", "/forecast", "/recommendations", "/replay", "/status")
+FIRST_THING = {
+    "/": "#live-chart .main-svg",
+    "/forecast": "#forecast-chart-it_power .main-svg",
+    "/recommendations": "#recommendation-card .action",
+    "/replay": "#replay-chart .main-svg",
+    "/status": "#status-jobs table",
+}
+START_S = 30.0
+OVERFLOW_PX = 1
+SILENT_S = 10.0
+
+
+@dataclass
+class Ui:
+    """A running `python -m ui`."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    dsn: str
+    site: Site
+    seeded: seed.Seeded
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def environment(dsn: str, port: int, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JOULECAST_")}
+    return {
+        **kept,
+        "JOULECAST_DSN": dsn,
+        "JOULECAST_SITE_FILE": str(SITE_FILE),
+        "JOULECAST_UI_PORT": str(port),
+        "OMP_NUM_THREADS": "1",
+        **more,
+    }
+
+
+def start(dsn: str, port: int, **more: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([sys.executable, "-m", "ui"], env=environment(dsn, port, **more))
+    until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), START_S, "the pages are served")
+    return process
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as found:  # noqa: S310  # http on loopback
+            return bool(found.status == 200)
+    except OSError:
+        return False
+
+
+def until(ask: Callable[[], bool], within_s: float, what: str) -> None:
+    end = time.monotonic() + within_s
+    while not ask():
+        assert time.monotonic() < end, f"not within {within_s:.0f} s: {what}"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def ui(dsn: str, site: Site) -> Iterator[Ui]:
+    """Seeded up to now, on the machine's clock."""
+    seeded = seed.everything(dsn, site, datetime.now(UTC))
+    port = free_port()
+    process = start(dsn, port)
+    yield Ui(process, f"http://127.0.0.1:{port}", dsn, site, seeded)
+    process.terminate()
+    assert process.wait(10) == 0
+
+
+@dataclass
+class Watched:
+    """A page and everything that it should not do."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    offsite: list[str] = field(default_factory=list)
+
+
+def watched(browser: Browser, scheme: str = "light", width: int = 1440, height: int = 1000) -> Watched:
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+        timezone_id="Europe/Berlin",
+        locale="en-GB",
+    )
+    found = Watched(context.new_page())
+    local = ("http://127.0.0.1", "data:", "blob:")
+    found.page.on("console", lambda m: found.errors.append(m.text) if m.type == "error" else None)
+    found.page.on("pageerror", lambda e: found.errors.append(str(e)))
+    found.page.on("request", lambda r: None if r.url.startswith(local) else found.offsite.append(r.url))
+    return found
+
+
+def number(page: Page, element: str) -> float:
+    found = re.search(r"\d+(\.\d+)?", page.locator(element).inner_text())
+    assert found
+    return float(found.group())
+
+
+def test_every_page_in_both_themes_and_on_a_phone(ui: Ui, browser: Browser, tmp_path: Path) -> None:
+    folder = Path(os.environ.get("JOULECAST_SCREENSHOTS", tmp_path))
+    for scheme, width in (("light", 1440), ("dark", 1440), ("light", 390)):
+        found = watched(browser, scheme, width)
+        for path in PATHS:
+            found.page.goto(ui.url + path)
+            found.page.wait_for_selector(FIRST_THING[path])
+            found.page.wait_for_function("document.getElementById('data-age').innerText.includes('old')")
+            assert found.page.locator("#mode-badge").inner_text() == "LIVE"
+            wide = found.page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width + OVERFLOW_PX, f"{path} is {wide} px wide"
+            assert found.page.locator("[data-title*='Share'], [data-title*='cloud' i]").count() == 0
+            found.page.screenshot(
+                path=folder / f"{path.strip('/') or 'live'}-{scheme}-{width}.png", full_page=True
+            )
+        assert found.errors == []
+        assert found.offsite == []
+        found.page.context.close()
+
+
+def test_dark_is_dark_and_light_is_light(ui: Ui, browser: Browser) -> None:
+    shades = {}
+    for scheme in ("light", "dark"):
+        found = watched(browser, scheme)
+        found.page.goto(ui.url)
+        found.page.wait_for_selector(".tile")
+        shade = found.page.evaluate("getComputedStyle(document.querySelector('.tile')).backgroundColor")
+        shades[scheme] = sum(int(part) for part in re.findall(r"\d+", shade)[:3])
+        found.page.context.close()
+    assert shades["light"] > 600
+    assert shades["dark"] < 200
+
+
+def test_a_new_reading_moves_the_figures(ui: Ui, browser: Browser) -> None:
+    page = watched(browser).page
+    page.goto(ui.url)
+    expect(page.locator("#kpi-it-power")).to_contain_text("kW")
+    before = number(page, "#kpi-it-power")
+    ratio = number(page, "#kpi-power-ratio")
+    with db.connect(ui.dsn) as conn:
+        seed.one_reading(conn, ui.site, ui.site.meters.it[0], datetime.now(UTC), (before + 50) * 1000)
+    page.wait_for_function(
+        "before => parseFloat(document.getElementById('kpi-it-power').innerText) > before + 45",
+        arg=before,
+        timeout=5000,
+    )
+    page.wait_for_function(
+        "was => parseFloat(document.getElementById('kpi-power-ratio').innerText) < was",
+        arg=ratio,
+        timeout=5000,
+    )
+    page.context.close()
+
+
+def test_accepting_restates_the_value_and_cancel_has_the_focus(ui: Ui, browser: Browser) -> None:
+    page = watched(browser).page
+    page.goto(f"{ui.url}/recommendations")
+    expect(page.locator("#recommendation-state")).to_have_text("proposed")
+    page.click("#accept-open")
+    expect(page.locator("#recommendation-card")).to_contain_text("Say who you are")
+    expect(page.locator("#accept-confirm")).to_have_count(0)
+    page.fill("#operator-name", "Ann Operator")
+    page.click("#accept-open")
+    expect(page.locator("#accept-text")).to_contain_text("Raise supply air temperature 20.0 → 21.0 °C")
+    expect(page.locator("#accept-text")).to_contain_text("version 1")
+    page.wait_for_function("document.activeElement.id === 'accept-cancel'")
+    page.keyboard.press("Enter")
+    expect(page.locator("#accept-confirm")).to_have_count(0)
+    expect(page.locator("#recommendation-state")).to_have_text("proposed")
+    page.context.close()
+
+
+def test_a_card_that_changes_under_the_dialog_is_not_the_one_that_is_acted_on(
+    ui: Ui, browser: Browser
+) -> None:
+    page = watched(browser).page
+    page.goto(f"{ui.url}/recommendations")
+    page.fill("#operator-name", "Ann Operator")
+    expect(page.locator("#reject-open")).to_be_enabled()
+    page.click("#reject-open")
+    page.fill("#reject-reason", "not now")
+    now = datetime.now(UTC)
+    with db.connect(ui.dsn) as conn:
+        seed.transition(conn, ui.seeded.proposed, "superseded", now, "joulecast", "another saves more")
+        newer = seed.recommendation(conn, ui.site, now, to_c=20.5)
+    expect(page.locator("#advice-card")).to_contain_text(f"Recommendation {newer}")
+    page.click("#reject-confirm")
+    expect(page.locator("#advice-result")).to_contain_text("Not done")
+    with db.connect(ui.dsn) as conn:
+        row = conn.execute(
+            "SELECT state FROM recommendation WHERE recommendation_id = %s", (newer,)
+        ).fetchone()
+    assert row == {"state": "proposed"}
+    page.context.close()
+
+
+def test_rejecting_with_a_reason(ui: Ui, browser: Browser) -> None:
+    page = watched(browser).page
+    page.goto(f"{ui.url}/recommendations")
+    page.fill("#operator-name", "Ann Operator")
+    expect(page.locator("#reject-open")).to_be_enabled()
+    page.click("#reject-open")
+    page.fill("#reject-reason", "maintenance until noon")
+    page.click("#reject-confirm")
+    expect(page.locator("#recommendation-state")).to_have_text("rejected")
+    page.locator("details.history").first.click()
+    expect(page.locator(".events").first).to_contain_text("Ann Operator: maintenance until noon")
+    page.context.close()
+
+
+def test_a_day_is_replayed(ui: Ui, browser: Browser) -> None:
+    jobs = pytest.importorskip("twin.jobs")
+    settings = Settings(dsn=ui.dsn, site_file=SITE_FILE)
+    jobs.calibrate_site(Context(settings, ui.site, settings.make_clock(), ui.dsn))
+    found = watched(browser)
+    page = found.page
+    page.goto(f"{ui.url}/replay")
+    page.fill("#replay-supply-air-temperature", "22")
+    page.click("#replay-run")
+    expect(page.locator("#replay-said")).to_contain_text("Replayed", timeout=30_000)
+    expect(page.locator("#replay-energies")).to_contain_text("PUE")
+    expect(page.locator("#replay-energies")).to_contain_text("The alternative")
+    expect(page.locator("#replay-chart .legendtext").first).to_contain_text("measured")
+    assert found.errors == []
+    page.context.close()
+
+
+def test_old_data_are_said_to_be_old(dsn: str, site: Site, browser: Browser) -> None:
+    seed.everything(dsn, site, datetime.now(UTC) - timedelta(minutes=10), timedelta(hours=1))
+    port = free_port()
+    process = start(dsn, port)
+    page = watched(browser).page
+    page.goto(f"http://127.0.0.1:{port}")
+    expect(page.locator("#banner")).to_contain_text("No new reading of the power meters for 10 min")
+    expect(page.locator("#kpi-power-ratio")).to_contain_text("—")
+    page.context.close()
+    process.terminate()
+    assert process.wait(10) == 0
+
+
+def test_a_server_that_died_is_noticed_by_the_page_itself(ui: Ui, browser: Browser) -> None:
+    page = watched(browser).page
+    page.goto(ui.url)
+    expect(page.locator("#kpi-it-power")).to_contain_text("kW")
+    ui.process.send_signal(signal.SIGTERM)
+    assert ui.process.wait(10) == 0
+    expect(page.locator("#banner")).to_contain_text("No answer from the server", timeout=SILENT_S * 1000)
+    assert page.evaluate("document.body.classList.contains('stale')")
+    page.context.close()
+
+
+def test_a_fast_clock_is_said_to_be_fast_and_an_empty_database_is_explained(
+    dsn: str, browser: Browser
+) -> None:
+    now = datetime.now(UTC).isoformat()
+    port = free_port()
+    process = start(dsn, port, JOULECAST_CLOCK=f"{now}/{now}/60.0")
+    found = watched(browser)
+    found.page.goto(f"http://127.0.0.1:{port}")
+    expect(found.page.locator("#mode-badge")).to_have_text("DEMO · time runs 60x")
+    expect(found.page.locator("#data-age")).to_have_text("no data yet")
+    expect(found.page.locator("#kpi-power-ratio-sub")).to_contain_text(
+        "no reading yet of utility/facility_power"
+    )
+    for path, said in (
+        ("/forecast", "No forecast yet"),
+        ("/recommendations", "No recommendation"),
+        ("/replay", "No day has readings"),
+        ("/status", "No job has run yet"),
+    ):
+        found.page.goto(f"http://127.0.0.1:{port}{path}")
+        expect(found.page.locator("#page")).to_contain_text(said)
+    assert found.errors == []
+    found.page.context.close()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+
+
+def test_a_busy_port_is_one_sentence_and_status_2(dsn: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            [sys.executable, "-m", "ui"],
+            env=environment(dsn, port),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert f"address 127.0.0.1:{port}" in ended.stderr
