@@ -1,4 +1,4 @@
-"""The real `python -m ui` on a real, seeded database in a real browser: every page, light, dark and narrow."""
+"""The real `python -m ui` on a real, seeded database in a real browser: every page, light, dark, narrow."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ import pytest
 from core import db
 from core.jobs import Context
 from core.settings import Settings
-from core.site import Site
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ui"))
-import seed  # noqa: E402  # lies beside the tests of the pages
+import seed  # lies beside the tests of the pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page
 
-from playwright.sync_api import expect  # noqa: E402  # after the path has been set
+    from core.site import Site
+
+expect = pytest.importorskip("playwright.sync_api").expect
 
 pytestmark = pytest.mark.browser
 
@@ -44,6 +45,7 @@ FIRST_THING = {
     "/status": "#status-jobs table",
 }
 START_S = 30.0
+STEP = timedelta(minutes=5)
 OVERFLOW_PX = 1
 SILENT_S = 10.0
 
@@ -101,7 +103,7 @@ def until(ask: Callable[[], bool], within_s: float, what: str) -> None:
 @pytest.fixture
 def ui(dsn: str, site: Site) -> Iterator[Ui]:
     """Seeded up to now, on the machine's clock."""
-    seeded = seed.everything(dsn, site, datetime.now(UTC))
+    seeded = seed.everything(dsn, site, datetime.now(UTC), step=STEP)
     port = free_port()
     process = start(dsn, port)
     yield Ui(process, f"http://127.0.0.1:{port}", dsn, site, seeded)
@@ -146,7 +148,7 @@ def test_every_page_in_both_themes_and_on_a_phone(ui: Ui, browser: Browser, tmp_
         for path in PATHS:
             found.page.goto(ui.url + path)
             found.page.wait_for_selector(FIRST_THING[path])
-            found.page.wait_for_function("document.getElementById('data-age').innerText.includes('old')")
+            expect(found.page.locator("#data-age")).to_contain_text("old")
             assert found.page.locator("#mode-badge").inner_text() == "LIVE"
             wide = found.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width + OVERFLOW_PX, f"{path} is {wide} px wide"
@@ -204,7 +206,7 @@ def test_accepting_restates_the_value_and_cancel_has_the_focus(ui: Ui, browser: 
     page.click("#accept-open")
     expect(page.locator("#accept-text")).to_contain_text("Raise supply air temperature 20.0 → 21.0 °C")
     expect(page.locator("#accept-text")).to_contain_text("version 1")
-    page.wait_for_function("document.activeElement.id === 'accept-cancel'")
+    expect(page.locator("#accept-cancel")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#accept-confirm")).to_have_count(0)
     expect(page.locator("#recommendation-state")).to_have_text("proposed")

@@ -204,10 +204,12 @@ class Seeded:
     rejected: int
 
 
-def everything(dsn: str, site: Site, now: datetime, back: timedelta = timedelta(hours=30)) -> Seeded:
+def everything(
+    dsn: str, site: Site, now: datetime, back: timedelta = timedelta(hours=30), step: timedelta = STEP
+) -> Seeded:
     """Readings, forecasts with their past issues, model versions, recommendations, jobs, counters."""
     with db.connect(dsn) as conn:
-        readings(conn, site, now - back, now)
+        readings(conn, site, now - back, now, step)
         version = model_version(conn, site, "it_power", now - timedelta(hours=9))
         model_version(conn, site, "cooling_power", now - timedelta(hours=9))
         for hours in (20, 12, 6, 1, 0):
