@@ -31,7 +31,9 @@ bench-%: $(VENV)/.dev
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_$*.py
 
 clean:
-	@if [ -e .joulecast/run.json ]; then $(BIN)/joulecast down 2>/dev/null || true; fi
+	@if [ -x $(BIN)/joulecast ] && $(BIN)/python -c 'import sys; from pathlib import Path; \
+	    from joulecast.embedded import running; sys.exit(running(Path(".joulecast")) is None)' 2>/dev/null; then \
+	  echo "make clean: joulecast up is running here; stop it with Ctrl-C first" >&2; exit 2; fi
 	rm -rf $(VENV) .joulecast build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:

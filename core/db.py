@@ -1,4 +1,7 @@
-"""The database: connections, queries by name, migrations. The only module that imports psycopg."""
+"""The database: connections, queries by name, migrations.
+
+The only module that opens connections; others import psycopg for its exceptions alone.
+"""
 
 from __future__ import annotations
 

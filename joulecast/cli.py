@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import cast
 
 import typer
 
@@ -31,7 +32,8 @@ app.add_typer(twin.app, name="twin")
 app.add_typer(recommend.app, name="recommend")
 
 INTERRUPTED = 130
-USAGE_ERROR = typer.BadParameter.__bases__[0]  # Typer exports only this subclass of what its parser raises
+USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__bases__[0])
+"""What Typer's parser raises; Typer exports only some of its subclasses."""
 
 
 def main() -> None:

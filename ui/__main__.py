@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +11,7 @@ from gunicorn.app.base import BaseApplication
 from werkzeug.test import Client
 
 from core import log
+from core.clock import SystemClock
 from core.errors import InputError, JoulecastError
 from core.service import context
 from ui.app import close, create_app
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 THREADS: Final = 8
 GRACE_S: Final = 3
 """How long a request may still take after a signal to end [s]."""
+PORT_TRIES: Final = 10
+"""How often a taken port is tried again before it is given up."""
+PORT_PAUSE_S: Final = 0.25
+"""Time between two tries [s]."""
 TIMEOUT_S: Final = 120
 """A worker that gives no sign of life for so long is replaced [s]; a replayed day takes its time."""
 
@@ -72,24 +78,32 @@ def end(_: Any, worker: Any) -> None:
         close(dash)
 
 
-def check_port(host: str, port: int) -> None:
-    """Say so, if somebody else has the port.
+def check_port(host: str, port: int, tries: int = PORT_TRIES) -> None:
+    """Say so, if somebody else has the port; a worker of a server that was killed keeps it for a moment.
 
     Raises:
         InputError: the port is taken or the address is not this machine's.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for rest in reversed(range(tries)):
         try:
-            probe.bind((host, port))
+            return _bind(host, port)
         except OSError as error:
+            if rest and error.errno == errno.EADDRINUSE:
+                SystemClock().sleep(PORT_PAUSE_S)
+                continue
             raise InputError(
                 f"address {host}:{port}",
                 found=error.strerror or str(error),
                 allowed="a free port of this machine",
                 do="end what uses it or set JOULECAST_UI_PORT",
             ) from error
+
+
+def _bind(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
 
 
 def main() -> int:

@@ -263,4 +263,4 @@ def test_a_busy_port_is_one_sentence() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"address 127.0.0.1:{port}.*JOULECAST_UI_PORT"):
-            check_port("127.0.0.1", port)
+            check_port("127.0.0.1", port, tries=1)

@@ -1,0 +1,145 @@
+"""The command: bad input gets one sentence and exit status 2, and leaves nothing half done."""
+
+from __future__ import annotations
+
+import ctypes.util
+import json
+import os
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core import db
+from joulecast.verbs.common import DEMO_SITE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CSV = "t,kw\n2026-01-01T00:00:00Z,1.5\n2026-01-01T00:01:00Z,2.5\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "data.csv").write_text(CSV)
+    return tmp_path
+
+
+def _run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("JOULECAST_")} | environment
+    command = [sys.executable, "-m", "joulecast", *arguments]
+    return subprocess.run(
+        command,
+        check=False,
+        env=env,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+    )
+
+
+def _one_sentence(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert "Traceback" not in lines[0]
+    return lines[0]
+
+
+def _readings(dsn: str) -> int:
+    with db.connect(dsn) as conn:
+        found = conn.execute("SELECT count(*) AS n FROM reading").fetchone()
+    assert found
+    return int(found["n"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("import", "nowhere.csv", "--map", "time=t,it_power=kw"), ["nowhere.csv"]),
+        (("import", "data.csv", "--map", "time=t,it_pwoer=kw"), ["it_pwoer", "it_power"]),
+        (("import", "data.csv", "--map", "time=t,it_power=kilowatt"), ["kilowatt"]),
+        (("import", "data.csv", "--map", "time=t,it_power=kw:furlong"), ["furlong"]),
+        (("import", "data.csv", "--map", "it_power=kw"), ["time"]),
+        (("import", "data.csv"), ["data.csv"]),
+        (("import", "data.csv", "--map", "time=t,it_power=kw", "--start", "soon"), ["--start", "soon"]),
+        (("replay", "--day", "yesterday"), ["--day", "yesterday"]),
+        (("replay", "--day", "2999-01-01"), ["2999-01-01", "past day"]),
+        (("twin", "whatif", "--set", "speed=1", "--from", "2026-01-01", "--to", "2026-01-02"), ["speed=1"]),
+        (("twin", "simulate", "--it-kw", "1", "--dry-bulb-c", "1", "--wet-bulb-c", "2"), ["--wet-bulb-c"]),
+        (("forecast", "train", "--target", "rain"), ["rain", "it_power, cooling_power"]),
+        (("recommend", "accept", "7", "--version", "1", "--as", "Ann"), ["7"]),
+        (("nonsense",), ["nonsense"]),
+        (("import",), ["FILE"]),
+    ],
+)
+def test_bad_input_is_one_sentence_and_changes_nothing(
+    folder: Path, dsn: str, arguments: tuple[str, ...], words: list[str]
+) -> None:
+    sentence = _one_sentence(_run(folder, *arguments, JOULECAST_DSN=dsn))
+    for word in words:
+        assert word.lower() in sentence.lower()
+    assert _readings(dsn) == 0
+    assert not (folder / ".joulecast").exists()
+
+
+def test_programs_get_the_sentence_as_json(folder: Path, dsn: str) -> None:
+    done = _run(folder, "replay", "--day", "soon", "--json", JOULECAST_DSN=dsn)
+    assert done.returncode == 2
+    assert "--day" in json.loads(done.stdout)["error"]
+
+
+def test_a_malformed_site_stops_everything_before_it_starts(folder: Path) -> None:
+    (folder / "site.toml").write_text(DEMO_SITE.read_text().replace("category = 2", "category = 9"))
+    assert "meters.category" in _one_sentence(_run(folder, "up"))
+    assert not (folder / ".joulecast" / "postgres").exists()
+
+
+def test_a_busy_port_stops_everything_before_it_starts(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert port in _one_sentence(_run(folder, "up", JOULECAST_UI_PORT=port))
+    assert not (folder / ".joulecast" / "postgres").exists()
+
+
+def test_without_a_broker_publish_says_where_to_get_one(folder: Path) -> None:
+    done = _run(folder, "publish", "data.csv", "--map", "time=t,it_power=kw")
+    assert "joulecast up" in _one_sentence(done)
+
+
+def test_an_unknown_setting_is_refused(folder: Path) -> None:
+    assert "JOULECAST_UI_PORT" in _one_sentence(_run(folder, "doctor", JOULECAST_UI_PROT="1"))
+
+
+def test_an_import_is_loaded_once(folder: Path, dsn: str) -> None:
+    for stored in (2, 0):
+        done = _run(
+            folder, "import", "data.csv", "--map", "time=t,it_power=kw:kW", "--json", JOULECAST_DSN=dsn
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["stored"] == stored
+    with db.connect(dsn) as conn:
+        values = [r["value"] for r in conn.execute("SELECT value FROM reading ORDER BY time")]
+    assert values == pytest.approx([1500.0, 2500.0])
+
+
+def test_migrate_and_doctor_say_what_is_in_force(folder: Path, dsn: str, broker_url: str) -> None:
+    done = _run(folder, "migrate", "--json", JOULECAST_DSN=dsn)
+    assert json.loads(done.stdout) == {"applied": [], "mode": "plain"}
+    found = json.loads(
+        _run(folder, "doctor", "--json", JOULECAST_DSN=dsn, JOULECAST_BROKER=broker_url).stdout
+    )
+    states = {row["what"]: row["state"] for row in found}
+    assert states["database"] == states["broker"] == "ok"
+
+
+def test_without_a_driver_collecting_says_so(folder: Path) -> None:
+    if ctypes.util.find_library("nvidia-ml"):
+        pytest.skip("this machine has an NVIDIA driver")
+    assert "NVIDIA driver" in _one_sentence(_run(folder, "collect", "nvml"))
