@@ -86,7 +86,7 @@ def check_port(host: str, port: int, tries: int = PORT_TRIES) -> None:
     """
     for rest in reversed(range(tries)):
         try:
-            return _bind(host, port)
+            _bind(host, port)
         except OSError as error:
             if rest and error.errno == errno.EADDRINUSE:
                 SystemClock().sleep(PORT_PAUSE_S)
@@ -97,6 +97,7 @@ def check_port(host: str, port: int, tries: int = PORT_TRIES) -> None:
                 allowed="a free port of this machine",
                 do="end what uses it or set JOULECAST_UI_PORT",
             ) from error
+        return
 
 
 def _bind(host: str, port: int) -> None:

@@ -33,6 +33,9 @@ TWIN_BAND: Final = "rgba(0,140,153,0.16)"
 TWIN_BAND_INNER: Final = "rgba(0,140,153,0.26)"
 FONT: Final = 'system-ui, "DejaVu Sans", sans-serif'
 """As in the style sheet: plotly measures texts before the style sheet can change them."""
+TIME_TICKS: Final = 7
+HOVER_PX: Final = 6
+"""How near a point has to be to be named under the pointer [px]: no forecast beside a measured hour."""
 NOW_LINE: Final = BASELINE
 _HOVER: Final = {"bgcolor": "#FBFBFC", "bordercolor": "#7C8791", "font": {"color": "#1F2933"}}
 
@@ -53,16 +56,22 @@ def layout(now: datetime, zone: ZoneInfo, **more: Any) -> dict[str, Any]:
     return {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"l": 56, "r": 12, "t": 30, "b": 44},
+        "margin": {"l": 56, "r": 12, "t": 30, "b": 52},
         "font": {"size": 12, "family": FONT},
         "hovermode": "x unified",
         "hoverlabel": _HOVER,
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 12}},
         "xaxis": {
             "type": "date",
-            "title": {"text": name, "font": {"size": 11}},
+            "title": {"text": name, "font": {"size": 11}, "standoff": 8},
+            "tickformat": "%H:%M\n%a %d %b",
+            "tickangle": 0,
+            "nticks": TIME_TICKS,
             "hoverformat": "%a %d %b %H:%M",
+            "spikethickness": 1,
         },
+        "hoverdistance": HOVER_PX,
+        "modebar": {"orientation": "v", "bgcolor": "rgba(0,0,0,0)"},
         "uirevision": "kept",
         **more,
     }
