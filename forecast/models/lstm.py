@@ -17,14 +17,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import Tensor, nn
-from torch.nn import functional
 
 from core.errors import InputError, NotReadyError
 from forecast import conformal, windows
 from forecast.features import CANDIDATES
 from forecast.models.lstm_config import LstmConfig, config_from
-from forecast.protocol import MEDIAN, QUANTILES, Task, forecast_frame
+from forecast.models.lstm_network import Network, to_tensor
+from forecast.protocol import Task, forecast_frame
 
 if TYPE_CHECKING:
     import threading
@@ -41,44 +40,6 @@ COVARIATES_KNOWN_MIN: Final = 0.5
 """Covariates that were known ahead for a smaller share of the steps are left out [1]."""
 SCALE_FLOOR_SHARE: Final = 0.05
 """Floor of the instance scale as a share of the training data's standard deviation [1]."""
-CORRECTION_SCALE: Final = 0.1
-"""The head starts with weights this much smaller than usual: near the plain mean of the candidates."""
-
-
-class Network(nn.Module):
-    """Encoder over hourly tokens, decoder over the steps of the horizon, head of quantiles."""
-
-    def __init__(self, spec: WindowSpec, hidden: int, dropout: float) -> None:
-        super().__init__()
-        self.candidates = len(spec.candidates)
-        self.encoder = nn.LSTM(spec.encoder_size, hidden, batch_first=True)
-        self.decoder = nn.LSTM(spec.decoder_size, hidden, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(hidden, self.candidates + len(QUANTILES))
-        with torch.no_grad():
-            self.head.weight.mul_(CORRECTION_SCALE)
-            self.head.bias.zero_()
-
-    def forward(self, encoder: Tensor, decoder: Tensor) -> tuple[Tensor, Tensor]:
-        """Forecast scaled windows.
-
-        Args:
-            encoder: (b, context, features).
-            decoder: (b, horizon, features); the candidates come first.
-
-        Returns:
-            (b, horizon, 7) ordered quantiles and (b, horizon, k) weights of the candidates, summing to 1.
-        """
-        _, state = self.encoder(encoder)
-        hidden, _ = self.decoder(decoder, state)
-        out = self.head(self.dropout(hidden))
-        weights = torch.softmax(out[..., : self.candidates], dim=-1)
-        base = (weights * decoder[..., : self.candidates]).sum(dim=-1, keepdim=True)
-        median = base + out[..., self.candidates, None]
-        steps = functional.softplus(out[..., self.candidates + 1 :])
-        down = median - steps[..., :MEDIAN].cumsum(dim=-1).flip(-1)
-        up = median + steps[..., MEDIAN:].cumsum(dim=-1)
-        return torch.cat((down, median, up), dim=-1), weights
 
 
 class LstmForecaster:
@@ -223,11 +184,6 @@ def _settle(config: LstmConfig, prepared: Prepared, task: Task) -> LstmConfig:
     if windows.covariates_known(prepared, every_hour, spec) < COVARIATES_KNOWN_MIN:
         config = replace(config, covariates=())
     return replace(config, scale_floor=SCALE_FLOOR_SHARE * float(prepared.y.std()))
-
-
-def to_tensor(values: Floats) -> Tensor:
-    """A contiguous float32 tensor."""
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
 
 
 def explain(weights: Floats, candidates: Sequence[str]) -> dict[str, float]:

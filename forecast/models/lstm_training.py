@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.errors import NotReadyError
 from forecast import windows
-from forecast.models.lstm import Network, to_tensor
+from forecast.models.lstm_network import Network, to_tensor
 from forecast.protocol import QUANTILES
 
 if TYPE_CHECKING:

@@ -236,3 +236,23 @@ SELECT
     r.status
 FROM reading AS r
 INNER JOIN point AS p ON r.point_id = p.point_id;
+
+-- Sum over points of each point's mean per step [canonical unit]; only the steps in which every point has a
+-- usable reading. The one place that turns readings into regular series.
+CREATE FUNCTION sum_by_step(
+    points integer[], step interval, from_time timestamptz, to_time timestamptz
+) RETURNS TABLE (bucket timestamptz, value double precision) LANGUAGE sql STABLE AS $$
+    WITH mean AS (
+        SELECT
+            r.point_id,
+            date_bin(step, r.time, timestamptz '1970-01-01 00:00:00+00') AS bucket,
+            avg(r.value) AS value
+        FROM reading AS r
+        WHERE r.point_id = any(points) AND r.time >= from_time AND r.time < to_time AND r.status < 32768
+        GROUP BY r.point_id, bucket
+    )
+    SELECT m.bucket, sum(m.value)
+    FROM mean AS m
+    GROUP BY m.bucket
+    HAVING count(*) = cardinality(points)
+$$;

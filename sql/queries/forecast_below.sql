@@ -1,24 +1,9 @@
 -- How often the truth lay at or below each quantile of one version's forecasts.
-WITH mean AS (
+WITH truth AS (
     SELECT
-        r.point_id,
-        date_bin(%(step)s, r.time, TIMESTAMPTZ '1970-01-01 00:00:00+00') AS bucket,
-        avg(r.value) AS value
-    FROM reading AS r
-    WHERE
-        r.point_id = any(%(points)s)
-        AND r.time >= %(start)s AND r.time < %(end)s
-        AND r.status < 32768
-    GROUP BY r.point_id, bucket
-),
-
-truth AS (
-    SELECT
-        m.bucket,
-        sum(m.value) AS value
-    FROM mean AS m
-    GROUP BY m.bucket
-    HAVING count(*) = cardinality(%(points)s)
+        s.bucket,
+        s.value
+    FROM sum_by_step(%(points)s, %(step)s, %(start)s, %(end)s) AS s
 )
 
 SELECT

@@ -15,8 +15,9 @@ from made_series import QUARTER, START, daily, frame, small
 
 from core.errors import InputError, NotReadyError
 from forecast import backtest
-from forecast.models.lstm import LstmForecaster, Network
+from forecast.models.lstm import LstmForecaster
 from forecast.models.lstm_config import LstmConfig, config_from
+from forecast.models.lstm_network import Network
 from forecast.models.lstm_training import pinball_loss
 from forecast.protocol import Task, nothing_known
 from forecast.windows import WindowSpec
