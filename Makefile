@@ -18,7 +18,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/sqlfluff lint --nofail-on-warn --disable-progress-bar -q sql
+	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

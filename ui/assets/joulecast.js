@@ -8,7 +8,7 @@
   paint();
   dark.addEventListener("change", paint);
 
-  const SILENT_AFTER_MS = 8000;
+  const SILENT_AFTER_MS = 6000;
   const beat = { seq: null, at: Date.now() };
 
   const element = (type, props) => ({ namespace: "dash_html_components", type, props });
