@@ -37,6 +37,8 @@ TIME_TICKS: Final = 7
 HOVER_PX: Final = 6
 """How near a point has to be to be named under the pointer [px]: no forecast beside a measured hour."""
 NOW_LINE: Final = BASELINE
+TRANSPARENT: Final[dict[str, Any]] = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
+"""The page's own colours show through, light or dark."""
 _HOVER: Final = {"bgcolor": "#FBFBFC", "bordercolor": "#7C8791", "font": {"color": "#1F2933"}}
 
 
@@ -54,8 +56,7 @@ def layout(now: datetime, zone: ZoneInfo, **more: Any) -> dict[str, Any]:
     """What every chart has in common; the time axis is at the offset in force now, and says so."""
     name = f"time at the site, {fmt.offset_name(fmt.offset_of(now, zone))} ({zone.key})"
     return {
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
+        **TRANSPARENT,
         "margin": {"l": 56, "r": 12, "t": 30, "b": 52},
         "font": {"size": 12, "family": FONT},
         "hovermode": "x unified",
@@ -301,7 +302,7 @@ def lanes(
                 showlegend=False,
             )
         )
-    shape = layout(at, zone) if at else {}
+    shape = layout(at, zone) if at else dict(TRANSPARENT)
     shape["xaxis"] = {**shape.get("xaxis", {}), "anchor": "y2"}
     shape["yaxis"] = {
         "domain": [0.46, 1],

@@ -115,7 +115,7 @@ def field_id(setpoint: Setpoint) -> str:
 
 
 def register(app: Dash, source: Source) -> None:
-    """One callback: the button."""
+    """One callback: the button; it also replays the day that is chosen when the page opens."""
     names = list(source.context.site.setpoints)
 
     @app.callback(
@@ -125,11 +125,10 @@ def register(app: Dash, source: Source) -> None:
         Input("replay-run", "n_clicks"),
         State("replay-day", "value"),
         *[State(field_id(name), "value") for name in names],
-        prevent_initial_call=True,
         running=[(Output("replay-run", "disabled"), True, False)],
     )
-    def run(clicks: int | None, day: Any, *fields: Any) -> tuple[Any, Any, Any]:
-        if not clicks:
+    def run(_clicks: int | None, day: Any, *fields: Any) -> tuple[Any, Any, Any]:
+        if not day:
             return no_update, no_update, no_update
         return view(source, day, dict(zip(names, fields, strict=True)))
 
