@@ -144,6 +144,7 @@ class SiteHead(_Strict):
     id: Name
     name: str
     timezone: str = "UTC"
+    simulated: bool = Field(default=False, description="The plant is a simulation; every page says so.")
 
     @model_validator(mode="after")
     def _known_zone(self) -> SiteHead:

@@ -25,6 +25,8 @@ LOOPBACK: Final = "127.0.0.1"
 PRIVATE_FILE: Final = 0o600
 PORTS: Final = range(20_000, 32_000)
 """Where free ports are looked for: below the range from which Linux takes ports for outgoing connections."""
+FREE_AGAIN_S: Final = 1.0
+"""How long the port used the last time is waited for [s]."""
 POLL_S: Final = 0.05
 LAST_WORDS_S: Final = 0.2
 """How long the last lines of a process may be on their way to its log [s]."""
@@ -294,12 +296,20 @@ def answers(port: int, host: str = LOOPBACK, timeout_s: float = 0.2) -> bool:
 
 
 def remembered_port(data_dir: Path, name: str) -> int:
-    """A free loopback port: the one used the last time if it is free, else another, which is remembered."""
+    """A free loopback port: the one used the last time if it is free, else another, which is remembered.
+
+    A server that has just been ended may keep its port for a moment: its last thread has to go first.
+    """
     path = data_dir / "ports.json"
     ports = read_json(path)
     last = ports.get(name)
-    if isinstance(last, int) and port_is_free(last):
-        return last
+    deadline = time.monotonic() + FREE_AGAIN_S
+    while isinstance(last, int):
+        if port_is_free(last):
+            return last
+        if time.monotonic() > deadline:
+            break
+        time.sleep(POLL_S)
     taken = set(ports.values())
     while True:
         port = PORTS[secrets.randbelow(len(PORTS))]

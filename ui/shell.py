@@ -82,14 +82,16 @@ def link_id(page: Page) -> str:
 
 
 def mode(source: Source) -> str:
-    """What the badge says."""
+    """What the badge says: whether there is a plant behind the numbers, and whether its time is ours."""
     speed = source.context.clock.speed_ratio
-    return "LIVE" if speed == 1 else f"DEMO · time runs {speed:g}x"
+    plant = "SIMULATED PLANT" if source.context.site.site.simulated else "LIVE"
+    return plant if speed == 1 else f"{plant} · time runs {speed:g}x"
 
 
 def mode_class(source: Source) -> str:
     """The badge's look: not by colour alone."""
-    return "badge" if source.context.clock.speed_ratio == 1 else "badge demo"
+    real = source.context.clock.speed_ratio == 1 and not source.context.site.site.simulated
+    return "badge" if real else "badge demo"
 
 
 def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:

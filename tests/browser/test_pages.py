@@ -149,7 +149,7 @@ def test_every_page_in_both_themes_and_on_a_phone(ui: Ui, browser: Browser, tmp_
             found.page.goto(ui.url + path)
             found.page.wait_for_selector(FIRST_THING[path])
             expect(found.page.locator("#data-age")).to_contain_text("old")
-            assert found.page.locator("#mode-badge").inner_text() == "LIVE"
+            assert found.page.locator("#mode-badge").inner_text() == "SIMULATED PLANT"
             wide = found.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width + OVERFLOW_PX, f"{path} is {wide} px wide"
             assert found.page.locator("[data-title*='Share'], [data-title*='cloud' i]").count() == 0
@@ -300,7 +300,7 @@ def test_a_fast_clock_is_said_to_be_fast_and_an_empty_database_is_explained(
     process = start(dsn, port, JOULECAST_CLOCK=f"{now}/{now}/60.0")
     found = watched(browser)
     found.page.goto(f"http://127.0.0.1:{port}")
-    expect(found.page.locator("#mode-badge")).to_have_text("DEMO · time runs 60x")
+    expect(found.page.locator("#mode-badge")).to_have_text("SIMULATED PLANT · time runs 60x")
     expect(found.page.locator("#data-age")).to_have_text("no data yet")
     expect(found.page.locator("#kpi-power-ratio-sub")).to_contain_text(
         "no reading yet of utility/facility_power"
