@@ -33,12 +33,12 @@ TRUE_MULTIPLIERS: Final = {
 
 INITIAL_SETPOINTS: Final[dict[Setpoint, float]] = {
     Setpoint.SUPPLY_AIR_TEMPERATURE: 21.0,
-    Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE: 8.0,
+    Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE: 7.0,
     Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE: 24.0,
 }
 PAST_SETPOINTS: Final[dict[Setpoint, tuple[float, ...]]] = {
     Setpoint.SUPPLY_AIR_TEMPERATURE: (21.0, 22.0, 20.0, 23.0, 21.5, 24.0, 22.5, 20.5),
-    Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE: (8.0, 9.5, 7.0, 11.0, 8.5, 10.0, 12.0),
+    Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE: (7.0, 9.5, 8.0, 11.0, 8.5, 10.0, 12.0),
     Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE: (24.0, 26.0, 22.0, 20.0, 25.0),
 }
 """What the operators tried in the past, newest first."""
