@@ -14,18 +14,18 @@ import subprocess
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
-from core.errors import InputError, ServiceError
+from core.errors import InputError
 from joulecast import process
-from joulecast.process import LOOPBACK, FolderLock, ServiceSpec
+from joulecast.embedded_server import EmbeddedServer
+from joulecast.process import LOOPBACK, ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 OLDEST_MOSQUITTO: Final = (2, 0, 21)
 """Older ones do not hold a subscriber's Receive Maximum."""
-START_ATTEMPTS: Final = 3
 _MEBI: Final = 1 << 20
 LARGEST_MESSAGE_BYTES: Final = _MEBI
 _ORPHAN_SIGNALS: Final = ((signal.SIGTERM, 15.0), (signal.SIGKILL, 5.0))
@@ -135,7 +135,7 @@ def default_kind() -> BrokerKind:
     )
 
 
-class Broker:
+class Broker(EmbeddedServer):
     """An MQTT broker that lives as long as this process, or as long as the `with` block.
 
     Args:
@@ -144,14 +144,16 @@ class Broker:
     """
 
     def __init__(self, data_dir: Path, kind: BrokerKind | None = None) -> None:
-        self.data_dir = data_dir.absolute()
+        super().__init__(data_dir, "broker", "the broker")
         self.folder = self.data_dir / "broker"
-        self.log = self.data_dir / "log" / "broker.log"
         self.kind = kind or default_kind()
-        self._lock = FolderLock(self.data_dir / "broker.lock", "the broker")
-        self._port = self._port_v3 = 0
+        self._port_v3 = 0
         self._argv: tuple[str, ...] = ()
-        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """The same as `url`."""
+        return self.url
 
     @property
     def url(self) -> str:
@@ -197,41 +199,6 @@ class Broker:
         except BaseException:
             self._lock.release()
             raise
-
-    def start(self) -> str:
-        """Start the broker, wait until it serves, and return its address for MQTT 5."""
-        for attempt in range(START_ATTEMPTS):
-            self.prepare()
-            self.log.parent.mkdir(mode=0o700, exist_ok=True)
-            with self.log.open("ab") as output:
-                self._process = process.spawn(self.spec, output)
-            try:
-                process.wait_ready(self.spec, self._process, self.log)
-            except BaseException as error:
-                self.stop()
-                if not isinstance(error, ServiceError) or attempt + 1 == START_ATTEMPTS:
-                    raise
-            else:
-                break
-        return self.url
-
-    def stop(self) -> None:
-        """End the broker and give the folder back; harmless when it does not run."""
-        if self._process:
-            process.end(self.spec, self._process)
-            self._process = None
-        self.release()
-
-    def release(self) -> None:
-        """Give the folder back without touching the broker: for whoever runs `spec` himself."""
-        self._lock.release()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _mosquitto(self) -> tuple[str, ...]:
         program = find_mosquitto()

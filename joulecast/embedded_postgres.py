@@ -13,18 +13,18 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from core.errors import InputError, ServiceError
 from joulecast import identity, process
-from joulecast.process import LOOPBACK, FolderLock, Identity, ServiceSpec
+from joulecast.embedded_server import EmbeddedServer
+from joulecast.process import LOOPBACK, Identity, ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROLE: Final = "joulecast"
 DATABASE: Final = "joulecast"
-START_ATTEMPTS: Final = 3
 STATUS_LINE: Final = 7
 """Line of postmaster.pid, from 0, with the status: LOCK_FILE_LINE_PM_STATUS in PostgreSQL's miscadmin.h."""
 READY_STATUS: Final = "ready"
@@ -74,7 +74,7 @@ def wheel_bin_dir() -> Path:
     )
 
 
-class Postgres:
+class Postgres(EmbeddedServer):
     """A PostgreSQL server that lives as long as this process, or as long as the `with` block.
 
     Args:
@@ -84,20 +84,21 @@ class Postgres:
     """
 
     def __init__(self, data_dir: Path, bin_dir: Path | None = None, config: Sequence[str] = ()) -> None:
-        self.data_dir = data_dir.absolute()
-        self.log = self.data_dir / "log" / "postgres.log"
+        super().__init__(data_dir, "postgres", "the database")
         self.version = ""
         self._place = self.data_dir / "postgres"
         self._bin_dir, self._config = bin_dir, tuple(config)
         self._identity = Identity()
-        self._lock = FolderLock(self.data_dir / "postgres.lock", "the database")
-        self._port = 0
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def cluster(self) -> Path:
         """The folder of the database itself; ``postgres/`` in the data folder may be a link to it."""
         return self._place.resolve()
+
+    @property
+    def address(self) -> str:
+        """The same as `dsn`."""
+        return self.dsn
 
     @property
     def dsn(self) -> str:
@@ -140,41 +141,9 @@ class Postgres:
             self._lock.release()
             raise
 
-    def start(self) -> str:
-        """Start the server, wait until it serves, and return its connection string."""
-        for attempt in range(START_ATTEMPTS):
-            self.prepare()
-            self.log.parent.mkdir(mode=0o700, exist_ok=True)
-            with self.log.open("ab") as output:
-                self._process = process.spawn(self.spec, output)
-            try:
-                process.wait_ready(self.spec, self._process, self.log)
-            except BaseException as error:
-                self.stop()
-                lost_port = isinstance(error, ServiceError) and not process.port_is_free(self._port)
-                if not lost_port or attempt + 1 == START_ATTEMPTS:
-                    raise
-            else:
-                break
-        return self.dsn
-
-    def stop(self) -> None:
-        """End the server by its fast shutdown and give the folder back; harmless when it does not run."""
-        if self._process:
-            process.end(self.spec, self._process)
-            self._process = None
-        self.release()
-
-    def release(self) -> None:
-        """Give the folder back without touching the server: for whoever runs `spec` himself."""
-        self._lock.release()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def worth_another_try(self, error: BaseException) -> bool:
+        """Only a port that somebody else has taken is."""
+        return super().worth_another_try(error) and not process.port_is_free(self._port)
 
     # -- first start ------------------------------------------------------------------------------------
 
