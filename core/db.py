@@ -119,9 +119,18 @@ def migrate(dsn: str) -> Migrated:
         )
         applied = _apply(conn, "migrations")
         mode = _extension(conn)
-        if mode != "plain":
-            applied += _apply(conn, "timescale")
+        for folder in schema_folders(mode)[1:]:
+            applied += _apply(conn, folder)
     return Migrated(applied, mode)
+
+
+def schema_folders(mode: str) -> tuple[str, ...]:
+    """Folders of `sql` whose files make up the schema in a storage mode, in the order to apply them."""
+    if mode == "plain":
+        return ("migrations", "plain")
+    if mode == "timescale":
+        return ("migrations", "timescale", "timescale/community")
+    return ("migrations", "timescale")
 
 
 def _apply(conn: Connection, folder: str) -> tuple[str, ...]:
@@ -143,6 +152,8 @@ def _apply(conn: Connection, folder: str) -> tuple[str, ...]:
 
 
 def _extension(conn: Connection) -> str:
+    if _is_partitioned(conn):
+        return "plain"
     available = conn.execute(
         "SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"
         " AND current_setting('shared_preload_libraries') LIKE '%timescaledb%'"
@@ -156,8 +167,21 @@ def _extension(conn: Connection) -> str:
     return storage_mode(conn)
 
 
+def _is_partitioned(conn: Connection) -> bool:
+    """Whether readings lie in PostgreSQL's own partitions, which TimescaleDB cannot take over."""
+    found = conn.execute(
+        "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND relkind = 'p'", (f"{SCHEMA}.reading",)
+    ).fetchone()
+    return found is not None
+
+
 def storage_mode(conn: Connection) -> str:
-    """``plain``, ``apache`` or ``timescale`` (the Community edition), as found on this server."""
+    """``plain``, ``apache`` or ``timescale`` (the Community edition): how readings are kept.
+
+    As found on this server when its schema was made: readings in native partitions stay plain.
+    """
+    if _is_partitioned(conn):
+        return "plain"
     found = conn.execute("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'").fetchone()
     if not found:
         return "plain"

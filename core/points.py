@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum, StrEnum
@@ -33,7 +34,13 @@ class Status(IntEnum):
     GOOD = 0x0000
     UNCERTAIN = 0x4000
     UNCERTAIN_LAST_USABLE = 0x4090
+    """A flat line: whatever brings this sensor up to date seems to have stopped."""
+    UNCERTAIN_SENSOR_NOT_ACCURATE = 0x4093
+    """A jump that is faster than the quantity can change."""
     UNCERTAIN_ENGINEERING_UNITS_EXCEEDED = 0x4094
+    """It looks like another unit: a thousand times the usual value, or degrees Fahrenheit."""
+    UNCERTAIN_CONFIGURATION_ERROR = 0x420F
+    """The device's clock is wrong."""
     BAD = 0x8000
     BAD_OUT_OF_RANGE = 0x803C
     BAD_SENSOR_FAILURE = 0x808C
@@ -61,6 +68,12 @@ class PointType:
     """Sensor, setpoint or status."""
     state_class: StateClass = StateClass.MEASUREMENT
     """How its values combine over time."""
+    rate_max: float = math.inf
+    """Fastest possible change [canonical unit per s]; a faster one is marked."""
+    flat_s: float = math.inf
+    """A sensor that shows noise is marked when it says exactly the same for longer than this [s]."""
+    usual: tuple[float, float] = (-math.inf, math.inf)
+    """Where it is in normal operation [canonical unit]; shows that something else was sent than was meant."""
 
     @property
     def unit(self) -> str:
@@ -73,25 +86,102 @@ _SET, _ON = Role.SETPOINT, Role.STATUS
 _RISING = StateClass.TOTAL_INCREASING
 _GW = 1e9
 _FOREVER = 1e18
+_HOUR_S = 3600.0
+_AIR_K_PER_S = 0.5
+"""Air at a sensor; a probe that is touched or broken is faster [K/s]."""
+_WATER_K_PER_S = 1.0
+_OUTDOOR_K_PER_S = 0.1
 
 _TYPES: Final = (
     PointType("power", _P, 0, _GW, "active power drawn"),
-    PointType("it_power", _P, 0, _GW, "IT power"),
-    PointType("facility_power", _P, 0, _GW, "power of the whole facility"),
+    PointType("it_power", _P, 0, _GW, "IT power", flat_s=_HOUR_S),
+    PointType("facility_power", _P, 0, _GW, "power of the whole facility", flat_s=_HOUR_S),
     PointType("energy", Quantity.ENERGY, 0, _FOREVER, "energy counter", state_class=_RISING),
     PointType("cooling_load", _P, 0, _GW, "heat removed"),
     PointType("utilisation", _R, 0, 1, "utilisation"),
     PointType("memory_utilisation", _R, 0, 1, "memory controller utilisation"),
     PointType("active_tasks", Quantity.COUNT, 0, 1e9, "active tasks"),
     PointType("sum_sqrt_util", Quantity.COUNT, 0, 1e9, "sum of root utilisation"),
-    PointType("inlet_temperature", _T, 5, 60, "IT inlet temperature"),
-    PointType("outlet_temperature", _T, 5, 90, "IT outlet temperature"),
-    PointType("supply_air_temperature", _T, 0, 50, "supply air temperature"),
-    PointType("return_air_temperature", _T, 0, 80, "return air temperature"),
-    PointType("chilled_water_supply_temperature", _T, 0, 40, "chilled water supply temperature"),
-    PointType("chilled_water_return_temperature", _T, 0, 60, "chilled water return temperature"),
-    PointType("condenser_water_supply_temperature", _T, 0, 50, "condenser water supply temperature"),
-    PointType("condenser_water_return_temperature", _T, 0, 60, "condenser water return temperature"),
+    PointType(
+        "inlet_temperature",
+        _T,
+        5,
+        60,
+        "IT inlet temperature",
+        rate_max=_AIR_K_PER_S,
+        flat_s=_HOUR_S,
+        usual=(10, 40),
+    ),
+    PointType(
+        "outlet_temperature",
+        _T,
+        5,
+        90,
+        "IT outlet temperature",
+        rate_max=_AIR_K_PER_S,
+        flat_s=_HOUR_S,
+        usual=(10, 60),
+    ),
+    PointType(
+        "supply_air_temperature",
+        _T,
+        0,
+        50,
+        "supply air temperature",
+        rate_max=_AIR_K_PER_S,
+        flat_s=_HOUR_S,
+        usual=(8, 40),
+    ),
+    PointType(
+        "return_air_temperature",
+        _T,
+        0,
+        80,
+        "return air temperature",
+        rate_max=_AIR_K_PER_S,
+        flat_s=_HOUR_S,
+        usual=(10, 50),
+    ),
+    PointType(
+        "chilled_water_supply_temperature",
+        _T,
+        0,
+        40,
+        "chilled water supply temperature",
+        rate_max=_WATER_K_PER_S,
+        flat_s=_HOUR_S,
+        usual=(2, 30),
+    ),
+    PointType(
+        "chilled_water_return_temperature",
+        _T,
+        0,
+        60,
+        "chilled water return temperature",
+        rate_max=_WATER_K_PER_S,
+        flat_s=_HOUR_S,
+        usual=(2, 40),
+    ),
+    PointType(
+        "condenser_water_supply_temperature",
+        _T,
+        0,
+        50,
+        "condenser water supply temperature",
+        rate_max=_WATER_K_PER_S,
+        flat_s=_HOUR_S,
+        usual=(1, 40),
+    ),
+    PointType(
+        "condenser_water_return_temperature",
+        _T,
+        0,
+        60,
+        "condenser water return temperature",
+        rate_max=_WATER_K_PER_S,
+        flat_s=_HOUR_S,
+        usual=(1, 45),
+    ),
     PointType("supply_air_temperature_setpoint", _T, 0, 50, "supply air temperature setpoint", _SET),
     PointType(
         "chilled_water_supply_temperature_setpoint",
@@ -115,16 +205,39 @@ _TYPES: Final = (
     PointType("running", Quantity.COUNT, 0, 1, "running", _ON),
     PointType("economizer_enable", Quantity.COUNT, 0, 1, "economizer enable", _SET),
     PointType("economizer_load", _P, 0, _GW, "heat removed by the economizer"),
-    PointType("dry_bulb_temperature", _T, -60, 60, "outdoor dry-bulb temperature"),
-    PointType("wet_bulb_temperature", _T, -60, 45, "outdoor wet-bulb temperature"),
+    PointType(
+        "dry_bulb_temperature",
+        _T,
+        -60,
+        60,
+        "outdoor dry-bulb temperature",
+        rate_max=_OUTDOOR_K_PER_S,
+        usual=(-60, 50),
+    ),
+    PointType(
+        "wet_bulb_temperature",
+        _T,
+        -60,
+        45,
+        "outdoor wet-bulb temperature",
+        rate_max=_OUTDOOR_K_PER_S,
+        usual=(-60, 35),
+    ),
     PointType("dew_point_temperature", _T, -80, 45, "dew point temperature"),
     PointType("relative_humidity", _R, 0, 1, "relative humidity"),
     PointType("pressure", Quantity.PRESSURE, 0, 1e8, "pressure"),
     PointType("water_flow", Quantity.VOLUME_FLOW, 0, 1e3, "water flow"),
     PointType("make_up_water", Quantity.VOLUME, 0, 1e12, "make-up water meter", state_class=_RISING),
-    PointType("carbon_intensity", Quantity.CARBON_INTENSITY, 0, 5000, "grid carbon intensity"),
-    PointType("gpu_power", _P, 0, 1e5, "GPU power"),
-    PointType("gpu_power_instant", _P, 0, 1e5, "GPU power, instantaneous"),
+    PointType(
+        "carbon_intensity", Quantity.CARBON_INTENSITY, 0, 5000, "grid carbon intensity", usual=(1, 1500)
+    ),
+    PointType("memory_used", Quantity.INFORMATION, 0, 1e15, "memory in use"),
+    PointType("prompt_tokens", Quantity.COUNT, 0, _FOREVER, "prompt tokens counter", state_class=_RISING),
+    PointType(
+        "generation_tokens", Quantity.COUNT, 0, _FOREVER, "generated tokens counter", state_class=_RISING
+    ),
+    PointType("gpu_power", _P, 0, 1e5, "GPU power", usual=(2, 3000)),
+    PointType("gpu_power_instant", _P, 0, 1e5, "GPU power, instantaneous", usual=(2, 5000)),
     PointType("gpu_power_limit", _P, 0, 1e5, "GPU power limit"),
     PointType("gpu_temperature", _T, -20, 150, "GPU temperature"),
     PointType("gpu_memory_temperature", _T, -20, 150, "GPU memory temperature"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -47,6 +47,25 @@ class Settings(BaseSettings):
     batch_rows: int = Field(default=5000, ge=1, le=100_000, description="Readings per database transaction.")
     linger_ms: int = Field(default=50, ge=1, le=10_000, description="Longest wait for a batch to fill.")
     window_messages: int = Field(default=20_000, ge=10, le=65_535, description="MQTT 5 Receive Maximum.")
+    mqtt_version: Literal["5", "3.1.1"] = Field(
+        default="5", description="Protocol version spoken with the broker; 3.1.1 costs less per message."
+    )
+    shared_group: str | None = Field(
+        default=None,
+        min_length=1,
+        pattern=r"^[^/+#\s]+$",
+        description="Group of ingest processes that share one subscription; none: one has it all.",
+    )
+
+    retention_days: int = Field(
+        default=90,
+        ge=0,
+        le=36_500,
+        description="Days that readings are kept, before the newest; 0: for ever.",
+    )
+    rollup_retention_days: int = Field(
+        default=400, ge=0, le=36_500, description="The same of readings by minute and by hour."
+    )
 
     @field_validator("log_level")
     @classmethod

@@ -11,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from core.actions import Setpoint
 from core.errors import InputError
 from core.limits import HOLD_MIN_S, MARGIN_MIN_K, STEP_MAX_K, THERMAL_CLASSES, AirEnvelope
-from core.points import PointRef
+from core.points import PointRef, point_type
+from core.units import to_canonical
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,13 +130,93 @@ class Plant(_Strict):
     altitude_m: float = Field(default=0.0, ge=-430, le=5000)
 
 
+def _unit_fits(ref: PointRef, unit: str | None) -> None:
+    """Make sure that a point may be sent in a unit.
+
+    Raises:
+        ValueError: it may not.
+    """
+    if unit is not None:
+        try:
+            to_canonical(0.0, unit, point_type(ref.point).quantity)
+        except InputError as error:
+            raise ValueError(f"unit of {ref}: {error.allowed}, found {error.found}") from error
+
+
+class Target(_Strict):
+    """Where one value of a message goes, written ``asset/point`` or ``asset/point:unit``."""
+
+    point: Ref
+    unit: str | None = Field(default=None, description="Unit it is sent in; the payload's where absent.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        point, colon, unit = value.partition(":")
+        return {"point": point, "unit": unit if colon else None}
+
+    @model_validator(mode="after")
+    def _fits(self) -> Target:
+        _unit_fits(self.point, self.unit)
+        return self
+
+
+SINGLE_CODECS = ("bare", "json")
+"""Codecs of topics that carry one point; all others carry many."""
+
+
 class TopicMapping(_Strict):
     """Readings that come on a topic of somebody else's making."""
 
-    topic: str = Field(min_length=1, description="MQTT topic, without wildcards.")
-    codec: Literal["bare", "json"] = "bare"
-    point: Ref
+    topic: str = Field(min_length=1, description="MQTT topic; with wildcards where a message has `points`.")
+    codec: Literal[
+        "bare", "json", "sparkplug", "dsx", "tasmota", "zigbee2mqtt", "telegraf", "homeassistant"
+    ] = "bare"
+    point: Ref | None = Field(default=None, description="The point; codecs bare and json.")
     unit: str | None = Field(default=None, description="Unit it is sent in; the canonical one where absent.")
+    points: dict[str, Target] = Field(
+        default_factory=dict, description="Which value of a message is which point; all other codecs."
+    )
+    timezone: str | None = Field(
+        default=None, description="Zone of the device's times without an offset; the site's where absent."
+    )
+
+    @property
+    def single(self) -> bool:
+        """Whether its messages carry one point each."""
+        return self.codec in SINGLE_CODECS
+
+    @model_validator(mode="after")
+    def _possible(self) -> TopicMapping:
+        if self.single:
+            self._possible_single()
+        elif self.point is not None or self.unit is not None:
+            raise ValueError(f"a topic of {self.codec} has points, not point and unit")
+        levels = self.topic.split("/")
+        misplaced = any("#" in x for x in levels[:-1]) or any(
+            len(x) > 1 and set(x) & set("+#") for x in levels
+        )
+        if misplaced:
+            raise ValueError("+ stands for one whole level of a topic, # for all the levels at its end")
+        if self.timezone is not None:
+            _known_zone(self.timezone)
+        return self
+
+    def _possible_single(self) -> None:
+        if self.point is None or self.points:
+            raise ValueError(f"a topic of {self.codec} has one point, not points")
+        if set(self.topic) & set("+#"):
+            raise ValueError(f"a topic of {self.codec} has no wildcards: write one mapping for each topic")
+        _unit_fits(self.point, self.unit)
+
+
+def _known_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"unknown time zone {name!r}; write it like Europe/Amsterdam") from error
 
 
 class SiteHead(_Strict):
@@ -147,13 +228,8 @@ class SiteHead(_Strict):
     simulated: bool = Field(default=False, description="The plant is a simulation; every page says so.")
 
     @model_validator(mode="after")
-    def _known_zone(self) -> SiteHead:
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(
-                f"unknown time zone {self.timezone!r}; write it like Europe/Amsterdam"
-            ) from error
+    def _zone(self) -> SiteHead:
+        _known_zone(self.timezone)
         return self
 
 
@@ -186,6 +262,10 @@ class Site(_Strict):
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
             raise ValueError(f"asset ids must differ, found {', '.join(twice)} twice")
+        topics = [mapping.topic for mapping in self.topics]
+        mapped_twice = sorted({topic for topic in topics if topics.count(topic) > 1})
+        if mapped_twice:
+            raise ValueError(f"topics must differ, found {', '.join(mapped_twice)} mapped twice")
         orphans = sorted({a.parent for a in self.assets if a.parent} - set(ids))
         if orphans:
             raise ValueError(f"parent {', '.join(orphans)} is no asset")
@@ -203,6 +283,8 @@ class Site(_Strict):
                     found.append(value)
                 elif isinstance(value, tuple):
                     found += [v for v in value if isinstance(v, PointRef)]
+                elif isinstance(value, dict):
+                    found += [v.point for v in value.values() if isinstance(v, Target)]
         return tuple(dict.fromkeys(found))
 
 

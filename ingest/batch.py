@@ -11,8 +11,9 @@ from uuid import UUID
 import msgspec
 
 from core.points import CATALOGUE
-from ingest.codec import CODECS
+from ingest.codec import CODECS, DIALECTS
 from ingest.codec.base import Decoded, Decoding, Rejected, quoted, utc
+from ingest.codec.dialect import Letter
 from ingest.quality import TimeLimits, check
 from ingest.topics import Kind, Route, Router
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.site import Site
+    from ingest.codec.dialect import Dialect, Mapped, Request, Serves, Unmapped
 
 PAYLOAD_MAX_BYTES: Final = 4 << 20
 """A larger payload is refused unread."""
@@ -92,8 +94,13 @@ class Batch:
     refusals: list[Refusal] = field(default_factory=list)
     forecasts: list[tuple[Message, list[ForecastRow]]] = field(default_factory=list)
     acknowledgements: list[tuple[Message, Acknowledgement]] = field(default_factory=list)
+    unmapped: list[Unmapped] = field(default_factory=list)
+    """Values that no mapping names; each is counted as filtered."""
+    serves: list[Serves] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    """What to publish in answer."""
     filtered: int = 0
-    """Messages that hold no readings: weather forecasts, acknowledgements, empty ones."""
+    """Messages that hold no readings (weather forecasts, acknowledgements, empty ones); unmapped values."""
     payload_bytes: int = 0
 
     def origin(self, index: int) -> Message:
@@ -114,6 +121,7 @@ class Assembler:
         self.router = Router(site)
         self._now = now
         self._limits = limits or TimeLimits()
+        self._dialects: dict[str, Dialect] = {}
 
     def add(self, batch: Batch, message: Message) -> None:
         """Decode a message into a batch."""
@@ -129,11 +137,30 @@ class Assembler:
             batch.refusals.append(Refusal(message, route.reason))
         elif route.kind is Kind.READINGS:
             self._readings(batch, message, route)
+        elif route.mapped is not None:
+            self._dialect(batch, message, route.mapped)
         else:
             self._aside(batch, message, route.kind)
 
     def _readings(self, batch: Batch, message: Message, route: Route) -> None:
         decoding = CODECS[route.codec](route.source, message.payload, message.arrived)
+        if not self._judge(batch, message, decoding):
+            batch.filtered += 1
+
+    def _dialect(self, batch: Batch, message: Message, mapped: Mapped) -> None:
+        dialect = self._dialects.get(mapped.codec)
+        if dialect is None:
+            dialect = self._dialects[mapped.codec] = DIALECTS[mapped.codec]()
+        heard = dialect(Letter(mapped, message.topic, message.payload, message.arrived))
+        batch.unmapped += heard.unmapped
+        batch.serves += heard.serves
+        batch.requests += heard.requests
+        batch.filtered += len(heard.unmapped)
+        if not self._judge(batch, message, Decoding(heard.readings, heard.rejected)) and not heard.unmapped:
+            batch.filtered += 1
+
+    def _judge(self, batch: Batch, message: Message, decoding: Decoding) -> bool:
+        """Keep what is believed and refuse the rest; False where there was nothing of either."""
         now, limits = self._now(), self._limits
         oldest, newest = limits.oldest, now + limits.ahead
         refused = [r.reason for r in decoding.rejected]
@@ -153,8 +180,7 @@ class Assembler:
             else:
                 keep(checked)
         batch.refusals += [Refusal(message, reason) for reason in refused]
-        if not decoding.readings and not refused:
-            batch.filtered += 1
+        return bool(decoding.readings or refused)
 
     def _aside(self, batch: Batch, message: Message, kind: Kind) -> None:
         if kind is Kind.WEATHER_FORECAST:

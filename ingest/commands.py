@@ -20,7 +20,7 @@ from core import db
 from core.actions import State
 from core.errors import ServiceError
 from core.points import point_type
-from ingest.mqtt import Publisher, expiry
+from ingest.mqtt import Publisher, Version, expiry
 from ingest.topics import command_topic
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Dispatcher:
         self._dsn, self._site, self._clock = context.dsn, context.site.id, context.clock
         self._broker = context.settings.broker or ""
         self._client_id = f"{context.settings.ingest_client_id}-commands"
+        self._version = Version(context.settings.mqtt_version)
         self._link = ExitStack()
         self._publisher: Publisher | None = None
 
@@ -113,7 +114,9 @@ class Dispatcher:
         """
         try:
             if self._publisher is None:
-                publisher = Publisher(self._broker, self._client_id, in_flight=1, patience_s=PUBLISH_S)
+                publisher = Publisher(
+                    self._broker, self._client_id, in_flight=1, patience_s=PUBLISH_S, version=self._version
+                )
                 self._publisher = self._link.enter_context(publisher)
             self._publisher.publish(topic, payload, expiry(expiry_s))
             self._publisher.flush()

@@ -1,7 +1,8 @@
-"""Files into the database: straight (`import_csv`) or through the broker (`publish_csv`).
+"""Files into the database: straight (`import_file`) or through the broker (`publish_file`).
 
 Both read a file by the same mapping and the same reader and mark by the same rules, so that importing a file
-that has been published changes nothing, and neither does doing either twice.
+that has been published changes nothing, and neither does doing either twice: an import that was broken off is
+simply begun again.
 """
 
 from __future__ import annotations
@@ -12,22 +13,23 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import isfinite
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from core import db
-from core.errors import InputError
+from core.errors import InputError, ServiceError
 from core.points import CATALOGUE
 from ingest import storage
 from ingest.batch import Message, Refusal
+from ingest.bulk import Bulk, Column, judge
 from ingest.codec import json_batch
-from ingest.codec.base import Decoded, Rejected
+from ingest.frame import BadCell, as_datetime
 from ingest.mqtt import Publisher
-from ingest.quality import TimeLimits, check
-from ingest.reader import BadCell, Block, open_source
+from ingest.quality import TimeLimits
+from ingest.reader import open_source
 from ingest.storage import PointIds
 from ingest.topics import asset_topic
-from ingest.writer import store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,21 +37,23 @@ if TYPE_CHECKING:
 
     from core.clock import Clock
     from core.site import Site
-    from ingest.reader import Chunk, Source
+    from ingest.frame import Block, Chunk, Source
+    from ingest.reader import Map
 
     Progress = Callable[[int, int], None]
     """Rows of the file that are done, and how many there are."""
 
 ROWS_PER_MESSAGE: Final = 100
 """Rows of the file in one message when there is no speed to keep."""
+IMPORT_TOPIC: Final = "import/"
+"""What stands before a file's name where its refusals are kept."""
 REASONS_KEPT: Final = 20
 """How many of the rejected cells a summary names."""
-TRANSACTION_ROWS: Final = 20_000
 
 
 @dataclass(slots=True)
 class Published:
-    """What `publish_csv` did."""
+    """What `publish_file` did."""
 
     messages: int = 0
     readings: int = 0
@@ -65,7 +69,7 @@ class Published:
 
 @dataclass(slots=True)
 class Imported:
-    """What `import_csv` did."""
+    """What `import_file` did."""
 
     rows: int = 0
     """Rows of the file."""
@@ -75,16 +79,61 @@ class Imported:
     duplicate: int = 0
     """Readings that were there already."""
     rejected: int = 0
-    """Cells that could not be read or that the database does not take."""
+    """Cells and times that could not be read or that the database does not take."""
     reasons: list[str] = field(default_factory=list)
     """The first of those, each with its line."""
     seconds: float = 0.0
     """How long it took [wall s]."""
 
 
-def import_csv(
+@dataclass(slots=True)
+class PointPlan:
+    """What an import would store of one point."""
+
+    asset: str
+    point: str
+    unit: str
+    """The canonical one, into which the file's is converted."""
+    readings: int = 0
+    out_of_range: int = 0
+    """Of those, how many would be marked BAD_OUT_OF_RANGE."""
+    least: float = float("inf")
+    most: float = float("-inf")
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def add(self, column: Column) -> None:
+        """Count more readings."""
+        self.readings += len(column.values)
+        least, most = float(column.values.min()), float(column.values.max())
+        self.least, self.most = min(self.least, least), max(self.most, most)
+        point = CATALOGUE[self.point]
+        if least < point.low or most > point.high:
+            self.out_of_range += int(((column.values < point.low) | (column.values > point.high)).sum())
+        first = as_datetime(int(column.times_us.min()))
+        last = as_datetime(int(column.times_us.max()))
+        self.first = min(self.first or first, first)
+        self.last = max(self.last or last, last)
+
+
+@dataclass(slots=True)
+class Planned:
+    """What an import would do; nothing has been changed."""
+
+    rows: int = 0
+    readings: int = 0
+    """Readings in them, those included that may be there already."""
+    first: datetime | None = None
+    last: datetime | None = None
+    points: list[PointPlan] = field(default_factory=list)
+    rejected: int = 0
+    reasons: list[str] = field(default_factory=list)
+    """The first of those, each with its line."""
+
+
+def import_file(
     path: Path,
-    mapping_text: str | None,
+    mapping: Map,
     dsn: str,
     site: Site,
     start: datetime | None,
@@ -94,8 +143,8 @@ def import_csv(
     """Load a file into the database.
 
     Args:
-        path: CSV, plain or compressed.
-        mapping_text: see `ingest.mapping`; None: recognised by the columns' names.
+        path: CSV or Prometheus export, plain or compressed, or Parquet.
+        mapping: see `ingest.mapping`; None: recognised by the columns' names.
         dsn: the database.
         site: whose readings they are.
         start: the time of 0 s, for a file whose times count from its own start.
@@ -107,25 +156,108 @@ def import_csv(
         ServiceError: the database cannot be reached.
     """
     began = time.perf_counter()
-    source = open_source(path, mapping_text)
+    source = checked(path, mapping, start)
+    result = import_source(source, dsn, site, start, clock, on_progress)
+    result.seconds = time.perf_counter() - began
+    return result
+
+
+def import_source(
+    source: Source,
+    dsn: str,
+    site: Site,
+    start: datetime | None,
+    clock: Clock,
+    on_progress: Progress | None = None,
+) -> Imported:
+    """Load a file that has been `checked` into the database; else as `import_file`."""
+    began = time.perf_counter()
+    result = Imported()
+    try:
+        with db.connect(dsn, autocommit=True) as conn:
+            storage.register_site(conn, site, clock.now())
+            _import_chunks(conn, source, site, start, clock, on_progress, result)
+    except db.Error as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ServiceError(
+            f"database: {why}; {result.rows} of {source.rows} rows are done; importing it again goes on"
+        ) from error
+    result.seconds = time.perf_counter() - began
+    return result
+
+
+def _import_chunks(
+    conn: db.Connection,
+    source: Source,
+    site: Site,
+    start: datetime | None,
+    clock: Clock,
+    on_progress: Progress | None,
+    result: Imported,
+) -> None:
+    bulk, limits = Bulk(conn, PointIds(site.id, "import")), TimeLimits()
+    for chunk in source.chunks(start):
+        now = clock.now()
+        columns, bad = _judged(chunk, now, limits)
+        bad += [BadCell(line, why) for line, why in bulk.write(columns)]
+        result.rows += chunk.rows
+        result.stored, result.duplicate = bulk.stored, bulk.duplicate
+        result.readings = result.stored + result.duplicate
+        _note(bad, source.place, result)
+        _save_refusals(conn, bad, source, now)
+        if on_progress:
+            on_progress(result.rows, source.rows)
+
+
+def plan_import(
+    path: Path,
+    mapping: Map,
+    start: datetime | None,
+    clock: Clock,
+    on_progress: Progress | None = None,
+) -> Planned:
+    """Read a file as `import_file` would, and say what that would store, without a database.
+
+    Raises:
+        InputError: the mapping or the file is wrong.
+    """
+    source = checked(path, mapping, start)
+    result, limits = Planned(), TimeLimits()
+    points: dict[tuple[str, str], PointPlan] = {}
+    for chunk in source.chunks(start):
+        columns, bad = _judged(chunk, clock.now(), limits)
+        for column in columns:
+            key = column.asset, column.point
+            if key not in points:
+                points[key] = PointPlan(*key, CATALOGUE[column.point].unit)
+            points[key].add(column)
+        result.rows += chunk.rows
+        _note(bad, source.place, result)
+        if on_progress:
+            on_progress(result.rows, source.rows)
+    result.points = [points[key] for key in sorted(points)]
+    result.readings = sum(plan.readings for plan in result.points)
+    result.first = min((plan.first for plan in result.points if plan.first), default=None)
+    result.last = max((plan.last for plan in result.points if plan.last), default=None)
+    return result
+
+
+def checked(path: Path, mapping: Map, start: datetime | None) -> Source:
+    """A file that can be imported: looked at to its end, without a database.
+
+    Raises:
+        InputError: the mapping, the file or the start is wrong.
+    """
+    source = open_source(path, mapping)
     _check_start(source, start)
     if source.relative and start is None:
         raise InputError(
-            f"{path.name}: column {source.mapping.time}",
+            f"{path.name}: column {source.time}",
             found="seconds from the file's own start",
             allowed="that only with the time of its first second",
             do="give --start, e.g. --start 2026-01-31T12:00:00Z",
         )
-    result, limits = Imported(), TimeLimits()
-    with db.connect(dsn, autocommit=True) as conn:
-        points = PointIds(site.id, "import")
-        storage.register_site(conn, site, clock.now())
-        for chunk in source.chunks(start):
-            _import_chunk(conn, chunk, points, limits, clock.now(), path.name, result)
-            if on_progress:
-                on_progress(result.rows, source.rows)
-    result.seconds = time.perf_counter() - began
-    return result
+    return source
 
 
 def _check_start(source: Source, start: datetime | None) -> None:
@@ -138,60 +270,40 @@ def _check_start(source: Source, start: datetime | None) -> None:
         )
 
 
-def _import_chunk(
-    conn: db.Connection,
-    chunk: Chunk,
-    points: PointIds,
-    limits: TimeLimits,
-    now: datetime,
-    name: str,
-    result: Imported,
-) -> None:
-    readings: list[Decoded] = []
-    lines: list[int] = []
+def _judged(chunk: Chunk, now: datetime, limits: TimeLimits) -> tuple[list[Column], list[BadCell]]:
+    """The readings of a chunk, and what is none."""
+    columns: list[Column] = []
     bad = list(chunk.bad)
-    for line, reading in _readings(chunk.blocks):
-        checked = check(reading, now, limits)
-        if isinstance(checked, Rejected):
-            bad.append(BadCell(line, checked.reason))
-        else:
-            readings.append(checked)
-            lines.append(line)
-    rows = points.rows(conn, readings)
-    for first in range(0, len(rows), TRANSACTION_ROWS):
-        part = rows[first : first + TRANSACTION_ROWS]
-        stored = store(conn, part, staged=result.duplicate > 0)
-        result.stored += stored.new
-        result.duplicate += len(part) - stored.new - len(stored.bad)
-        bad += [BadCell(lines[first + index], why) for index, why in stored.bad]
-    result.rows += chunk.rows
-    result.readings = result.stored + result.duplicate
-    _note(bad, result)
-    refusals = [
-        Refusal(Message(f"import/{name}", f"line {cell.line}".encode(), now), cell.reason) for cell in bad
-    ]
+    for block in chunk.blocks:
+        judged = judge(block, now, limits)
+        columns += judged.columns
+        bad += [BadCell(line, why) for line, why in judged.bad]
+    return columns, bad
+
+
+def _save_refusals(conn: db.Connection, bad: list[BadCell], source: Source, now: datetime) -> None:
+    """Keep what was no reading, a line once, with all that is wrong in it."""
+    topic = f"{IMPORT_TOPIC}{source.path.name}"
+    messages: dict[int, Message] = {}
+    refusals = []
+    for cell in bad:
+        if cell.line not in messages:
+            place = f"{source.place} {cell.line}".encode()
+            messages[cell.line] = Message(topic, place, now)
+        refusals.append(Refusal(messages[cell.line], cell.reason))
     with conn.transaction():
         storage.save_refusals(conn, refusals, now)
 
 
-def _note(bad: list[BadCell], result: Imported | Published) -> None:
+def _note(bad: list[BadCell], place: str, result: Imported | Published | Planned) -> None:
     result.rejected += len(bad)
     room = REASONS_KEPT - len(result.reasons)
-    result.reasons += [f"line {cell.line}: {cell.reason}" for cell in bad[: max(room, 0)]]
+    result.reasons += [f"{place} {cell.line}: {cell.reason}" for cell in bad[: max(room, 0)]]
 
 
-def _readings(blocks: tuple[Block, ...]) -> Iterator[tuple[int, Decoded]]:
-    """Line and reading of every cell that has a number."""
-    for block in blocks:
-        for name, values in block.values.items():
-            for line, when, value in zip(block.lines, block.times, values.tolist(), strict=True):
-                if value == value:  # noqa: PLR0124  # NaN: nothing was measured
-                    yield line, Decoded(block.asset, name, when, value, 0)
-
-
-def publish_csv(
+def publish_file(
     path: Path,
-    mapping_text: str | None,
+    mapping: Map,
     broker_url: str,
     site: Site,
     speed: float | None,
@@ -202,8 +314,8 @@ def publish_csv(
     """Play a file through the broker and wait until it has taken every message.
 
     Args:
-        path: CSV, plain or compressed.
-        mapping_text: see `ingest.mapping`; None: recognised by the columns' names.
+        path: CSV or Prometheus export, plain or compressed, or Parquet.
+        mapping: see `ingest.mapping`; None: recognised by the columns' names.
         broker_url: the broker.
         site: whose readings they are.
         speed: how many times as fast as the file's own time, one message a row; None: as fast as the broker
@@ -220,7 +332,7 @@ def publish_csv(
     began = time.perf_counter()
     if speed is not None and not speed > 0:
         raise InputError("--speed", found=str(speed), allowed="max or a number above 0", do="correct it")
-    source = open_source(path, mapping_text)
+    source = open_source(path, mapping)
     _check_start(source, start)
     if start is None:
         start = clock.now() - timedelta(seconds=source.last_s if speed is None else 0.0)
@@ -229,7 +341,7 @@ def publish_csv(
     with Publisher(broker_url) as publisher:
         done = 0
         for chunk in source.chunks(start):
-            _note(list(chunk.bad), result)
+            _note(list(chunk.bad), source.place, result)
             for topic, payload, readings, due in _messages(chunk, site.id, paced=pace is not None):
                 if pace:
                     pace.wait_for(due)
@@ -276,16 +388,17 @@ def _messages(chunk: Chunk, site: str, *, paced: bool) -> Iterator[_Outgoing]:
 
 def _split(block: Block, site: str, rows: int) -> Iterator[_Outgoing]:
     topic = asset_topic(site, block.asset)
+    times = block.times
     columns = {
-        name: [v if v == v else None for v in values.tolist()]  # noqa: PLR0124  # NaN: nothing was measured
+        name: [v if isfinite(v) else None for v in values.tolist()]  # nothing was measured, or too much
         for name, values in block.values.items()
         if name in CATALOGUE
     }
-    for first in range(0, len(block.times), rows):
+    for first in range(0, len(times), rows):
         part: dict[str, float | list[float | None] | None] = {}
         count = 0
         for name, values in columns.items():
             part[name] = some = values[first : first + rows]
             count += sum(v is not None for v in some)
-        times = block.times[first : first + rows]
-        yield topic, json_batch.encode(json_batch.Batch(part, list(times))), count, times[0]
+        some_times: list[datetime | float] = list(times[first : first + rows])
+        yield topic, json_batch.encode(json_batch.Batch(part, some_times)), count, times[first]

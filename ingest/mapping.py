@@ -1,10 +1,31 @@
-"""Which column of a file is which point: written by the user, or recognised by the columns' names."""
+"""Which column of a file is which point: written by the user, or recognised by the columns' names.
+
+A mapping file says the same as ``--map`` and more:
+
+.. code-block:: toml
+
+    time = "timestamp"          # the column of times
+    asset = "gpu"               # whose points they are; without it, the file's name
+    asset_column = "gpu_index"  # its whole number behind `asset` and a hyphen; without `asset`, its name
+
+    [points]
+    gpu_power = "power_mw:mW"   # POINT = "COLUMN[:UNIT]", or ASSET/POINT
+
+    [[prometheus]]              # for the export of a range query
+    selector = 'DCGM_FI_DEV_POWER_USAGE{Hostname="node-1"}'
+    point = "gpu_power"
+    unit = "W"
+    asset = "gpu-{gpu}"         # labels in braces
+"""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import InputError
 from core.points import PointType, point_type
@@ -45,6 +66,8 @@ class Mapping:
     """Whose points they are where a column does not say."""
     asset_column: str | None = None
     """A column whose whole number is put behind `asset` and a hyphen."""
+    asset_named: bool = False
+    """Whether that column holds the assets' names instead."""
 
     @classmethod
     def parse(cls, text: str, default_asset: str) -> Mapping:
@@ -69,13 +92,7 @@ class Mapping:
         if time is None or not columns:
             missing = "no column of points" if time else "no column of times"
             raise InputError("--map", found=missing, allowed="time=COLUMN and points", do=_EXAMPLE)
-        targets = [(column.asset or default_asset, column.point.name) for column in columns]
-        twice = next((target for target in targets if targets.count(target) > 1), None)
-        if twice:
-            raise InputError(
-                "--map", found=f"{'/'.join(twice)} twice", allowed="each point once", do="leave one out"
-            )
-        return cls(time, tuple(columns), default_asset)
+        return cls(time, once(columns, default_asset, "--map"), default_asset)
 
     @property
     def headings(self) -> tuple[str, ...]:
@@ -103,11 +120,31 @@ def _wrong(item: str) -> InputError:
     return InputError("--map", found=repr(item), allowed="POINT=COLUMN, separated by commas", do=_EXAMPLE)
 
 
-def _column(left: str, right: str) -> Column:
-    asset, slash, name = left.rpartition("/")
-    if slash and not _NAME.match(asset):
+def once(columns: list[Column], default_asset: str, where: str) -> tuple[Column, ...]:
+    """The columns, if no two are the same point.
+
+    Raises:
+        InputError: some are.
+    """
+    targets = [(column.asset or default_asset, column.point.name) for column in columns]
+    twice = next((target for target in targets if targets.count(target) > 1), None)
+    if twice:
         raise InputError(
-            "--map: asset",
+            where, found=f"{'/'.join(twice)} twice", allowed="each point once", do="leave one out"
+        )
+    return tuple(columns)
+
+
+def is_name(text: str) -> bool:
+    """Whether it can be the name of an asset."""
+    return _NAME.match(text) is not None
+
+
+def _column(left: str, right: str, where: str = "--map") -> Column:
+    asset, slash, name = left.rpartition("/")
+    if slash and not is_name(asset):
+        raise InputError(
+            f"{where}: asset",
             found=repr(asset),
             allowed="lower case, digits, hyphen and underscore",
             do=_EXAMPLE,
@@ -126,10 +163,194 @@ def default_asset(path: Path) -> str:
     Raises:
         InputError: nothing of the file's name can be used.
     """
-    name = _NOT_IN_NAMES.sub("-", path.name.partition(".")[0].lower()).strip("-_")
+    name = as_name(path.name.partition(".")[0])
     if not name:
         raise InputError("file name", found=repr(path.name), allowed="letters or digits", do="rename it")
     return name
+
+
+def as_name(text: str) -> str:
+    """A text as the name of an asset; "" where nothing of it can be used."""
+    return _NOT_IN_NAMES.sub("-", text.lower()).strip("-_")
+
+
+_METRIC: Final = re.compile(r"^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)?\s*(?:\{(.*)\})?\s*$", re.DOTALL)
+_MATCHER: Final = re.compile(r'\s*([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
+_LABEL: Final = re.compile(r"\{(\w+)\}")
+METRIC_NAME: Final = "__name__"
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One condition of a Prometheus selector."""
+
+    label: str
+    pattern: re.Pattern[str]
+    wanted: bool
+    """Whether the whole value has to match, or must not."""
+
+    def fits(self, labels: dict[str, str]) -> bool:
+        """Whether a series fulfils it; a label that is absent is empty."""
+        return (self.pattern.fullmatch(labels.get(self.label, "")) is not None) is self.wanted
+
+
+def parse_selector(text: str) -> tuple[Matcher, ...]:
+    """The conditions of ``metric{label="value",...}``, with =, !=, =~ and !~ as in Prometheus.
+
+    Raises:
+        ValueError: it has another form.
+    """
+    found = _METRIC.match(text)
+    name, body = found.groups() if found else (None, None)
+    matchers = [Matcher(METRIC_NAME, re.compile(re.escape(name)), wanted=True)] if name else []
+    at, body = 0, body or ""
+    while body[at:].strip():
+        part = _MATCHER.match(body, at)
+        if part is None:
+            raise ValueError(text)
+        label, operator, quoted = part.groups()
+        value = re.sub(r"\\(.)", r"\1", quoted)
+        matchers.append(
+            Matcher(label, re.compile(value if "~" in operator else re.escape(value)), operator[0] == "=")
+        )
+        at = part.end()
+    if not matchers:
+        raise ValueError(text)
+    return tuple(matchers)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which series of an export are which point."""
+
+    matchers: tuple[Matcher, ...]
+    point: PointType
+    unit: str
+    asset: str
+    """Whose point it is, with labels in braces."""
+
+    def fits(self, labels: dict[str, str]) -> bool:
+        """Whether a series is one of these."""
+        return all(matcher.fits(labels) for matcher in self.matchers)
+
+    def asset_of(self, labels: dict[str, str]) -> str | None:
+        """The asset of a series; None where a label is absent or cannot be a name."""
+        if any(not as_name(labels.get(name, "")) for name in _LABEL.findall(self.asset)):
+            return None
+        filled = _LABEL.sub(lambda m: as_name(labels[m[1]]), self.asset)
+        return filled if is_name(filled) else None
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Series(_Strict):
+    selector: str
+    point: str
+    asset: str
+    unit: str | None = None
+
+    def selection(self, where: str) -> Selection:
+        point = point_type(self.point)
+        unit = self.unit or point.unit
+        to_canonical(0.0, unit, point.quantity)
+        try:
+            matchers = parse_selector(self.selector)
+        except (ValueError, re.error):
+            raise InputError(
+                f"{where}: selector",
+                found=repr(self.selector),
+                allowed='METRIC{LABEL="VALUE",...} with =, !=, =~ or !~',
+                do="correct it there",
+            ) from None
+        if not is_name(_LABEL.sub("x", self.asset)):
+            raise InputError(
+                f"{where}: asset",
+                found=repr(self.asset),
+                allowed="lower case, digits, hyphen, underscore, and labels in braces",
+                do='write it like "gpu-{gpu}"',
+            )
+        return Selection(matchers, point, unit, self.asset)
+
+
+class _File(_Strict):
+    time: str | None = None
+    asset: str | None = None
+    asset_column: str | None = None
+    points: dict[str, str] = {}
+    prometheus: list[_Series] = []
+
+
+@dataclass(frozen=True, slots=True)
+class MapFile:
+    """A mapping file, checked."""
+
+    name: str
+    time: str | None
+    asset: str | None
+    asset_column: str | None
+    columns: tuple[Column, ...]
+    series: tuple[Selection, ...]
+
+    @classmethod
+    def load(cls, path: Path) -> MapFile:
+        """Read one.
+
+        Raises:
+            InputError: it is missing, is no TOML, or says what cannot be.
+        """
+        name = path.name
+        try:
+            found = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise InputError(
+                str(path), found="no readable file", allowed="a mapping file", do="correct the path"
+            ) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(
+                name, found=f"no TOML ({error})", allowed="TOML", do="correct that line"
+            ) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise InputError(
+                f"{name}: {key}", found=first["msg"], allowed=_KEYS, do="correct it there"
+            ) from error
+        columns = [_column(left.strip(), right.strip(), name) for left, right in found.points.items()]
+        if not columns and not found.prometheus:
+            raise InputError(name, found="no points", allowed=_KEYS, do="name one under [points]")
+        if found.asset is not None and not is_name(found.asset):
+            raise InputError(
+                f"{name}: asset",
+                found=repr(found.asset),
+                allowed="lower case, digits, hyphen and underscore",
+                do="correct it there",
+            )
+        series = tuple(entry.selection(name) for entry in found.prometheus)
+        return cls(
+            name, found.time, found.asset, found.asset_column, once(columns, found.asset or "", name), series
+        )
+
+    def table(self, default_asset: str) -> Mapping:
+        """How to read a file of columns.
+
+        Raises:
+            InputError: it says nothing about columns.
+        """
+        if self.time is None or not self.columns:
+            found = "no [points]" if self.time else "no time"
+            raise InputError(
+                self.name,
+                found=found,
+                allowed='time = "COLUMN" and [points] for a file of columns',
+                do="add it there",
+            )
+        asset, named = self.asset or default_asset, self.asset_column is not None and self.asset is None
+        return Mapping(self.time, self.columns, asset, self.asset_column, named)
+
+
+_KEYS: Final = "time, asset, asset_column, [points] and [[prometheus]] with selector, point, unit, asset"
 
 
 HOST_ASSET: Final = "host"

@@ -1,10 +1,11 @@
-"""The broker: its address, a client, and a publisher that knows what has arrived. MQTT 5 by paho-mqtt."""
+"""The broker: its address, a client, a publisher that knows what has arrived. MQTT 5 or 3.1.1 by paho."""
 
 from __future__ import annotations
 
 import threading
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import unquote, urlsplit
 
@@ -30,6 +31,13 @@ IN_FLIGHT: Final = 100
 """How many messages may be on their way unacknowledged."""
 PUBLISH_S: Final = 60.0
 """Longest wait for the broker to take a message [s]."""
+
+
+class Version(StrEnum):
+    """The protocol versions that we speak."""
+
+    V5 = "5"
+    V311 = "3.1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +77,34 @@ class Address:
         return f"{self.host}:{self.port}"
 
 
-def make_client(address: Address, client_id: str, *, manual_ack: bool = False) -> Client:
-    """A client that is not connected yet."""
-    client = Client(
-        CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=manual_ack
-    )
+def make_client(
+    address: Address,
+    client_id: str,
+    *,
+    manual_ack: bool = False,
+    version: Version = Version.V5,
+    persistent: bool = False,
+) -> Client:
+    """A client that is not connected yet.
+
+    Args:
+        address: the broker.
+        client_id: who we are to it; empty: its choice.
+        manual_ack: whether `Client.ack` is called for each message that comes.
+        version: the protocol.
+        persistent: whether a 3.1.1 broker keeps our session; one of MQTT 5 is told when we connect.
+    """
+    callbacks = CallbackAPIVersion.VERSION2
+    if version is Version.V5:
+        client = Client(callbacks, client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=manual_ack)
+    else:
+        client = Client(
+            callbacks,
+            client_id,
+            clean_session=not persistent,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            manual_ack=manual_ack,
+        )
     if address.user:
         client.username_pw_set(address.user, address.password)
     if address.tls:
@@ -97,13 +128,20 @@ class Publisher:
         client_id: unique at the broker; empty: the broker's choice.
         in_flight: how many messages may be unacknowledged before `publish` waits.
         patience_s: how long it waits [wall s].
+        version: the protocol; properties of a message are not sent in 3.1.1.
     """
 
     def __init__(
-        self, url: str, client_id: str = "", *, in_flight: int = IN_FLIGHT, patience_s: float = PUBLISH_S
+        self,
+        url: str,
+        client_id: str = "",
+        *,
+        in_flight: int = IN_FLIGHT,
+        patience_s: float = PUBLISH_S,
+        version: Version = Version.V5,
     ) -> None:
-        self._address = Address.parse(url)
-        self._client = make_client(self._address, client_id)
+        self._address, self._version = Address.parse(url), version
+        self._client = make_client(self._address, client_id, version=version)
         self._client.max_inflight_messages_set(in_flight)
         self._in_flight, self._patience_s = in_flight, patience_s
         self._changed = threading.Condition()
@@ -119,7 +157,10 @@ class Publisher:
         client.on_connect = self._on_connect
         client.on_publish = self._on_publish
         try:
-            client.connect(self._address.host, self._address.port, KEEPALIVE_S, clean_start=True)
+            if self._version is Version.V5:
+                client.connect(self._address.host, self._address.port, KEEPALIVE_S, clean_start=True)
+            else:
+                client.connect(self._address.host, self._address.port, KEEPALIVE_S)
         except (OSError, ValueError) as error:
             raise ServiceError(f"broker {self._address} not reachable: {error}") from error
         client.loop_start()

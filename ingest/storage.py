@@ -6,7 +6,7 @@ This and `ingest.writer` are the only modules of the room that know psycopg; the
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +28,9 @@ Row = tuple[datetime, float, int, int]
 _TYPES: Final = ("timestamptz", "float8", "int4", "int4")
 _COPY: Final = "COPY {} (time, value, point_id, status) FROM STDIN (FORMAT BINARY)"
 _REASONS_SHOWN: Final = 3
+_MINUTE: Final = timedelta(minutes=1)
+_DIRTY_GAP: Final = timedelta(minutes=5)
+"""Times of a batch that lie no further apart are one stretch to roll up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +130,34 @@ def insert(conn: db.Connection, rows: Sequence[Row], *, staged: bool) -> int:
     """
     if not rows:
         return 0
+    _touch(conn, rows)
     if not staged:
         _copy(conn, "reading", rows)
         return len(rows)
     db.rows(conn, "ingest_staging")
     _copy(conn, "reading_staging", rows)
     return _count(conn, "ingest_insert_staged")
+
+
+def _touch(conn: db.Connection, rows: Sequence[Row]) -> None:
+    """Say which minutes have to be rolled up again; room is made for their days where there is none."""
+    times = [row[0] for row in rows]
+    ends = {min(times), max(times)}
+    near = max(ends) - min(ends) <= _DIRTY_GAP  # one stretch: no need to look at those between
+    stretches = dirty_stretches(ends if near else set(times))
+    db.rows(conn, "rollup_touch", starts=[s for s, _ in stretches], ends=[e for _, e in stretches])
+
+
+def dirty_stretches(times: set[datetime]) -> list[tuple[datetime, datetime]]:
+    """Stretches of whole minutes that cover some times, in order: from, to (exclusive)."""
+    ordered = sorted(times)
+    breaks = [i for i in range(1, len(ordered)) if ordered[i] - ordered[i - 1] > _DIRTY_GAP]
+    bounds = zip([0, *breaks], [*breaks, len(ordered)], strict=True)
+    return [(_minute(ordered[a]), _minute(ordered[b - 1]) + _MINUTE) for a, b in bounds]
+
+
+def _minute(time: datetime) -> datetime:
+    return time.replace(second=0, microsecond=0)
 
 
 def _copy(conn: db.Connection, table: str, rows: Sequence[Row]) -> None:
@@ -178,15 +203,15 @@ def save_refusals(conn: db.Connection, refusals: Iterable[Refusal], now: datetim
             conn,
             "ingest_upsert_rejected",
             digest=digest_bytes,
-            topic=_storable(refusal.message.topic),
+            topic=storable(refusal.message.topic),
             payload=refusal.message.payload,
-            reason=_storable(text),
+            reason=storable(text),
             at=now,
             seen=seen,
         )
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Text that PostgreSQL takes: no NUL, nothing that UTF-8 cannot say."""
     return text.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")
 
@@ -221,6 +246,6 @@ def save_acknowledgement(conn: db.Connection, site: str, answer: Acknowledgement
         site=site,
         command_id=command_id,
         accepted=answer.accepted,
-        reason=_storable(answer.reason),
+        reason=storable(answer.reason),
         now=now,
     )

@@ -1,4 +1,4 @@
-"""The subscriber: one MQTT 5 session that never loses what it has not acknowledged.
+"""The subscriber: one MQTT session, 5 or 3.1.1, that never loses what it has not acknowledged.
 
 One thread owns the connection and drives paho's read, write and keep-alive by itself, for two reasons: it can
 stop reading while too much waits for the database (rumqttd, and mosquitto before 2.0.21, do not hold a
@@ -24,7 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.batch import Message
-from ingest.mqtt import KEEPALIVE_S, QOS, Address, make_client
+from ingest.mqtt import KEEPALIVE_S, QOS, Address, Version, make_client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,12 +72,30 @@ class Subscriber:
         filters: topics to subscribe to.
         clock: the plant's time, for arrivals.
         window: MQTT 5 Receive Maximum.
+        version: the protocol.
+        group: who else, under ids of their own, shares the messages; none: all of them are ours.
+        whole: topics of which each member of a group hears everything, and what is retained at each start.
     """
 
-    def __init__(self, url: str, client_id: str, filters: Sequence[str], clock: Clock, window: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        filters: Sequence[str],
+        clock: Clock,
+        window: int,
+        *,
+        version: Version = Version.V5,
+        group: str | None = None,
+        whole: Sequence[str] = (),
+    ) -> None:
         self._address = Address.parse(url)
-        self._filters, self._clock, self._window = tuple(filters), clock, window
-        self._client = make_client(self._address, client_id, manual_ack=True)
+        shared = tuple(f"$share/{group}/{one}" if group else one for one in filters)
+        self._filters, self._whole = (*shared, *whole), frozenset(whole)
+        self._clock, self._window, self._version = clock, window, version
+        self._client = make_client(
+            self._address, client_id, manual_ack=True, version=version, persistent=True
+        )
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
@@ -89,6 +107,7 @@ class Subscriber:
         self._wait_s = FIRST_WAIT_S
         self._waiting: SimpleQueue[Delivery] = SimpleQueue()
         self._to_acknowledge: deque[Delivery] = deque()
+        self._to_publish: deque[tuple[str, bytes]] = deque()
         self._held_lock = threading.Lock()
         self._held = self._held_bytes = 0
         self._paused_since: float | None = None
@@ -120,6 +139,12 @@ class Subscriber:
         with contextlib.suppress(BlockingIOError):  # it has been woken often enough
             self._wake_out.send(b"\0")
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send a message at QoS 0, soon, or never where the broker is away; from any thread."""
+        self._to_publish.append((topic, payload))
+        with contextlib.suppress(BlockingIOError):
+            self._wake_out.send(b"\0")
+
     def run(self, stop: threading.Event, finished: threading.Event) -> None:
         """Keep the session until `stop` is set and the consumer has `finished`; reconnects for ever.
 
@@ -141,13 +166,15 @@ class Subscriber:
             stop.wait(self._wait_s)
         self._generation += 1
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
-        properties = Properties(PacketTypes.CONNECT)
-        properties.SessionExpiryInterval = SESSION_S
-        properties.ReceiveMaximum = self._window
+        host, port = self._address.host, self._address.port
         try:
-            self._client.connect(
-                self._address.host, self._address.port, KEEPALIVE_S, clean_start=False, properties=properties
-            )
+            if self._version is Version.V5:
+                properties = Properties(PacketTypes.CONNECT)
+                properties.SessionExpiryInterval = SESSION_S
+                properties.ReceiveMaximum = self._window
+                self._client.connect(host, port, KEEPALIVE_S, clean_start=False, properties=properties)
+            else:
+                self._client.connect(host, port, KEEPALIVE_S)
         except (OSError, ValueError) as error:
             log.warning("broker %s: %s; trying again in %.1f s", self._address, error, self._wait_s)
 
@@ -204,6 +231,8 @@ class Subscriber:
             delivery = self._to_acknowledge.popleft()
             if delivery.qos and delivery.generation == self._generation:
                 self._client.ack(delivery.mid, delivery.qos)
+        while self._to_publish:
+            self._client.publish(*self._to_publish.popleft(), qos=0)
 
     def _release(self, deliveries: Sequence[Delivery]) -> None:
         with self._held_lock:
@@ -233,7 +262,13 @@ class Subscriber:
         log.info(
             "broker %s: connected, session %s", self._address, "kept" if flags.session_present else "new"
         )
-        client.subscribe([(topic, SubscribeOptions(qos=QOS, retainHandling=1)) for topic in self._filters])
+        if self._version is Version.V5:
+            # a retained message belongs to the first subscription; a shared one has none, by the standard
+            once = SubscribeOptions(qos=QOS, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+            anew = SubscribeOptions(qos=QOS, retainHandling=SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE)
+            client.subscribe([(topic, anew if topic in self._whole else once) for topic in self._filters])
+        else:
+            client.subscribe([(topic, QOS) for topic in self._filters])
 
     def _forget_older(self) -> None:
         """The broker sends again what we have not acknowledged: no need to keep it as well.

@@ -3,10 +3,12 @@
 ================================================  ======================================================
 ``joulecast/<site>/<asset>/<point>``              one reading
 ``joulecast/<site>/<asset>``                      a batch of one asset's readings
+``joulecast/<site>/<asset>/$birth``               what the numbers in ``$data`` stand for; retained
+``joulecast/<site>/<asset>/$data``                a batch with numbers for names
 ``joulecast/<site>/weather/$forecast``            a weather forecast
 ``joulecast/<site>/$command/<asset>/<point>``     a setpoint on its way to the plant
 ``joulecast/<site>/$ack/<asset>/<point>``         the plant's answer
-any topic that `site.toml` maps under ``topics``  one reading
+any topic that `site.toml` maps under ``topics``  one reading, or what its dialect makes of it
 ================================================  ======================================================
 """
 
@@ -16,9 +18,12 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from core.site import NAME_PATTERN
+from ingest.codec import REMEMBERING, aliases
 from ingest.codec.base import Rejected, Source, known_point, quoted
+from ingest.codec.dialect import Mapped, captured
 
 if TYPE_CHECKING:
     from core.points import PointRef
@@ -38,6 +43,7 @@ class Kind(StrEnum):
     """What a message is."""
 
     READINGS = "readings"
+    DIALECT = "dialect"
     WEATHER_FORECAST = "weather_forecast"
     ACKNOWLEDGEMENT = "acknowledgement"
 
@@ -51,6 +57,8 @@ class Route:
     """Asset and point that the topic names."""
     codec: str = ""
     """Key of `ingest.codec.CODECS`; readings only."""
+    mapped: Mapped | None = None
+    """What `site.toml` says about the topic; dialects only."""
 
 
 def point_topic(site: str, ref: PointRef) -> str:
@@ -86,14 +94,31 @@ class Router:
         self._mapped = {
             m.topic: Route(Kind.READINGS, Source(m.point.asset, m.point.point, m.unit), m.codec)
             for m in site.topics
+            if m.point is not None
         }
+        self._dialects = tuple(
+            Mapped(m.codec, m.topic, m.points, ZoneInfo(m.timezone) if m.timezone else site.zone)
+            for m in site.topics
+            if m.point is None
+        )
+        self._aliases = Route(
+            Kind.DIALECT, Source(""), mapped=Mapped(aliases.CODEC, f"{ROOT}/{site.id}/+/+", {}, site.zone)
+        )
         self._known: dict[str, Route | Rejected] = {}
 
     @property
     def filters(self) -> tuple[str, ...]:
         """What to subscribe to; commands, which are ours, are not among them."""
         base = f"{ROOT}/{self._site}"
-        return (f"{base}/+", f"{base}/+/+", f"{base}/{ACKNOWLEDGEMENT}/+/+", *self._mapped)
+        dialects = (m.filter for m in self._dialects if m.codec not in REMEMBERING)
+        own = (f"{base}/+", f"{base}/+/+", f"{base}/{ACKNOWLEDGEMENT}/+/+")
+        return tuple(dict.fromkeys((*own, *self._mapped, *dialects)))
+
+    @property
+    def whole_filters(self) -> tuple[str, ...]:
+        """What else to subscribe to: each process hears all of it, anew what is retained."""
+        dialects = (m.filter for m in self._dialects if m.codec in REMEMBERING)
+        return tuple(dict.fromkeys((f"{ROOT}/{self._site}/+/{aliases.BIRTH}", *dialects)))
 
     def route(self, topic: str) -> Route | Rejected:
         """What a topic's messages are."""
@@ -107,20 +132,27 @@ class Router:
     def _parse(self, topic: str) -> Route | Rejected:
         root, _, rest = topic.partition(f"{ROOT}/{self._site}/")
         if root or not rest:
-            return Rejected(f"topic {quoted(topic)} is not mapped in site.toml")
+            return self._dialect(topic)
         match rest.split("/"):
             case [asset, point] if (asset, point) == (WEATHER, FORECAST):
                 return Route(Kind.WEATHER_FORECAST, Source(WEATHER))
             case [kind, asset, point] if kind == ACKNOWLEDGEMENT:
                 return Route(Kind.ACKNOWLEDGEMENT, Source(asset, point))
-            case [asset]:
-                return _readings(asset, None)
-            case [asset, point]:
-                return _readings(asset, point)
+            case [asset, kind] if kind in {aliases.BIRTH, aliases.DATA} and _NAME.match(asset):
+                return self._aliases
+            case [asset, *point] if len(point) <= 1:
+                return _readings(asset, *point)
         return Rejected(f"topic {quoted(topic)} has not the form joulecast/site/asset/point")
 
+    def _dialect(self, topic: str) -> Route | Rejected:
+        """The first mapping whose filter fits."""
+        for mapped in self._dialects:
+            if captured(mapped.filter, topic) is not None:
+                return Route(Kind.DIALECT, Source(""), mapped=mapped)
+        return Rejected(f"topic {quoted(topic)} is not mapped in site.toml")
 
-def _readings(asset: str, name: str | None) -> Route | Rejected:
+
+def _readings(asset: str, name: str | None = None) -> Route | Rejected:
     if not _NAME.match(asset):
         return Rejected(f"asset {quoted(asset)} is no name: lower case, digits, hyphen, underscore")
     if name is None:

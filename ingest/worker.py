@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Final
 
 from core import db
 from core.errors import InputError, ServiceError
+from core.settings import Settings
 from ingest import commands, storage
 from ingest.batch import Assembler, Batch
+from ingest.codec.base import Decoded
+from ingest.mqtt import Version
 from ingest.subscriber import Subscriber
+from ingest.watch import Watch
 from ingest.writer import Stopped, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.jobs import Context
-    from core.settings import Settings
     from ingest.subscriber import Delivery
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,7 @@ BATCH_BYTES: Final = 4 << 20
 IDLE_S: Final = 0.25
 """How often the writer looks whether to stop while there are no messages [s]."""
 REPORT_S: Final = 60.0
+COMMON_CLIENT_ID: Final = str(Settings.model_fields["ingest_client_id"].default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +71,26 @@ def collect(
     return batch, deliveries
 
 
-def drain(subscriber: Subscriber, writer: Writer, assembler: Assembler, limits: BatchLimits) -> None:
+def drain(
+    subscriber: Subscriber, writer: Writer, assembler: Assembler, limits: BatchLimits, watch: Watch
+) -> None:
     """Write whatever comes until the writer is told to stop; the last batch is still committed."""
     said_at = time.monotonic()
     while not writer.stop.is_set():
         batch, deliveries = collect(subscriber, assembler, limits, writer.stop)
         if not deliveries:
             continue
+        watch.judge(batch)
         try:
             writer.write(batch)
         except Stopped:
             break
         subscriber.acknowledge(deliveries)
+        for request in batch.requests:
+            subscriber.publish(request.topic, request.payload)
         if time.monotonic() - said_at >= REPORT_S:
             said_at = time.monotonic()
-            log.info("since the start: %s", writer.counts)
+            log.info("since the start: %s; marked: %s", writer.counts, dict(watch.counts))
     writer.close()
 
 
@@ -89,7 +98,7 @@ def run(context: Context, stop: threading.Event) -> None:
     """Subscribe, write, and look after commands until `stop` is set.
 
     Raises:
-        InputError: no broker is given.
+        InputError: no broker is given, or a member of a group has no id of its own.
         ServiceError: a part of the work ended by itself.
     """
     settings, site = context.settings, context.site
@@ -100,6 +109,13 @@ def run(context: Context, stop: threading.Event) -> None:
             allowed="mqtt://host:port",
             do="set it, or use `joulecast up`",
         )
+    if settings.shared_group and settings.ingest_client_id == COMMON_CLIENT_ID:
+        raise InputError(
+            "JOULECAST_INGEST_CLIENT_ID",
+            found=f"{COMMON_CLIENT_ID}, which every process has that is not given another",
+            allowed="an id of its own for each member of a shared group",
+            do="set it, e.g. to ingest-1, ingest-2; a process keeps its id over restarts",
+        )
     assembler = Assembler(site, context.clock.now)
     subscriber = Subscriber(
         settings.broker,
@@ -107,14 +123,18 @@ def run(context: Context, stop: threading.Event) -> None:
         assembler.router.filters,
         context.clock,
         settings.window_messages,
+        version=Version(settings.mqtt_version),
+        group=settings.shared_group,
+        whole=assembler.router.whole_filters,
     )
     writer = Writer(context.dsn, site.id, context.clock, stop, client_id=settings.ingest_client_id)
-    describe_site(context)
+    watch = Watch(site, context.clock.speed_ratio)
+    describe_site(context, watch)
     finished, failures = threading.Event(), list[str]()
 
     def write() -> None:
         try:
-            drain(subscriber, writer, assembler, BatchLimits.of(settings))
+            drain(subscriber, writer, assembler, BatchLimits.of(settings), watch)
         finally:
             finished.set()
 
@@ -130,11 +150,13 @@ def run(context: Context, stop: threading.Event) -> None:
         raise ServiceError("; ".join(failures))
 
 
-def describe_site(context: Context) -> None:
-    """Put site and assets into the database; where it is away, the next start does."""
+def describe_site(context: Context, watch: Watch) -> None:
+    """Write site and assets down and let the watch go on; where the database is away, the next start does."""
     try:
         with db.connect(context.dsn, autocommit=True) as conn:
             storage.register_site(conn, context.site, context.clock.now())
+            latest = db.rows(conn, "ingest_latest", site=context.site.id)
+        watch.resume(Decoded(**row) for row in latest)
     except ServiceError as error:
         log.warning("%s", error)
 

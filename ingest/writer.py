@@ -14,6 +14,7 @@ from core.errors import ServiceError
 from ingest import storage
 from ingest.batch import Refusal
 from ingest.storage import Counts, PointIds, Row
+from ingest.unmapped import Register, save_serves
 
 if TYPE_CHECKING:
     import threading
@@ -87,6 +88,7 @@ class Writer:
     counts: Counts = field(default_factory=Counts)
     """Since the start of this writer; committed."""
     _points: PointIds = field(init=False)
+    _register: Register = field(init=False)
     _started_at: datetime = field(init=False)
     _conn: db.Connection | None = field(default=None, init=False)
     _staged: bool = field(default=False, init=False)
@@ -94,6 +96,7 @@ class Writer:
 
     def __post_init__(self) -> None:
         self._points = PointIds(self.site, self.source)
+        self._register = Register(self.site)
         self._started_at = self.clock.now()
 
     def write(self, batch: Batch) -> Counts:
@@ -176,6 +179,8 @@ class Writer:
         """Everything of a batch that is no reading."""
         now = self.clock.now()
         storage.save_refusals(conn, refusals, now)
+        self._register.save(conn, batch.unmapped, now)
+        save_serves(conn, self.site, batch.serves, now)
         for _, rows in batch.forecasts:
             storage.save_forecast(conn, self.site, rows, now)
         for _, answer in batch.acknowledgements:

@@ -9,7 +9,7 @@ from typing import cast
 import typer
 
 from core.errors import JoulecastError
-from joulecast.verbs import data, forecast, recommend, system, twin
+from joulecast.verbs import collect, data, forecast, recommend, rejected, system, twin
 
 app = typer.Typer(
     name="joulecast",
@@ -26,10 +26,11 @@ app.command("bench")(system.bench)
 app.command("import")(data.import_)
 app.command("publish")(data.publish)
 app.command("replay")(twin.replay)
-app.add_typer(data.collect, name="collect")
+app.add_typer(collect.app, name="collect")
 app.add_typer(forecast.app, name="forecast")
 app.add_typer(twin.app, name="twin")
 app.add_typer(recommend.app, name="recommend")
+app.add_typer(rejected.app, name="rejected")
 
 INTERRUPTED = 130
 USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__bases__[0])

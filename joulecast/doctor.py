@@ -164,7 +164,7 @@ def _migrations(conn: db.Connection) -> Finding:
 
 def _schema_state(conn: db.Connection) -> tuple[list[str], list[str]]:
     """Names of the migrations that are missing, and of those that differ from what was applied."""
-    folders = ("migrations",) if db.storage_mode(conn) == "plain" else ("migrations", "timescale")
+    folders = db.schema_folders(db.storage_mode(conn))
     applied = db.applied(conn)
     files = [file for folder in folders for file in sql.migrations(folder)]
     missing = [file.name for file in files if file.name not in applied]

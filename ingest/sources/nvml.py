@@ -1,4 +1,4 @@
-"""NVIDIA GPUs, asked through NVML (`nvidia-ml-py`): one sample a GPU, one message a sample.
+"""NVIDIA GPUs, asked through NVML (`nvidia-ml-py`): one sample a GPU or MIG instance, one message a sample.
 
 What a GPU does not tell is absent, never 0. On Ampere and newer `nvmlDeviceGetPowerUsage` is an average of
 about a second; the instantaneous power is field 186, the average field 185 (NVML API reference).
@@ -9,18 +9,14 @@ from __future__ import annotations
 import logging
 import platform
 import re
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pynvml
 
-from core.errors import InputError
-from core.points import point_type
-from core.units import to_canonical
-from ingest.codec import json_batch
-from ingest.mqtt import Publisher
-from ingest.topics import asset_topic
+from core.errors import InputError, ServiceError
+from ingest.sources import polling
+from ingest.sources.polling import Sample, canonical
 
 if TYPE_CHECKING:
     import threading
@@ -34,8 +30,8 @@ log = logging.getLogger(__name__)
 
 UUID_CHARS: Final = 8
 """How much of a GPU's UUID is in its asset's name."""
-IN_FLIGHT: Final = 1000
-"""Messages that may wait for the broker; beyond, samples are left out, with a warning."""
+AGAIN_S: Final = 30.0
+"""A GPU that fell off the bus is looked for again, with the driver initialised anew, after so long [s]."""
 _LOST: Final = (pynvml.NVML_ERROR_GPU_IS_LOST, pynvml.NVML_ERROR_RESET_REQUIRED)
 _FIELDS: Final = (
     pynvml.NVML_FI_DEV_POWER_AVERAGE,
@@ -43,16 +39,6 @@ _FIELDS: Final = (
     pynvml.NVML_FI_DEV_MEMORY_TEMP,
 )
 _UNUSABLE_IN_NAMES: Final = re.compile(r"[^a-z0-9_\-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class GpuSample:
-    """What one GPU says of itself at one time."""
-
-    asset: str
-    """``gpu-`` and the first 8 digits of its UUID, or host and index."""
-    values: dict[str, float]
-    """By the catalogue's names [canonical unit]; what the GPU does not tell is absent."""
 
 
 class _LostError(Exception):
@@ -78,17 +64,30 @@ def driver() -> Iterator[None]:
     try:
         yield
     finally:
-        pynvml.nvmlShutdown()
+        with suppress(pynvml.NVMLError):  # the driver may have gone in between
+            pynvml.nvmlShutdown()
 
 
-def read_gpus() -> list[GpuSample]:
-    """One sample of every GPU that answers; to be called within `driver`."""
+def read_gpus(lost: set[int] | None = None) -> list[Sample]:
+    """One sample of every GPU that answers and of each of its MIG instances; to be called within `driver`.
+
+    Args:
+        lost: GPUs that are known not to answer, so that each is warned of once; kept up to date.
+    """
     samples = []
+    known = set() if lost is None else lost
     for index in range(pynvml.nvmlDeviceGetCount()):
         try:
-            samples.append(_sample(index))
+            gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
+            samples += [_sample(gpu, index), *_instances(gpu)]
         except (_LostError, pynvml.NVMLError) as error:
-            log.warning("GPU %d does not answer: %s", index, error)
+            if index not in known:
+                log.warning("GPU %d does not answer: %s", index, error)
+            known.add(index)
+        else:
+            if index in known:
+                log.warning("GPU %d answers again", index)
+            known.discard(index)
     return samples
 
 
@@ -103,8 +102,7 @@ def _ask(function: Callable[..., Any], *arguments: Any) -> Any:
         return None
 
 
-def _sample(index: int) -> GpuSample:
-    gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
+def _sample(gpu: Any, index: int) -> Sample:
     average_mw, instant_mw, memory_c = _field_values(gpu, *_FIELDS)
     if average_mw is None:
         average_mw = _ask(pynvml.nvmlDeviceGetPowerUsage, gpu)
@@ -125,12 +123,26 @@ def _sample(index: int) -> GpuSample:
         ("gpu_fan_speed_ratio", _ask(pynvml.nvmlDeviceGetFanSpeed, gpu), "%"),
         ("gpu_throttle_reasons", _ask(pynvml.nvmlDeviceGetCurrentClocksEventReasons, gpu), "count"),
     )
-    values = {
-        name: to_canonical(float(value), unit, point_type(name).quantity)
-        for name, value, unit in told
-        if value is not None
-    }
-    return GpuSample(_asset(gpu, index), values)
+    return Sample(_asset(gpu, index), canonical(told))
+
+
+def _instances(gpu: Any) -> list[Sample]:
+    """MIG instances, where the GPU is divided. Power, energy and clocks are the whole GPU's."""
+    mode = _ask(pynvml.nvmlDeviceGetMigMode, gpu)
+    if not mode or mode[0] != pynvml.NVML_DEVICE_MIG_ENABLE:
+        return []
+    samples = []
+    for index in range(_ask(pynvml.nvmlDeviceGetMaxMigDeviceCount, gpu) or 0):
+        instance = _ask(pynvml.nvmlDeviceGetMigDeviceHandleByIndex, gpu, index)
+        uuid = _ask(pynvml.nvmlDeviceGetUUID, instance) if instance is not None else None
+        if not uuid:
+            continue  # no instance has this number
+        memory = _ask(pynvml.nvmlDeviceGetMemoryInfo, instance)
+        use = _ask(pynvml.nvmlDeviceGetUtilizationRates, instance)
+        told = (("gpu_memory_used", memory and memory.used, "B"), ("utilisation", use and use.gpu, "%"))
+        name = f"mig-{str(uuid).lower().removeprefix('mig-')[:UUID_CHARS]}"
+        samples.append(Sample(name, canonical(told)))
+    return [sample for sample in samples if sample.values]
 
 
 def _temperature_c(gpu: Any) -> float | None:
@@ -173,9 +185,37 @@ def _asset(gpu: Any, index: int) -> str:
     return f"gpu-{host}-{index}"
 
 
-def message(sample: GpuSample, time: datetime) -> bytes:
-    """The payload of a sample."""
-    return json_batch.encode(json_batch.Batch(dict(sample.values), time))
+class Gpus:
+    """This machine's GPUs for as long as a program runs; use it in a `with driver()` block.
+
+    A GPU that falls off the bus is left out and looked for again: after a reset only a new initialisation of
+    the driver's library finds it.
+
+    Args:
+        again_s: how long between two such looks [s].
+    """
+
+    def __init__(self, again_s: float = AGAIN_S) -> None:
+        self._again_s = again_s
+        self._lost: set[int] = set()
+        self._looked: datetime | None = None
+
+    def poll(self, now: datetime) -> list[Sample]:
+        """One sample of every GPU that answers.
+
+        Raises:
+            ServiceError: the driver itself does not answer.
+        """
+        try:
+            if self._lost and self._looked and (now - self._looked).total_seconds() >= self._again_s:
+                self._looked = now
+                pynvml.nvmlShutdown()
+                pynvml.nvmlInit()
+            found = read_gpus(self._lost)
+        except pynvml.NVMLError as error:
+            raise ServiceError(f"the NVIDIA driver does not answer: {error}") from error
+        self._looked = (self._looked or now) if self._lost else None
+        return found
 
 
 def collect(
@@ -184,17 +224,19 @@ def collect(
     site: Site,
     clock: Clock,
     stop: threading.Event,
-    on_sample: Callable[[list[GpuSample]], None] | None = None,
+    on_sample: Callable[[list[Any]], None] | None = None,
+    again_s: float = AGAIN_S,
 ) -> int:
     """Read all GPUs again and again and publish what they say, until `stop` is set.
 
     Args:
-        interval_s: time between two samples [wall s].
-        broker_url: the broker.
-        site: whose GPUs they are.
-        clock: what time it is.
+        interval_s: between two samples [wall s].
+        broker_url: where to publish.
+        site: whose readings they are.
+        clock: the time of the samples.
         stop: ends it.
-        on_sample: told what was published.
+        on_sample: told of each round.
+        again_s: between two looks for a GPU that fell off the bus [s].
 
     Returns:
         How many samples were published.
@@ -203,20 +245,5 @@ def collect(
         InputError: there is no NVIDIA driver, or the interval is not positive.
         ServiceError: the broker cannot be reached at the start.
     """
-    if not interval_s > 0:
-        raise InputError("--interval", found=str(interval_s), allowed="seconds above 0", do="correct it")
-    count = 0
-    with driver(), Publisher(broker_url, in_flight=IN_FLIGHT) as publisher:
-        while not stop.is_set():
-            samples = read_gpus()
-            if not publisher.has_room(len(samples)):
-                log.warning("the broker does not answer: a sample of each GPU is left out")
-                samples = []
-            for sample in samples:
-                publisher.publish(asset_topic(site.id, sample.asset), message(sample, clock.now()))
-            count += len(samples)
-            if on_sample:
-                on_sample(samples)
-            stop.wait(interval_s)
-        publisher.flush()
-    return count
+    with driver():
+        return polling.collect(Gpus(again_s).poll, interval_s, broker_url, site, clock, stop, on_sample)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core.clock import parse_time
 from core.errors import InputError
 from core.settings import load_settings
-from joulecast.verbs.common import Json, emit, plain, site_of, table, working
+from joulecast.verbs.common import Json, console, emit, plain, site_of, table, working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,21 +21,27 @@ if TYPE_CHECKING:
 
     from core.clock import Clock
     from core.site import Site
+    from ingest.mapping import MapFile as MappingFile
 
-collect = typer.Typer(
-    help="Poll a source and publish what it says.", no_args_is_help=True, rich_markup_mode="markdown"
-)
-
-File = Annotated[Path, typer.Argument(help="CSV file, plain or gzip.")]
+File = Annotated[
+    Path, typer.Argument(help="CSV or the export of a Prometheus range query, plain or gzip, or Parquet.")
+]
 Map = Annotated[
     str | None,
     typer.Option("--map", help="point=column pairs and time=column, e.g. time=ts,it_power=power_draw:kW"),
+]
+MapFile = Annotated[
+    Path | None, typer.Option("--map-file", help="TOML with time, [points], [[prometheus]] instead of --map.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be stored; change nothing, need no database.")
 ]
 Start = Annotated[str | None, typer.Option(help="ISO time of second 0, for files with relative seconds.")]
 
 
 @contextmanager
-def _progress(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+def progress(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing elsewhere; to be told what is done and how much there is."""
     if quiet or not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
@@ -68,37 +72,75 @@ def _speed(text: str) -> float | None:
     return speed
 
 
-def import_(file: File, *, map: Map = None, start: Start = None, json: Json = False) -> int:  # noqa: A002
-    """Load a file into the database in bulk. Loading it again changes nothing."""
-    from ingest.history import import_csv  # noqa: PLC0415  # each verb imports only its own room
+def import_(
+    file: File,
+    *,
+    map: Map = None,  # noqa: A002  # the option's name
+    map_file: MapFile = None,
+    start: Start = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> int:
+    """Load a file into the database in bulk. Loading it again, or the rest of it, changes nothing else."""
+    from ingest.history import checked, import_source  # noqa: PLC0415  # each verb imports only its own room
 
-    begin = _start(start)
-    with working() as (context, _), _progress(f"importing {file.name}", quiet=json) as report:
-        done = import_csv(file, map, context.dsn, context.site, begin, context.clock, report)
+    begin, mapping = _start(start), _mapping(map, map_file)
+    if dry_run:
+        return _plan(file, mapping, begin, as_json=json)
+    source = checked(file, mapping, begin)  # before a database is started for it
+    with working() as (context, _), progress(f"importing {file.name}", quiet=json) as report:
+        done = import_source(source, context.dsn, context.site, begin, context.clock, report)
     emit(done, table([plain(done)]), as_json=json)
     return 0
+
+
+def _plan(file: Path, mapping: str | MappingFile | None, start: datetime | None, *, as_json: bool) -> int:
+    from ingest.history import plan_import  # noqa: PLC0415  # each verb imports only its own room
+
+    clock = load_settings().make_clock()
+    with progress(f"reading {file.name}", quiet=as_json) as report:
+        planned = plan_import(file, mapping, start, clock, report)
+    found = plain(planned)
+    emit(
+        planned, table([{k: v for k, v in found.items() if k not in {"points", "reasons"}}]), as_json=as_json
+    )
+    if not as_json:
+        console.print(table(found["points"], title="what would be stored; nothing has been changed"))
+        for reason in planned.reasons:
+            console.print(reason, markup=False)
+    return 0
+
+
+def _mapping(text: str | None, file: Path | None) -> str | MappingFile | None:
+    from ingest.mapping import MapFile as Loaded  # noqa: PLC0415  # each verb imports only its own room
+
+    if text is not None and file is not None:
+        raise InputError("--map", found="--map-file, too", allowed="one of the two", do="leave one out")
+    return text if file is None else Loaded.load(file)
 
 
 def publish(
     file: File,
     *,
     map: Map = None,  # noqa: A002  # the option's name
+    map_file: MapFile = None,
     speed: Annotated[str, typer.Option(help="Times as fast as it was recorded, or max.")] = "1",
     start: Start = None,
     json: Json = False,
 ) -> int:
     """Play a file through the broker, as if its sensors were live."""
-    from ingest.history import publish_csv  # noqa: PLC0415  # each verb imports only its own room
+    from ingest.history import publish_file  # noqa: PLC0415  # each verb imports only its own room
 
-    begin, factor = _start(start), _speed(speed)
-    with _broker() as (url, context_clock, site), _progress(f"publishing {file.name}", quiet=json) as report:
-        done = publish_csv(file, map, url, site, factor, begin, context_clock, report)
+    begin, factor, mapping = _start(start), _speed(speed), _mapping(map, map_file)
+    with broker() as (url, context_clock, site), progress(f"publishing {file.name}", quiet=json) as report:
+        done = publish_file(file, mapping, url, site, factor, begin, context_clock, report)
     emit(done, table([plain(done)]), as_json=json)
     return 0
 
 
 @contextmanager
-def _broker() -> Iterator[tuple[str, Clock, Site]]:
+def broker() -> Iterator[tuple[str, Clock, Site]]:
+    """The broker's address, the plant's clock and the site; of a running `joulecast up` where none is set."""
     from joulecast import embedded  # noqa: PLC0415  # heavy, and not needed for --help
 
     settings = load_settings()
@@ -113,21 +155,3 @@ def _broker() -> Iterator[tuple[str, Clock, Site]]:
         )
     clocked = load_settings(clock=run.clock) if run and run.clock and not settings.clock else settings
     yield url, clocked.make_clock(), site_of(settings)
-
-
-@collect.command("nvml")
-def nvml(
-    *,
-    interval_s: Annotated[float, typer.Option("--interval", min=0.1, help="Seconds between samples.")] = 1.0,
-) -> int:
-    """Read this machine's NVIDIA GPUs and publish them until Ctrl-C."""
-    from ingest.sources import nvml as source  # noqa: PLC0415  # each verb imports only its own room
-
-    with source.driver():
-        pass  # no driver: say so before asking for a broker
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with _broker() as (url, clock, site):
-        source.collect(interval_s, url, site, clock, stop)
-    return 0

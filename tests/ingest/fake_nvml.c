@@ -2,9 +2,10 @@
    fallen off the bus. Signatures as in the NVML API reference. Test double: nothing of it is shipped. */
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { SUCCESS = 0, NOT_SUPPORTED = 3, FUNCTION_NOT_FOUND = 13, GPU_IS_LOST = 15 };
+enum { SUCCESS = 0, NOT_SUPPORTED = 3, NOT_FOUND = 6, FUNCTION_NOT_FOUND = 13, GPU_IS_LOST = 15 };
 enum { UNSIGNED_INT = 1 };
 
 typedef struct { long index; } Device;
@@ -21,26 +22,41 @@ typedef struct {
 
 static Device devices[] = {{0}, {1}, {2}};
 
+/* With FAKE_NVML_MIG the first GPU is divided into two instances, number 0 and 2; with FAKE_NVML_RECOVERS the lost
+   GPU is there again once the library has been initialised a second time. */
+static Device instances[] = {{100}, {101}, {102}};
+static int initialised = 0;
+
+static int lost(const Device *gpu) {
+    return gpu->index == 2 && !(getenv("FAKE_NVML_RECOVERS") && initialised > 1);
+}
+
 static int known(const Device *gpu) {
-    if (gpu->index == 2) return GPU_IS_LOST;
+    if (lost(gpu)) return GPU_IS_LOST;
+    if (gpu->index >= 100) return NOT_SUPPORTED;
+    if (gpu->index == 2) return NOT_SUPPORTED;
     return gpu->index == 1 ? NOT_SUPPORTED : SUCCESS;
 }
 
-int nvmlInitWithFlags(unsigned int flags) { (void)flags; return SUCCESS; }
-int nvmlInit_v2(void) { return SUCCESS; }
+int nvmlInitWithFlags(unsigned int flags) { (void)flags; initialised++; return SUCCESS; }
+int nvmlInit_v2(void) { initialised++; return SUCCESS; }
 int nvmlShutdown(void) { return SUCCESS; }
 int nvmlDeviceGetCount_v2(unsigned int *count) { *count = 3; return SUCCESS; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned int index, Device **gpu) { *gpu = &devices[index]; return SUCCESS; }
 
 int nvmlDeviceGetUUID(Device *gpu, char *text, unsigned int length) {
-    if (gpu->index == 2) return GPU_IS_LOST;
+    if (lost(gpu)) return GPU_IS_LOST;
+    if (gpu->index >= 100) {
+        snprintf(text, length, "MIG-%08lXab-1234-5678-9abc-def012345678", 0xB0000000 + gpu->index);
+        return SUCCESS;
+    }
     snprintf(text, length, "GPU-%08lXab-1234-5678-9abc-def012345678", 0xA0B1C2D0 + gpu->index);
     return SUCCESS;
 }
 
 int nvmlDeviceGetPowerUsage(Device *gpu, unsigned int *mw) {
     *mw = 123456;
-    return gpu->index == 2 ? GPU_IS_LOST : SUCCESS;
+    return lost(gpu) ? GPU_IS_LOST : gpu->index >= 100 ? NOT_SUPPORTED : SUCCESS;
 }
 
 int nvmlDeviceGetTotalEnergyConsumption(Device *gpu, unsigned long long *mj) {
@@ -59,8 +75,9 @@ int nvmlDeviceGetUtilizationRates(Device *gpu, Utilization *use) {
 int nvmlDeviceGetMemoryInfo(Device *gpu, Memory *memory) {
     memory->total = 80ULL << 30;
     memory->used = 3ULL << 30;
+    if (gpu->index >= 100) memory->used = (gpu->index - 99ULL) << 30;
     memory->free = memory->total - memory->used;
-    return known(gpu);
+    return gpu->index >= 100 ? SUCCESS : known(gpu);
 }
 
 int nvmlDeviceGetClockInfo(Device *gpu, int type, unsigned int *mhz) {
@@ -74,7 +91,7 @@ int nvmlDeviceGetTemperatureV(Device *gpu, Temperature *found) { found->temperat
 int nvmlDeviceGetTemperature(Device *gpu, int sensor, unsigned int *celsius) {
     (void)sensor;
     *celsius = 41;
-    return gpu->index == 2 ? GPU_IS_LOST : SUCCESS;
+    return lost(gpu) ? GPU_IS_LOST : gpu->index >= 100 ? NOT_SUPPORTED : SUCCESS;
 }
 
 /* no fan: a water-cooled board */
@@ -97,6 +114,18 @@ int nvmlDeviceGetFieldValues(Device *gpu, int count, FieldValue *values) {
         }
     }
     return SUCCESS;
+}
+
+int nvmlDeviceGetMigMode(Device *gpu, unsigned int *current, unsigned int *pending) {
+    *current = *pending = getenv("FAKE_NVML_MIG") != NULL;
+    return known(gpu);
+}
+
+int nvmlDeviceGetMaxMigDeviceCount(Device *gpu, unsigned int *count) { *count = 3; return known(gpu); }
+
+int nvmlDeviceGetMigDeviceHandleByIndex(Device *gpu, unsigned int index, Device **instance) {
+    *instance = &instances[index];
+    return index == 1 ? NOT_FOUND : known(gpu);
 }
 
 const char *nvmlErrorString(int code) { (void)code; return "an error"; }

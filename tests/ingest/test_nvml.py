@@ -45,19 +45,21 @@ with driver():
     print(json.dumps([[s.asset, s.values] for s in read_gpus()]))
 """
 COLLECT = """
-import sys, threading
+import logging, sys, threading
 from pathlib import Path
 from core.clock import SystemClock
 from core.errors import JoulecastError
 from core.site import load_site
 from ingest.sources.nvml import collect
+logging.basicConfig(level=logging.WARNING)
 stop = threading.Event()
 rounds = []
 def said(samples):
     rounds.append(samples)
+    print([s.asset for s in samples], file=sys.stderr)
     if len(rounds) == 3: stop.set()
 try:
-    print(collect(0.05, sys.argv[1], load_site(Path(sys.argv[2])), SystemClock(), stop, said))
+    print(collect(0.05, sys.argv[1], load_site(Path(sys.argv[2])), SystemClock(), stop, said, 0.0))
 except JoulecastError as error:
     sys.stderr.write(f"{error}\\n")
     sys.exit(error.exit_status)
@@ -77,11 +79,13 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def python(program: str, library: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def python(
+    program: str, library: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
         cwd=ROOT,
-        env=os.environ | {"LD_LIBRARY_PATH": str(library)},
+        env=os.environ | {"LD_LIBRARY_PATH": str(library)} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -98,6 +102,23 @@ def test_each_gpu_tells_what_it_knows_and_a_lost_one_does_not_stop_the_others(li
     assert full[1].keys() == EVERYTHING.keys(), "no fan and no memory temperature: absent, not 0"
     assert sparse == ["gpu-a0b1c2d1", pytest.approx(LITTLE)]
     assert "GPU 2 does not answer: GPU is lost" in done.stderr
+
+
+def test_mig_instances_are_assets_of_their_own_and_have_no_power(library: Path) -> None:
+    done = python(READ, library, FAKE_NVML_MIG="1")
+    assert done.returncode == 0, done.stderr
+    full, first, second, _ = json.loads(done.stdout)
+    assert full[1] == pytest.approx(EVERYTHING, rel=1e-12), "the whole GPU still says what it knows"
+    assert first == ["mig-b0000064", {"gpu_memory_used": 1.0 * 2**30}]
+    assert second == ["mig-b0000066", {"gpu_memory_used": 3.0 * 2**30}], "no instance has number 1"
+
+
+def test_a_gpu_that_was_lost_comes_back(library: Path, broker_url: str, site_file: Path) -> None:
+    done = python(COLLECT, library, broker_url, str(site_file), FAKE_NVML_RECOVERS="1")
+    assert (done.returncode, done.stdout.strip()) == (0, "8"), done.stderr
+    assert done.stderr.count("GPU 2 does not answer: GPU is lost") == 1
+    assert done.stderr.count("GPU 2 answers again") == 1
+    assert done.stderr.count("gpu-a0b1c2d2") == 2
 
 
 def test_collected_samples_become_readings(

@@ -13,7 +13,7 @@ import pytest
 from tests_of_ingest import counter, wait_until
 
 from core.clock import SystemClock
-from ingest.history import import_csv, publish_csv
+from ingest.history import import_file, publish_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def test_a_real_week_of_277_hosts(
         f"{asset}/utilisation": (WEEK_ROWS, math.fsum(float(r["utilisation"]) for r in rows)),
     }
     with serving() as context:
-        sent = publish_csv(path, WEEK_MAP, broker_url, plant, None, None, SystemClock())
+        sent = publish_file(path, WEEK_MAP, broker_url, plant, None, None, SystemClock())
         assert sent.readings == 2 * WEEK_ROWS
         assert sent.acknowledged == sent.messages
         client_id = context.settings.ingest_client_id
@@ -63,7 +63,7 @@ def test_a_real_week_of_277_hosts(
         assert counter(conn, client_id)["stored"] == 2 * WEEK_ROWS
     assert totals(conn) == expected
 
-    again = import_csv(path, WEEK_MAP, dsn, plant, None, SystemClock())
+    again = import_file(path, WEEK_MAP, dsn, plant, None, SystemClock())
     assert (again.rows, again.stored, again.duplicate) == (WEEK_ROWS, 0, 2 * WEEK_ROWS)
     assert totals(conn) == expected
 
@@ -76,7 +76,7 @@ def test_a_real_gpu_log(
     rows = rows_of(path)
     filled = Counter(name for row in rows for name, cell in row.items() if cell)
     with serving():
-        sent = publish_csv(path, None, broker_url, plant, None, start, SystemClock())
+        sent = publish_file(path, None, broker_url, plant, None, start, SystemClock())
         assert sent.rejected == 0
         wait_until(lambda: sum(n for n, _ in totals(conn).values()) == sent.readings)
     found = totals(conn)
@@ -84,7 +84,7 @@ def test_a_real_gpu_log(
     assert found["gpu-0/utilisation"][0] == filled["util_gpu"]
     assert found["host/utilisation"][0] == filled["cpu_util"] < len(rows)
     assert "gpu-0/gpu_fan_speed_ratio" not in found
-    assert import_csv(path, None, dsn, plant, start, SystemClock()).stored == 0
+    assert import_file(path, None, dsn, plant, start, SystemClock()).stored == 0
     assert totals(conn) == found
 
 
@@ -94,7 +94,7 @@ def test_a_real_log_with_torn_lines(shared_data: Path, dsn: str, conn: db.Connec
     with gzip.open(path, "rt", encoding="utf-8") as file:
         lines = file.read().splitlines()
     torn = [n for n, line in enumerate(lines, 1) if line.count(",") != lines[0].count(",")]
-    done = import_csv(path, None, dsn, plant, datetime(2026, 3, 1, tzinfo=UTC), SystemClock())
+    done = import_file(path, None, dsn, plant, datetime(2026, 3, 1, tzinfo=UTC), SystemClock())
     assert len(torn) > 10
     assert [int(reason.split()[1].rstrip(":")) for reason in done.reasons] == torn[:20]
     assert done.rejected == len(torn)

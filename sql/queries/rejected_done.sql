@@ -1,0 +1,3 @@
+-- What has been read after all is refused no longer.
+DELETE FROM reading_rejected
+WHERE digest = any(%(digests)s)

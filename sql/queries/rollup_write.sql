@@ -1,0 +1,1 @@
+CALL roll_up(%(start)s::timestamptz, %(end)s::timestamptz);
