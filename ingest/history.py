@@ -24,10 +24,10 @@ from ingest import storage
 from ingest.batch import Message, Refusal
 from ingest.bulk import Bulk, Column, judge
 from ingest.codec import json_batch
+from ingest.files import open_source
 from ingest.frame import BadCell, as_datetime
 from ingest.mqtt import Publisher
 from ingest.quality import TimeLimits
-from ingest.reader import open_source
 from ingest.storage import PointIds
 from ingest.topics import asset_topic
 

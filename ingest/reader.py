@@ -1,4 +1,4 @@
-"""Files of readings: which format one has, and CSV, plain or gzipped, in chunks.
+"""CSV files of readings, plain or gzipped, in chunks.
 
 A file is looked at once from beginning to end before anything is done with it, so that a broken one changes
 nothing. Whatever cannot be read in it later is named by its line.
@@ -39,12 +39,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from ingest.frame import Chunk, Source, Times
+    from ingest.frame import Chunk, Times
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
-PARQUET_MAGIC: Final = b"PAR1"
-LOOK_CHARS: Final = 64
-"""How much of a file is looked at to tell its format."""
 NUMERIC: Final = ""
 _UNREADABLE: Final = (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error)
 
@@ -54,31 +51,6 @@ Texts = dict[str, list[str]]
 """(n,) cells by heading."""
 Map = str | MapFile | None
 """How to read a file: the text of ``--map``, a mapping file, or nothing for what is known by its columns."""
-
-
-def open_source(path: Path, mapping: Map) -> Source:
-    """Look a file over, once through, before anything is done with it.
-
-    Raises:
-        InputError: it is missing or none of the formats, lacks a column, or has one without a number in it.
-    """
-    if not path.is_file():
-        raise InputError(
-            str(path), found="no such file", allowed="a CSV, Parquet or JSON file", do="correct the path"
-        )
-    with path.open("rb") as file:
-        magic = file.read(len(PARQUET_MAGIC))
-    if magic == PARQUET_MAGIC or path.suffix == ".parquet":
-        from ingest.parquet import open_parquet  # noqa: PLC0415  # pyarrow is large and not always there
-
-        return open_parquet(path, mapping)
-    with opened(path) as text:
-        beginning = text.read(LOOK_CHARS).lstrip()
-    if beginning.startswith("{"):
-        from ingest.prometheus_export import open_export  # noqa: PLC0415  # as the other format
-
-        return open_export(path, mapping)
-    return _open_csv(path, mapping)
 
 
 @contextmanager
@@ -144,7 +116,12 @@ class CsvSource:
             yield part.chunk(_times(texts[self.mapping.time], start if self.relative else None))
 
 
-def _open_csv(path: Path, given: Map) -> CsvSource:
+def open_csv(path: Path, given: Map) -> CsvSource:
+    """Look a CSV file over from beginning to end.
+
+    Raises:
+        InputError: it cannot be read, lacks a column, or has one without a number in it.
+    """
     headings = next((cells for _, cells in _rows(path)), None)
     if headings is None:
         raise InputError(

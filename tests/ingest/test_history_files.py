@@ -13,9 +13,9 @@ from tests_of_ingest import wait_until
 from core.clock import ManualClock, SystemClock
 from core.errors import InputError, ServiceError
 from core.points import Status
+from ingest.files import open_source
 from ingest.history import import_file, publish_file
 from ingest.mapping import Mapping, default_asset
-from ingest.reader import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from core.clock import ManualClock, SystemClock
 from core.errors import InputError, ServiceError
 from core.points import Status
 from ingest import bulk
+from ingest.files import open_source
 from ingest.history import Imported, import_file, plan_import
-from ingest.reader import open_source
 
 if TYPE_CHECKING:
     from pathlib import Path
