@@ -241,4 +241,9 @@ def everything(
             " 'the catalogue has no point colour', %s, %s, 1)",
             (now - timedelta(hours=1), now - timedelta(hours=1)),
         )
+        conn.execute(
+            "INSERT INTO ingest_unmapped VALUES (%s, 'tasmota', 'ENERGY.Factor', 'tele/ups/SENSOR', '', '',"
+            " '0.97', %s, %s, 12)",
+            (site.id, now - timedelta(hours=1), now),
+        )
     return Seeded(proposed, rejected)

@@ -156,6 +156,9 @@ def test_services_counters_and_days(source: Source) -> None:
     assert counter.difference == 0
     (rejected,) = status.rejected(source)
     assert rejected.payload_bytes == 2
+    (unmapped,) = status.unmapped(source)
+    assert unmapped.mapping == '"ENERGY.Factor" = "ASSET/POINT"'
+    assert unmapped.seen == 12
     assert status.storage_mode(source) == "plain"
     assert status.days(source) == (date(2026, 3, 2), date(2026, 3, 1))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ui.data.source import Source
 
 REJECTED: Final = 20
-"""How many rejected messages the page lists."""
+"""How many rejected messages, and how many unmapped names, the page lists."""
 _KEEP_DAYS_WALL_S: Final = 30.0
 
 
@@ -58,6 +58,27 @@ class Rejected:
     first_at: datetime
     last_at: datetime
     seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """Something that a device sends and `site.toml` does not name."""
+
+    codec: str
+    name: str
+    example: str
+    last_at: datetime
+    seen: int
+    mapping: str
+    """The line that would map it."""
+
+
+def unmapped(source: Source) -> tuple[Unmapped, ...]:
+    """What is not mapped yet, newest first."""
+    rows = source.rows("ingest_unmapped", site=source.context.site.id, count=REJECTED)
+    return tuple(
+        Unmapped(r["codec"], r["name"], r["example"], r["last_at"], r["seen"], r["mapping"]) for r in rows
+    )
 
 
 def jobs(source: Source, prefix: str = "") -> tuple[JobRun, ...]:

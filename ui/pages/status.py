@@ -41,6 +41,11 @@ def layout(_: Source) -> list[Child]:
                     note="received = stored + duplicate + rejected + filtered, by process since its start",
                 ),
                 panel("Rejected messages", html.Div(id="status-rejected"), note="newest first"),
+                panel(
+                    "Not mapped yet",
+                    html.Div(id="status-unmapped"),
+                    note="sent by devices, not named in site.toml; paste the line there",
+                ),
             ],
             className="grid",
         ),
@@ -55,10 +60,12 @@ def register(app: Dash, source: Source) -> None:
         Output("status-storage", "children"),
         Output("status-ingest", "children"),
         Output("status-rejected", "children"),
+        Output("status-unmapped", "children"),
         Input("status-tick", "n_intervals"),
     )
     def tick(_: int | None) -> tuple[Any, ...]:
-        return job_table(source), storage(source), ingest_table(source), rejected_table(source)
+        tables = (job_table, storage, ingest_table, rejected_table, unmapped_table)
+        return tuple(made(source) for made in tables)
 
 
 def job_table(source: Source, prefix: str = "") -> Child:
@@ -131,6 +138,20 @@ def rejected_table(source: Source) -> Child:
         for r in found
     ]
     return table(("Topic", "Reason", "Times", "Last", "Size"), rows, numeric=(2, 4))
+
+
+def unmapped_table(source: Source) -> Child:
+    """What devices send beyond what is mapped, each with the line that would map it."""
+    found, now, zone = status.unmapped(source), source.now, source.context.site.zone
+    if not found:
+        return empty("Nothing.")
+    rows = [
+        (u.codec, u.name, u.example, fmt.fixed(u.seen, 0), fmt.clock_time(u.last_at, zone, now), u.mapping)
+        for u in found
+    ]
+    return table(
+        ("Dialect", "Name", "Newest value", "Times", "Last", "Line for site.toml"), rows, numeric=(3,)
+    )
 
 
 PAGE: Final = Page("/status", "Status", layout, register)
