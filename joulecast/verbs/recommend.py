@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core import db
 from core.errors import InputError
 from joulecast.verbs.common import Json, emit, table, working
+
+if TYPE_CHECKING:
+    from twin.advise.engine import Outcome
 
 app = typer.Typer(
     help="Recommendations: list, propose, accept, reject.", no_args_is_help=True, rich_markup_mode="markdown"
@@ -28,6 +31,12 @@ def _version(conn: db.Connection, number: int) -> int:
             do="list them",
         )
     return int(found["version"])
+
+
+def _told(outcome: Outcome, *, as_json: bool) -> int:
+    """Say what became of a decision; the exit status."""
+    emit({"ok": outcome.ok, "message": outcome.message}, outcome.message, as_json=as_json)
+    return 0 if outcome.ok else 1
 
 
 @app.command("list")
@@ -79,8 +88,7 @@ def accept(
         with db.connect(context.dsn) as conn:
             _version(conn, number)
         outcome = engine.accept(context.dsn, context.site, context.clock, number, version, actor)
-    emit({"ok": outcome.ok, "message": outcome.message}, outcome.message, as_json=json)
-    return 0 if outcome.ok else 1
+    return _told(outcome, as_json=json)
 
 
 @app.command("reject")
@@ -98,5 +106,4 @@ def reject(
         with db.connect(context.dsn) as conn:
             version = _version(conn, number)
         outcome = engine.reject(context.dsn, context.clock, number, version, actor, reason)
-    emit({"ok": outcome.ok, "message": outcome.message}, outcome.message, as_json=json)
-    return 0 if outcome.ok else 1
+    return _told(outcome, as_json=json)
