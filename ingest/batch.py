@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
+import numpy as np
 
 from core.points import CATALOGUE
 from ingest.codec import CODECS, DIALECTS
 from ingest.codec.base import Decoded, Decoding, Rejected, quoted, utc
 from ingest.codec.dialect import Letter
 from ingest.quality import TimeLimits, check
+from ingest.rows import Key, Readings, all_as_us
 from ingest.topics import Kind, Route, Router
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from core.site import Site
     from ingest.codec.dialect import Dialect, Mapped, Request, Serves, Unmapped
@@ -88,9 +90,18 @@ class Batch:
     """What goes into one transaction. Received = readings + refusals + filtered."""
 
     messages: list[Message] = field(default_factory=list)
-    readings: list[Decoded] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     """Where each message's readings begin."""
+    keys: dict[Key, int] = field(default_factory=dict)
+    """Whose readings there are, numbered as they come."""
+    runs: list[tuple[int, int]] = field(default_factory=list)
+    """Number of the key, and how many readings of it follow each other."""
+    times: list[datetime] = field(default_factory=list)
+    """(n,) when they were measured; with an offset."""
+    values: list[float] = field(default_factory=list)
+    """(n,) [canonical unit]."""
+    statuses: dict[int, int] = field(default_factory=dict)
+    """Of the readings that are not simply good."""
     refusals: list[Refusal] = field(default_factory=list)
     forecasts: list[tuple[Message, list[ForecastRow]]] = field(default_factory=list)
     acknowledgements: list[tuple[Message, Acknowledgement]] = field(default_factory=list)
@@ -102,6 +113,44 @@ class Batch:
     filtered: int = 0
     """Messages that hold no readings (weather forecasts, acknowledgements, empty ones); unmapped values."""
     payload_bytes: int = 0
+    _arrays: Readings | None = None
+
+    def add(self, asset: str, point: str, times: Sequence[datetime], values: Sequence[float]) -> None:
+        """Take in good readings of one point."""
+        key = (asset, point)
+        number = self.keys.get(key)
+        if number is None:
+            number = self.keys[key] = len(self.keys)
+        self.runs.append((number, len(values)))
+        self.times += times
+        self.values += values
+
+    def add_one(self, reading: Decoded) -> None:
+        """Take in a reading."""
+        if reading.status:
+            self.statuses[len(self.values)] = reading.status
+        self.add(reading.asset, reading.point, (reading.time,), (reading.value,))
+
+    @property
+    def arrays(self) -> Readings:
+        """The readings as arrays; the same ones until another is added, so that they may be marked."""
+        if self._arrays is None or len(self._arrays) != len(self.values):
+            statuses = np.zeros(len(self.values), dtype=np.int64)
+            statuses[list(self.statuses)] = list(self.statuses.values())
+            numbers, counts = np.array(self.runs, dtype=np.int64).reshape(-1, 2).T
+            self._arrays = Readings(
+                tuple(self.keys),
+                np.repeat(numbers, counts),
+                all_as_us(self.times),
+                np.array(self.values, dtype=np.float64),
+                statuses,
+            )
+        return self._arrays
+
+    @property
+    def readings(self) -> list[Decoded]:
+        """The readings one by one, as they have been marked so far."""
+        return self.arrays.decoded()
 
     def origin(self, index: int) -> Message:
         """The message that a reading came in."""
@@ -126,7 +175,7 @@ class Assembler:
     def add(self, batch: Batch, message: Message) -> None:
         """Decode a message into a batch."""
         batch.messages.append(message)
-        batch.starts.append(len(batch.readings))
+        batch.starts.append(len(batch.values))
         batch.payload_bytes += len(message.payload)
         if len(message.payload) > PAYLOAD_MAX_BYTES:
             reason = f"payload of {len(message.payload)} bytes; at most {PAYLOAD_MAX_BYTES} are read"
@@ -164,23 +213,27 @@ class Assembler:
         now, limits = self._now(), self._limits
         oldest, newest = limits.oldest, now + limits.ahead
         refused = [r.reason for r in decoding.rejected]
+        readings = decoding.readings
         if message.retained:
-            timed = [r for r in decoding.readings if r.time is not message.arrived]
-            refused += [TIMELESS] * (len(decoding.readings) - len(timed))
-            decoding = Decoding(timed, decoding.rejected)
-        keep = batch.readings.append
-        for reading in decoding.readings:
-            point = CATALOGUE[reading.point]
-            if oldest <= reading.time <= newest and point.low <= reading.value <= point.high:
-                keep(reading)  # nothing to say about it: the common case, without a call
-                continue
+            readings = [r for r in readings if r.time is not message.arrived]
+            refused += [TIMELESS] * (len(decoding.readings) - len(readings))
+        for run in decoding.runs:
+            point = CATALOGUE[run.point]
+            if (
+                point.low <= min(run.values) and max(run.values) <= point.high
+                and oldest <= min(run.times) and max(run.times) <= newest
+            ):  # fmt: skip
+                batch.add(*run)  # nothing to say about any of them: the common case
+            else:
+                readings = [*readings, *run.readings()]
+        for reading in readings:
             checked = check(reading, now, limits)
             if isinstance(checked, Rejected):
                 refused.append(checked.reason)
             else:
-                keep(checked)
+                batch.add_one(checked)
         batch.refusals += [Refusal(message, reason) for reason in refused]
-        return bool(decoding.readings or refused)
+        return bool(decoding.readings or decoding.runs or refused)
 
     def _aside(self, batch: Batch, message: Message, kind: Kind) -> None:
         if kind is Kind.WEATHER_FORECAST:

@@ -1,4 +1,4 @@
-"""Readings in bulk: from columns of numbers to the bytes of a binary COPY, without a Python object each."""
+"""Readings in bulk: columns of a file, judged and stored without a Python object for each reading."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-import sql
-from core import db
 from core.points import CATALOGUE, Status
-from ingest import storage
-from ingest.frame import as_datetime, as_us
-from ingest.writer import PERMANENT, Stored, store
+from ingest.rows import Readings, as_datetime, as_us
+from ingest.writer import store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,37 +17,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from core import db
     from core.series import Floats
-    from ingest.frame import Block, Times
+    from ingest.frame import Block
     from ingest.quality import TimeLimits
-    from ingest.storage import Row
-
-    Packed = NDArray[np.void]
+    from ingest.rows import Ints, Times
+    from ingest.storage import PointIds
 
 TRANSACTION_ROWS: Final = 100_000
-_COPY: Final = b"COPY %s (time, value, point_id, status) FROM STDIN (FORMAT BINARY)"
-_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER: Final = b"\xff\xff"
-_ROW: Final = np.dtype(
-    [
-        ("fields", ">i2"),
-        ("time_bytes", ">i4"),
-        ("time", ">i8"),
-        ("value_bytes", ">i4"),
-        ("value", ">f8"),
-        ("point_bytes", ">i4"),
-        ("point", ">i4"),
-        ("status_bytes", ">i4"),
-        ("status", ">i4"),
-    ]
-)
-"""A row as COPY wants it: how many fields, and each with its length before it."""
-_SIZES: Final = {"fields": 4, "time_bytes": 8, "value_bytes": 8, "point_bytes": 4, "status_bytes": 4}
-_FROM_1970_US: Final = 946_684_800_000_000
-"""PostgreSQL counts from 2000 [µs]."""
-_MINUTE_US: Final = 60_000_000
-_DIRTY_GAP_MINUTES: Final = 5
-"""Minutes that lie no further apart are one stretch to roll up again."""
 
 
 class Column(NamedTuple):
@@ -102,7 +76,7 @@ def judge(block: Block, now: datetime, limits: TimeLimits) -> Judged:
 class Bulk:
     """Stores columns of readings over one connection, straight while there are no duplicates."""
 
-    def __init__(self, conn: db.Connection, points: storage.PointIds) -> None:
+    def __init__(self, conn: db.Connection, points: PointIds) -> None:
         self._conn, self._points = conn, points
         self._staged = False
         """Whether the last rows had duplicates: then the next ones probably have, too."""
@@ -116,13 +90,12 @@ class Bulk:
         """
         if not columns:
             return []
-        self._points.register(self._conn, ((c.asset, c.point) for c in columns))
-        rows = self.pack(columns)
+        rows = self._points.rows(self._conn, _gathered(columns))
         lines = np.concatenate([column.lines for column in columns])
         refused: list[tuple[int, str]] = []
         for first in range(0, len(rows), TRANSACTION_ROWS):
             part = rows[first : first + TRANSACTION_ROWS]
-            done = self._store(part)
+            done = store(self._conn, part, staged=self._staged)
             duplicate = len(part) - done.new - len(done.bad)
             self._staged = duplicate > 0
             self.stored += done.new
@@ -130,73 +103,20 @@ class Bulk:
             refused += [(int(lines[first + index]), why) for index, why in done.bad]
         return refused
 
-    def pack(self, columns: Sequence[Column]) -> Packed:
-        """Columns as the rows of a COPY, one after the other."""
-        rows: Packed = np.empty(sum(len(column.values) for column in columns), dtype=_ROW)
-        for name, size in _SIZES.items():
-            rows[name] = size
-        end = 0
-        for column in columns:
-            point = CATALOGUE[column.point]
-            own = rows[end : end + len(column.values)]
-            end += len(column.values)
-            own["time"] = column.times_us - _FROM_1970_US
-            own["value"] = column.values
-            own["point"] = self._points.known[column.asset, column.point]
-            good = (column.values >= point.low) & (column.values <= point.high)
-            own["status"] = np.where(good, int(Status.GOOD), int(Status.BAD_OUT_OF_RANGE))
-        return rows
 
-    def _store(self, rows: Packed) -> Stored:
-        """Straight; where some are there already, the others; where one is refused, all but that."""
-        for staged in (True,) if self._staged else (False, True):
-            try:
-                return self._insert(rows, staged=staged)
-            except PERMANENT:
-                pass  # the transaction is undone, and the next way is the more careful one
-        return store(self._conn, _unpack(rows))
-
-    def _insert(self, rows: Packed, *, staged: bool) -> Stored:
-        conn, new = self._conn, len(rows)
-        with conn.transaction():
-            _touch(conn, rows)
-            if staged:
-                db.rows(conn, "ingest_staging")
-            with (
-                conn.cursor() as cursor,
-                cursor.copy(_COPY % (b"reading_staging" if staged else b"reading")) as to,
-            ):
-                to.write(_HEADER)
-                to.write(rows.tobytes())
-                to.write(_TRAILER)
-            if staged:
-                new = conn.execute(sql.query("ingest_insert_staged")).rowcount
-            storage.upsert_latest(conn, _unpack(_newest(rows)))
-        return Stored(new)
+def _gathered(columns: Sequence[Column]) -> Readings:
+    """Columns one after the other."""
+    return Readings(
+        keys=[(column.asset, column.point) for column in columns],
+        index=np.repeat(np.arange(len(columns)), [len(column.values) for column in columns]),
+        times_us=np.concatenate([column.times_us for column in columns]),
+        values=np.concatenate([column.values for column in columns]),
+        statuses=np.concatenate([_statuses(column) for column in columns]),
+    )
 
 
-def _newest(rows: Packed) -> Packed:
-    """The newest row of each point."""
-    order = np.lexsort((rows["time"], rows["point"]))
-    points = rows["point"][order]
-    newest: Packed = rows[order[np.append(np.flatnonzero(np.diff(points)), len(points) - 1)]]
-    return newest
-
-
-def _touch(conn: db.Connection, rows: Packed) -> None:
-    """Say which minutes have to be rolled up again, as `ingest.storage` does for readings one by one."""
-    minutes = np.unique((rows["time"].astype(np.int64) + _FROM_1970_US) // _MINUTE_US)
-    breaks = np.flatnonzero(np.diff(minutes) > _DIRTY_GAP_MINUTES)
-    starts = minutes[np.concatenate([[0], breaks + 1])] * _MINUTE_US
-    ends = (minutes[np.concatenate([breaks, [len(minutes) - 1]])] + 1) * _MINUTE_US
-    stretches = ([as_datetime(us) for us in bounds.tolist()] for bounds in (starts, ends))
-    db.rows(conn, "rollup_touch", **dict(zip(("starts", "ends"), stretches, strict=True)))
-
-
-def _unpack(rows: Packed) -> list[Row]:
-    times = (rows["time"].astype(np.int64) + _FROM_1970_US).tolist()
-    values, points, statuses = (rows[name].tolist() for name in ("value", "point", "status"))
-    return [
-        (as_datetime(us), value, point, status)
-        for us, value, point, status in zip(times, values, points, statuses, strict=True)
-    ]
+def _statuses(column: Column) -> Ints:
+    """(n,) by the catalogue's range, as `ingest.quality.mark` does for one."""
+    point = CATALOGUE[column.point]
+    good = (column.values >= point.low) & (column.values <= point.high)
+    return np.where(good, int(Status.GOOD), int(Status.BAD_OUT_OF_RANGE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from core.clock import parse_time
 from core.units import to_canonical
 from ingest.codec.base import EPOCH
 from ingest.mapping import is_name
+from ingest.rows import US, US_PER_S, as_datetime, as_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +34,6 @@ EPOCH_S_FROM: Final = 1e8
 """A number of at least this (1973) is epoch seconds; a smaller one counts from the file's start [s]."""
 EPOCH_MS_FROM: Final = 1e11
 """From here on (1973) it is epoch milliseconds."""
-US: Final = timedelta(microseconds=1)
-US_PER_S: Final = 1e6
 US_PER_MS: Final = 1e3
 NO_TIME: Final = np.iinfo(np.int64).min
 FIRST_US: Final = (datetime.min.replace(tzinfo=EPOCH.tzinfo) - EPOCH) // US
@@ -124,16 +123,6 @@ class Source(Protocol):
             rows: how many at once.
         """
         ...
-
-
-def as_datetime(us: int) -> datetime:
-    """Microseconds since 1970 as a time."""
-    return EPOCH + timedelta(microseconds=us)
-
-
-def as_us(time: datetime) -> int:
-    """A time as microseconds since 1970."""
-    return (time - EPOCH) // US
 
 
 def times_of_numbers(numbers: Floats, start: datetime | None) -> Times:

@@ -25,9 +25,10 @@ from ingest.batch import Message, Refusal
 from ingest.bulk import Bulk, Column, judge
 from ingest.codec import json_batch
 from ingest.files import open_source
-from ingest.frame import BadCell, as_datetime
+from ingest.frame import BadCell
 from ingest.mqtt import Publisher
 from ingest.quality import TimeLimits
+from ingest.rows import as_datetime
 from ingest.storage import PointIds
 from ingest.topics import asset_topic
 

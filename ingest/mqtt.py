@@ -84,6 +84,7 @@ def make_client(
     manual_ack: bool = False,
     version: Version = Version.V5,
     persistent: bool = False,
+    kind: type[Client] = Client,
 ) -> Client:
     """A client that is not connected yet.
 
@@ -93,12 +94,13 @@ def make_client(
         manual_ack: whether `Client.ack` is called for each message that comes.
         version: the protocol.
         persistent: whether a 3.1.1 broker keeps our session; one of MQTT 5 is told when we connect.
+        kind: its class.
     """
     callbacks = CallbackAPIVersion.VERSION2
     if version is Version.V5:
-        client = Client(callbacks, client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=manual_ack)
+        client = kind(callbacks, client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=manual_ack)
     else:
-        client = Client(
+        client = kind(
             callbacks,
             client_id,
             clean_session=not persistent,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from core import db
 from core.errors import InputError
@@ -174,7 +174,7 @@ def replay(
 def _replay_page(
     conn: db.Connection, page: Sequence[db.Row], assembler: Assembler, points: PointIds, result: Replayed
 ) -> None:
-    readings: list[Any] = []
+    batch = Batch()
     owners: list[int] = []
     """Index in the page of the message of each reading."""
     reasons: dict[int, str] = {}
@@ -182,16 +182,15 @@ def _replay_page(
         if row["topic"].startswith(IMPORT_TOPIC):
             reasons[index] = _FROM_FILE
             continue
-        batch = Batch()
+        refused, known = len(batch.refusals), len(owners)
         retained = TIMELESS in row["reason"]
         assembler.add(batch, Message(row["topic"], bytes(row["payload"]), row["first_at"], retained))
-        readings += batch.readings
-        owners += [index] * len(batch.readings)
-        if batch.refusals:
-            reasons[index] = batch.refusals[0].reason
-        elif not batch.readings:
+        owners += [index] * (len(batch.values) - known)
+        if len(batch.refusals) > refused:
+            reasons[index] = batch.refusals[refused].reason
+        elif len(owners) == known:
             reasons[index] = _NO_READING
-    rows = points.rows(conn, readings)
+    rows = points.rows(conn, batch.arrays)
     stored = store(conn, rows)
     reasons |= {owners[index]: why for index, why in stored.bad}
     done = [bytes(row["digest"]) for index, row in enumerate(page) if index not in reasons]

@@ -6,31 +6,32 @@ This and `ingest.writer` are the only modules of the room that know psycopg; the
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 import sql
 from core import db
 from core.points import CATALOGUE
+from ingest.rows import as_datetime, newest, pack, times_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from core.site import Site
     from ingest.batch import Acknowledgement, ForecastRow, Refusal
-    from ingest.codec.base import Decoded
+    from ingest.rows import Ints, Key, Readings, Rows, Times
 
-Row = tuple[datetime, float, int, int]
-"""Time, value [canonical unit], point id, status: a row of `reading`."""
-
-_TYPES: Final = ("timestamptz", "float8", "int4", "int4")
-_COPY: Final = "COPY {} (time, value, point_id, status) FROM STDIN (FORMAT BINARY)"
+_COPY: Final = b"COPY %s (time, value, point_id, status) FROM STDIN (FORMAT BINARY)"
+_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
 _REASONS_SHOWN: Final = 3
-_MINUTE: Final = timedelta(minutes=1)
-_DIRTY_GAP: Final = timedelta(minutes=5)
-"""Times of a batch that lie no further apart are one stretch to roll up again."""
+_MINUTE_US: Final = 60_000_000
+_DIRTY_GAP_MINUTES: Final = 5
+"""Minutes that lie no further apart are one stretch to roll up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +59,19 @@ class PointIds:
 
     def __init__(self, site: str, source: str) -> None:
         self._site, self._source = site, source
-        self.known: dict[tuple[str, str], int] = {}
+        self.known: dict[Key, int] = {}
 
-    def rows(self, conn: db.Connection, readings: Sequence[Decoded]) -> list[Row]:
+    def rows(self, conn: db.Connection, readings: Readings) -> Rows:
         """Readings as rows; points never seen before are registered."""
-        known = self.known
-        try:
-            return [(time, value, known[asset, point], s) for asset, point, time, value, s in readings]
-        except KeyError:
-            self.register(conn, ((r.asset, r.point) for r in readings))
-        return [(time, value, known[asset, point], s) for asset, point, time, value, s in readings]
+        points = self.ids(conn, readings.keys)[readings.index]
+        return pack(readings.times_us, readings.values, points, readings.statuses)
 
-    def register(self, conn: db.Connection, keys: Iterable[tuple[str, str]]) -> None:
+    def ids(self, conn: db.Connection, keys: Sequence[Key]) -> Ints:
+        """(k,) ids of points; those never seen before are registered."""
+        self.register(conn, keys)
+        return np.array([self.known[key] for key in keys], dtype=np.int64)
+
+    def register(self, conn: db.Connection, keys: Iterable[Key]) -> None:
         """Make sure that every (asset, point) is in `known`; runs outside of the batch's transaction."""
         missing = sorted({key for key in keys if key not in self.known})
         if not missing:
@@ -116,7 +118,7 @@ def register_site(conn: db.Connection, site: Site, now: datetime) -> None:
             )
 
 
-def insert(conn: db.Connection, rows: Sequence[Row], *, staged: bool) -> int:
+def insert(conn: db.Connection, rows: Rows, *, staged: bool) -> int:
     """Store readings; to be called in a transaction.
 
     Args:
@@ -128,61 +130,56 @@ def insert(conn: db.Connection, rows: Sequence[Row], *, staged: bool) -> int:
     Returns:
         How many are new.
     """
-    if not rows:
+    if not len(rows):
         return 0
-    _touch(conn, rows)
+    touch(conn, rows)
     if not staged:
-        _copy(conn, "reading", rows)
+        _copy(conn, b"reading", rows)
         return len(rows)
     db.rows(conn, "ingest_staging")
-    _copy(conn, "reading_staging", rows)
-    return _count(conn, "ingest_insert_staged")
+    _copy(conn, b"reading_staging", rows)
+    return conn.execute(sql.query("ingest_insert_staged")).rowcount
 
 
-def _touch(conn: db.Connection, rows: Sequence[Row]) -> None:
+def touch(conn: db.Connection, rows: Rows) -> None:
     """Say which minutes have to be rolled up again; room is made for their days where there is none."""
-    times = [row[0] for row in rows]
-    ends = {min(times), max(times)}
-    near = max(ends) - min(ends) <= _DIRTY_GAP  # one stretch: no need to look at those between
-    stretches = dirty_stretches(ends if near else set(times))
+    stretches = dirty_stretches(times_us(rows))
     db.rows(conn, "rollup_touch", starts=[s for s, _ in stretches], ends=[e for _, e in stretches])
 
 
-def dirty_stretches(times: set[datetime]) -> list[tuple[datetime, datetime]]:
+def dirty_stretches(times_us: Times) -> list[tuple[datetime, datetime]]:
     """Stretches of whole minutes that cover some times, in order: from, to (exclusive)."""
-    ordered = sorted(times)
-    breaks = [i for i in range(1, len(ordered)) if ordered[i] - ordered[i - 1] > _DIRTY_GAP]
-    bounds = zip([0, *breaks], [*breaks, len(ordered)], strict=True)
-    return [(_minute(ordered[a]), _minute(ordered[b - 1]) + _MINUTE) for a, b in bounds]
+    minutes = np.array([times_us.min(), times_us.max()]) // _MINUTE_US
+    if minutes[1] - minutes[0] > _DIRTY_GAP_MINUTES:  # else one stretch: no need to look at those between
+        minutes = np.unique(times_us // _MINUTE_US)
+    breaks = np.flatnonzero(np.diff(minutes) > _DIRTY_GAP_MINUTES)
+    starts = minutes[np.concatenate([[0], breaks + 1])]
+    ends = minutes[np.concatenate([breaks, [len(minutes) - 1]])] + 1
+    return [
+        (as_datetime(start * _MINUTE_US), as_datetime(end * _MINUTE_US))
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
 
 
-def _minute(time: datetime) -> datetime:
-    return time.replace(second=0, microsecond=0)
+def _copy(conn: db.Connection, table: bytes, rows: Rows) -> None:
+    with conn.cursor() as cursor, cursor.copy(_COPY % table) as copy:
+        copy.write(_HEADER)
+        copy.write(rows.tobytes())
+        copy.write(_TRAILER)
 
 
-def _copy(conn: db.Connection, table: str, rows: Sequence[Row]) -> None:
-    with conn.cursor() as cursor, cursor.copy(_COPY.format(table).encode()) as copy:
-        copy.set_types(_TYPES)
-        write = copy.write_row
-        for row in rows:
-            write(row)
-
-
-def _count(conn: db.Connection, name: str) -> int:
-    return conn.execute(sql.query(name)).rowcount
-
-
-def upsert_latest(conn: db.Connection, rows: Iterable[Row]) -> None:
+def upsert_latest(conn: db.Connection, rows: Rows) -> None:
     """Bring `reading_latest` up to date."""
-    newest: dict[int, Row] = {}
-    for row in rows:
-        known = newest.get(row[2])
-        if known is None or row[0] > known[0]:
-            newest[row[2]] = row
-    if newest:
-        ordered = [newest[point] for point in sorted(newest)]
-        times, values, points, statuses = (list(column) for column in zip(*ordered, strict=True))
-        db.rows(conn, "ingest_upsert_latest", times=times, values=values, points=points, statuses=statuses)
+    if len(rows):
+        found = newest(rows)
+        db.rows(
+            conn,
+            "ingest_upsert_latest",
+            points=found["point"].tolist(),
+            times=[as_datetime(us) for us in times_us(found).tolist()],
+            values=found["value"].tolist(),
+            statuses=found["status"].tolist(),
+        )
 
 
 def save_refusals(conn: db.Connection, refusals: Iterable[Refusal], now: datetime) -> None:

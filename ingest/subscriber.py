@@ -13,12 +13,14 @@ import logging
 import select
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections import deque
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from paho.mqtt.client import Client
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -29,7 +31,7 @@ from ingest.mqtt import KEEPALIVE_S, QOS, Address, Version, make_client
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paho.mqtt.client import Client, ConnectFlags, MQTTMessage, SocketLike
+    from paho.mqtt.client import ConnectFlags, MQTTMessage, SocketLike
     from paho.mqtt.reasoncodes import ReasonCode
 
     from core.clock import Clock
@@ -43,7 +45,10 @@ HIGH_WATER_BYTES: Final = 64 << 20
 """Above either of these, waiting or unacknowledged, nothing more is read from the broker."""
 PAUSE_MAX_S: Final = KEEPALIVE_S / 2
 """After a pause of this length one packet is read all the same: a sign of life may be behind it [s]."""
+READ_AHEAD_BYTES: Final = 1 << 16
 READS_PER_TURN: Final = 64
+PUBACK: Final = struct.Struct(">BBH")
+"""Packet type, length of the rest, message id: in 5 as in 3.1.1 (MQTT 5.0, 3.4: success needs no reason)."""
 WAKE_BYTES: Final = 4096
 TURN_S: Final = 0.5
 """Longest sleep of the network thread; it looks at the clock and at `stop` then."""
@@ -51,6 +56,31 @@ FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 15.0
 GRACE_S: Final = 5.0
 """How long the end waits for acknowledgements to go out [s]."""
+
+
+class BufferedClient(Client):
+    """A client that takes what the network has in one go; paho itself asks the system thrice a packet.
+
+    Only for a loop that asks `pending` before it waits: paho's own would wait for what is here already.
+    """
+
+    _ahead = b""
+    _at = 0
+
+    def pending(self) -> bool:
+        """Whether there is something to read that the socket no longer knows of."""
+        return self._at < len(self._ahead)
+
+    def forget(self) -> None:
+        """The connection is gone, and what had come over it."""
+        self._ahead, self._at = b"", 0
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if self._at == len(self._ahead):
+            self._ahead, self._at = super()._sock_recv(READ_AHEAD_BYTES), 0
+        part = self._ahead[self._at : self._at + bufsize]
+        self._at += len(part)
+        return part
 
 
 class Delivery(NamedTuple):
@@ -93,8 +123,16 @@ class Subscriber:
         shared = tuple(f"$share/{group}/{one}" if group else one for one in filters)
         self._filters, self._whole = (*shared, *whole), frozenset(whole)
         self._clock, self._window, self._version = clock, window, version
-        self._client = make_client(
-            self._address, client_id, manual_ack=True, version=version, persistent=True
+        self._client = cast(
+            "BufferedClient",
+            make_client(
+                self._address,
+                client_id,
+                manual_ack=True,
+                version=version,
+                persistent=True,
+                kind=BufferedClient,
+            ),
         )
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
@@ -107,6 +145,8 @@ class Subscriber:
         self._wait_s = FIRST_WAIT_S
         self._waiting: SimpleQueue[Delivery] = SimpleQueue()
         self._to_acknowledge: deque[Delivery] = deque()
+        self._packets = bytearray()
+        """Acknowledgements on their way out, each of `PUBACK.size`; the first may be sent in part."""
         self._to_publish: deque[tuple[str, bytes]] = deque()
         self._held_lock = threading.Lock()
         self._held = self._held_bytes = 0
@@ -165,6 +205,8 @@ class Subscriber:
         if self._generation:
             stop.wait(self._wait_s)
         self._generation += 1
+        self._packets.clear()
+        self._client.forget()
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
         host, port = self._address.host, self._address.port
         try:
@@ -180,15 +222,17 @@ class Subscriber:
 
     def _turn(self, *, reading: bool) -> None:
         """Wait for the network or for acknowledgements, and serve both once."""
-        self._send_acknowledgements()
+        self._hand_over()
         sock = self._client.socket()
         if sock is None:
             return
         readers: list[SocketLike] = [self._wake_in]
+        pending = False
         if reading and self._may_read():
             readers.append(sock)
-        pending = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
-        writers = [sock] if self._client.want_write() else []
+            encrypted = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+            pending = encrypted or self._client.pending()
+        writers = [sock] if self._packets or self._client.want_write() else []
         try:
             readable, writable, _ = select.select(readers, writers, [], 0.0 if pending else TURN_S)
         except (OSError, ValueError):  # closed in between
@@ -196,10 +240,10 @@ class Subscriber:
         if self._wake_in in readable:
             with contextlib.suppress(BlockingIOError):
                 self._wake_in.recv(WAKE_BYTES)
-        if sock in readable or (pending and sock in readers):
-            self._read()
         if sock in writable:
-            self._client.loop_write()
+            self._write(sock)
+        if sock in readable or pending:
+            self._read()
         self._client.loop_misc()
 
     def _read(self) -> None:
@@ -226,13 +270,29 @@ class Subscriber:
         first, self._paused_since = self._paused_since is None, now
         return not first
 
-    def _send_acknowledgements(self) -> None:
+    def _hand_over(self) -> None:
+        """Take what other threads want sent."""
         while self._to_acknowledge:
             delivery = self._to_acknowledge.popleft()
             if delivery.qos and delivery.generation == self._generation:
-                self._client.ack(delivery.mid, delivery.qos)
+                self._packets += PUBACK.pack(PacketTypes.PUBACK << 4, 2, delivery.mid)
         while self._to_publish:
             self._client.publish(*self._to_publish.popleft(), qos=0)
+
+    def _write(self, sock: SocketLike) -> None:
+        """Send paho's packets and our acknowledgements, many in one go; none in the midst of another."""
+        in_part = len(self._packets) % PUBACK.size != 0
+        if self._client.want_write() and not in_part:
+            self._client.loop_write()
+            return
+        try:
+            sent = sock.send(self._packets)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError:  # paho sees it when it reads, and all of these come again
+            self._packets.clear()
+        else:
+            del self._packets[:sent]
 
     def _release(self, deliveries: Sequence[Delivery]) -> None:
         with self._held_lock:
@@ -301,10 +361,14 @@ class Subscriber:
     def _end(self) -> None:
         """Send the last acknowledgements and say good-bye; the session stays at the broker."""
         until = time.monotonic() + GRACE_S
-        self._send_acknowledgements()
+        self._hand_over()
         self._client.on_disconnect = None
-        while self._client.want_write() and self._client.socket() and time.monotonic() < until:
-            self._client.loop_write()
+        while (self._packets or self._client.want_write()) and time.monotonic() < until:
+            sock = self._client.socket()
+            if sock is None:
+                break
+            select.select([], [sock], [], TURN_S)
+            self._write(sock)
         if self._client.socket():
             self._client.disconnect()
             self._client.loop_write()

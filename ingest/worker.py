@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
+from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING, Final
 
 from core import db
@@ -25,11 +26,18 @@ if TYPE_CHECKING:
     from core.jobs import Context
     from ingest.subscriber import Delivery
 
+Work = tuple[Batch, "list[Delivery]"]
+"""A batch, and what to acknowledge once it is committed."""
+
 log = logging.getLogger(__name__)
 
 BATCH_BYTES: Final = 4 << 20
 IDLE_S: Final = 0.25
 """How often the writer looks whether to stop while there are no messages [s]."""
+BURST_MESSAGES: Final = 10
+GAP_S: Final = 0.005
+"""When so many have come and then none for so long, the broker waits for acknowledgements: its window may be
+smaller than a batch (by default 20 messages in mosquitto, 32 in EMQX) [s]."""
 REPORT_S: Final = 60.0
 COMMON_CLIENT_ID: Final = str(Settings.model_fields["ingest_client_id"].default)
 
@@ -49,15 +57,15 @@ class BatchLimits:
         return cls(settings.batch_rows, settings.linger_ms / 1000.0)
 
 
-def collect(
-    subscriber: Subscriber, assembler: Assembler, limits: BatchLimits, stop: threading.Event
-) -> tuple[Batch, list[Delivery]]:
+def collect(subscriber: Subscriber, assembler: Assembler, limits: BatchLimits, stop: threading.Event) -> Work:
     """The next batch, and what to acknowledge once it is committed; empty where nothing came for a while."""
     batch = Batch()
     deliveries: list[Delivery] = []
     until = 0.0
     while not stop.is_set():
         wait_s = until - time.monotonic() if deliveries else IDLE_S
+        if len(deliveries) >= BURST_MESSAGES:
+            wait_s = min(wait_s, GAP_S)
         delivery = subscriber.take(wait_s)
         if delivery is None:
             break
@@ -65,22 +73,50 @@ def collect(
             until = time.monotonic() + limits.linger_s
         deliveries.append(delivery)
         assembler.add(batch, delivery.message)
-        rows = max(len(batch.readings), len(deliveries))
+        rows = max(len(batch.values), len(deliveries))
         if rows >= limits.rows or batch.payload_bytes >= limits.payload_bytes:
             break
     return batch, deliveries
 
 
-def drain(
-    subscriber: Subscriber, writer: Writer, assembler: Assembler, limits: BatchLimits, watch: Watch
+def gather(
+    subscriber: Subscriber,
+    assembler: Assembler,
+    limits: BatchLimits,
+    watch: Watch,
+    ready: Queue[Work],
+    stop: threading.Event,
 ) -> None:
-    """Write whatever comes until the writer is told to stop; the last batch is still committed."""
+    """Make batches of whatever comes, the next one while the last is written, until `stop` is set."""
     said_at = time.monotonic()
-    while not writer.stop.is_set():
-        batch, deliveries = collect(subscriber, assembler, limits, writer.stop)
+    while not stop.is_set():
+        batch, deliveries = collect(subscriber, assembler, limits, stop)
         if not deliveries:
             continue
         watch.judge(batch)
+        while True:
+            try:
+                ready.put((batch, deliveries), timeout=IDLE_S)
+            except Full:
+                if stop.is_set():
+                    return  # not acknowledged: the broker will send it again
+            else:
+                break
+        if time.monotonic() - said_at >= REPORT_S:
+            said_at = time.monotonic()
+            log.info("marked since the start: %s", dict(watch.counts))
+
+
+def drain(subscriber: Subscriber, writer: Writer, ready: Queue[Work], gathered: threading.Event) -> None:
+    """Write batches until all of them are `gathered` and none is left, or the writer is told to stop."""
+    said_at = time.monotonic()
+    while True:
+        try:
+            batch, deliveries = ready.get(timeout=IDLE_S)
+        except Empty:
+            if gathered.is_set():
+                break
+            continue
         try:
             writer.write(batch)
         except Stopped:
@@ -90,7 +126,7 @@ def drain(
             subscriber.publish(request.topic, request.payload)
         if time.monotonic() - said_at >= REPORT_S:
             said_at = time.monotonic()
-            log.info("since the start: %s; marked: %s", writer.counts, dict(watch.counts))
+            log.info("since the start: %s", writer.counts)
     writer.close()
 
 
@@ -130,15 +166,23 @@ def run(context: Context, stop: threading.Event) -> None:
     writer = Writer(context.dsn, site.id, context.clock, stop, client_id=settings.ingest_client_id)
     watch = Watch(site, context.clock.speed_ratio)
     describe_site(context, watch)
-    finished, failures = threading.Event(), list[str]()
+    ready, gathered, finished = Queue[Work](maxsize=1), threading.Event(), threading.Event()
+    limits, failures = BatchLimits.of(settings), list[str]()
+
+    def read() -> None:
+        try:
+            gather(subscriber, assembler, limits, watch, ready, stop)
+        finally:
+            gathered.set()
 
     def write() -> None:
         try:
-            drain(subscriber, writer, assembler, BatchLimits.of(settings), watch)
+            drain(subscriber, writer, ready, gathered)
         finally:
             finished.set()
 
     threads = [
+        _thread("reader", read, stop, failures),
         _thread("writer", write, stop, failures),
         _thread("commands", lambda: commands.run(context, stop), stop, failures),
     ]

@@ -13,7 +13,7 @@ from core import db
 from core.errors import ServiceError
 from ingest import storage
 from ingest.batch import Refusal
-from ingest.storage import Counts, PointIds, Row
+from ingest.storage import Counts, PointIds
 from ingest.unmapped import Register, save_serves
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from core.clock import Clock
     from ingest.batch import Batch
+    from ingest.rows import Rows
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Stored:
     """Index and reason of each row that the database does not take."""
 
 
-def store(conn: db.Connection, rows: Sequence[Row], *, staged: bool = True) -> Stored:
+def store(conn: db.Connection, rows: Rows, *, staged: bool = True) -> Stored:
     """Store readings in one transaction; where the database refuses one, find it and keep the others.
 
     Args:
@@ -132,13 +133,13 @@ class Writer:
         if self._conn is None or self._conn.closed:
             self._conn = db.connect(self.dsn, autocommit=True)
         conn = self._conn
-        rows = self._points.rows(conn, batch.readings)
+        rows = self._points.rows(conn, batch.arrays)
         try:
             return self._commit_either_way(conn, batch, rows)
         except PERMANENT:
             return self._isolate(conn, batch, rows)
 
-    def _commit_either_way(self, conn: db.Connection, batch: Batch, rows: list[Row]) -> Counts:
+    def _commit_either_way(self, conn: db.Connection, batch: Batch, rows: Rows) -> Counts:
         if not self._staged:
             try:
                 return self._commit(conn, batch, rows, staged=False)
@@ -148,7 +149,7 @@ class Writer:
         self._staged = counts.duplicate > 0
         return counts
 
-    def _commit(self, conn: db.Connection, batch: Batch, rows: list[Row], *, staged: bool) -> Counts:
+    def _commit(self, conn: db.Connection, batch: Batch, rows: Rows, *, staged: bool) -> Counts:
         with conn.transaction():
             new = storage.insert(conn, rows, staged=staged)
             storage.upsert_latest(conn, rows)
@@ -156,9 +157,9 @@ class Writer:
             self._beside(conn, batch, batch.refusals, counts)
         return counts
 
-    def _isolate(self, conn: db.Connection, batch: Batch, rows: list[Row]) -> Counts:
+    def _isolate(self, conn: db.Connection, batch: Batch, rows: Rows) -> Counts:
         """Something in the batch is not taken: find it, keep the rest, and put it with the refusals."""
-        stored = store(conn, rows) if rows else Stored(0)
+        stored = store(conn, rows)
         found = tuple(Refusal(batch.origin(index), why) for index, why in stored.bad)
         counts = _counts(batch, stored.new, len(rows) - stored.new - len(found), found)
         try:

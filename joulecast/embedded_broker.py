@@ -40,7 +40,7 @@ autosave_on_changes false
 persistent_client_expiration 7d
 max_queued_messages 1000000
 max_queued_bytes {queued_bytes}
-max_inflight_messages 5000
+max_inflight_messages 20000
 max_packet_size {packet_bytes}
 set_tcp_nodelay true
 log_dest stdout
@@ -67,7 +67,7 @@ next_connection_delay_ms = 1
     [{version}.1.connections]
     connection_timeout_ms = 60000
     max_payload_size = {packet_bytes}
-    max_inflight_count = 5000
+    max_inflight_count = 20000
     dynamic_filters = true
 """
 # rumqttd logs every packet as an error of its own; Ctrl-C is its parent's business

@@ -5,7 +5,7 @@ A codec never raises for anything that a device may send: what it cannot read is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -40,6 +40,25 @@ class Decoded(NamedTuple):
     """Upper 16 bits of its OPC UA status code."""
 
 
+class Run(NamedTuple):
+    """Good readings of one point, each with a time of its own: what costs least to hand on."""
+
+    asset: str
+    point: str
+    """Its name in the catalogue."""
+    times: list[datetime]
+    """(n,) when they were measured; with an offset."""
+    values: list[float]
+    """(n,) finite [canonical unit of the point]."""
+
+    def readings(self) -> list[Decoded]:
+        """Each by itself."""
+        return [
+            Decoded(self.asset, self.point, time, value, 0)
+            for time, value in zip(self.times, self.values, strict=True)
+        ]
+
+
 class Rejected(NamedTuple):
     """Something that cannot be a reading."""
 
@@ -51,6 +70,12 @@ class Decoding(NamedTuple):
 
     readings: list[Decoded]
     rejected: list[Rejected]
+    runs: Sequence[Run] = ()
+    """More readings."""
+
+    def all_readings(self) -> list[Decoded]:
+        """Those of the runs included."""
+        return [*self.readings, *(reading for run in self.runs for reading in run.readings())]
 
 
 class Source(NamedTuple):

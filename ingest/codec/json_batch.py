@@ -9,7 +9,7 @@ A value of null is no reading. One bad reading costs the others nothing.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -19,6 +19,7 @@ from ingest.codec.base import (
     Decoded,
     Decoding,
     Rejected,
+    Run,
     Source,
     Time,
     canonical,
@@ -75,7 +76,7 @@ def decode(source: Source, payload: bytes, arrived: datetime) -> Decoding:
     except _BAD:
         return _one_by_one(source, payload, arrived)
     if isinstance(found, Batch):
-        return _points(source.asset, found.time, found.values, found.units, arrived)
+        return _points(source.asset, found.time, found.values, found.units, arrived, checked=True)
     return _items(source.asset, found, arrived)
 
 
@@ -86,7 +87,7 @@ def _one_by_one(source: Source, payload: bytes, arrived: datetime) -> Decoding:
     except _BAD as error:
         return refuse(f"no JSON batch: {quoted(str(error))}")
     if isinstance(found, _Loose):
-        return _points(source.asset, found.time, found.values, found.units, arrived)
+        return _points(source.asset, found.time, found.values, found.units, arrived, checked=False)
     items: list[Item] = []
     bad: list[Rejected] = []
     for number, raw in enumerate(found[:MANY_MAX]):
@@ -94,8 +95,8 @@ def _one_by_one(source: Source, payload: bytes, arrived: datetime) -> Decoding:
             items.append(_item.decode(raw))
         except _BAD as error:
             bad.append(Rejected(f"element {number}: {quoted(str(error))}"))
-    readings, rejected = _items(source.asset, items, arrived)
-    return Decoding(readings, bad + rejected)
+    good = _items(source.asset, items, arrived)
+    return Decoding(good.readings, bad + good.rejected)
 
 
 def _items(asset: str, items: Iterable[Item], arrived: datetime) -> Decoding:
@@ -113,9 +114,12 @@ def _points(
     values: Mapping[str, Any],
     units: Mapping[str, str],
     arrived: datetime,
+    *,
+    checked: bool,
 ) -> Decoding:
+    """Readings of an object; `checked` where its values are known to be numbers or null."""
     if isinstance(time, list):
-        return _many(asset, time, values, units)
+        return _many(asset, time, values, units, checked=checked)
     when = arrived if time is None else utc(time)
     if isinstance(when, Rejected):
         return Decoding([], [when])
@@ -146,18 +150,36 @@ def _amount(name: str, value: Any, unit: str | None) -> float | Rejected:
     return Rejected(f"value {quoted(value)} of {name} is no number")
 
 
-def _many(asset: str, times: Sequence[Time], values: Mapping[str, Any], units: Mapping[str, str]) -> Decoding:
+def _many(
+    asset: str, times: Sequence[Time], values: Mapping[str, Any], units: Mapping[str, str], *, checked: bool
+) -> Decoding:
     if len(times) * len(values) > MANY_MAX:
         return refuse(f"more than {MANY_MAX} readings in one message")
-    whens = [utc(time) for time in times]
-    result = Decoding([], [])
+    exact = _exact(times) if checked else None
+    whens: list[datetime | Rejected] = [*exact] if exact else [utc(time) for time in times]
+    runs: list[Run] = []
+    result = Decoding([], [], runs)
     for name, column in values.items():
         if not isinstance(column, list) or len(column) != len(whens):
             reason = f"values of {quoted(name)} are not a list of {len(whens)}, one for each time"
             result.rejected.append(Rejected(reason))
+        elif exact and None not in column and _plain(name, units.get(name)):
+            runs.append(Run(asset, name, exact, column))
         else:
             _column(asset, name, units.get(name), zip(whens, column, strict=True), result)
     return result
+
+
+def _exact(times: Sequence[Time]) -> list[datetime] | None:
+    """Times as they are, where all of them are UTC."""
+    found = [time for time in times if isinstance(time, datetime)]
+    return found if len(found) == len(times) and {time.tzinfo for time in found} == {UTC} else None
+
+
+def _plain(name: str, unit: str | None) -> bool:
+    """Whether values of a point need no conversion."""
+    point = CATALOGUE.get(name)
+    return point is not None and unit in {None, point.unit}
 
 
 def _column(
@@ -168,8 +190,7 @@ def _column(
     result: Decoding,
 ) -> None:
     """One point's values at many times."""
-    point = CATALOGUE.get(name)
-    plain = point is not None and unit in {None, point.unit}
+    plain = _plain(name, unit)
     keep = result.readings.append
     for when, value in cells:
         if value is None:

@@ -10,11 +10,12 @@ import numpy as np
 
 from core import db
 from core.clock import Clock, ScaledClock, SystemClock
-from core.points import Status
+from core.points import PointRef, Status
 from core.series import floor_time
 from core.site import load_site
 from ingest import storage
 from ingest.batch import ForecastRow
+from ingest.rows import US_PER_S, Readings
 from joulecast.demo import plant, weather
 from joulecast.verbs.common import DEMO_SITE
 
@@ -134,18 +135,16 @@ def write(
 def _store(
     conn: db.Connection, ids: storage.PointIds, time_s: Floats, found: Mapping[str, Floats], *, staged: bool
 ) -> int:
-    keys = {ref: tuple(ref.split("/")) for ref in found}
-    ids.register(conn, [(asset, name) for asset, name in keys.values()])
-    times = [datetime.fromtimestamp(t, UTC) for t in time_s]
-    good = int(Status.GOOD)
-    rows: list[storage.Row] = []
-    for ref, values in found.items():
-        asset, name = keys[ref]
-        point = ids.known[asset, name]
-        rows += [
-            (t, v, point, good)
-            for t, v in zip(times, np.broadcast_to(values, time_s.shape).tolist(), strict=True)
-        ]
+    refs = [PointRef.parse(ref) for ref in found]
+    values = np.stack([np.broadcast_to(column, time_s.shape) for column in found.values()])
+    readings = Readings(
+        keys=[(ref.asset, ref.point) for ref in refs],
+        index=np.repeat(np.arange(len(refs)), len(time_s)),
+        times_us=np.tile(np.rint(time_s * US_PER_S).astype(np.int64), len(refs)),
+        values=values.ravel(),
+        statuses=np.full(values.size, int(Status.GOOD)),
+    )
+    rows = ids.rows(conn, readings)
     with conn.transaction():
         stored = storage.insert(conn, rows, staged=staged)
         storage.upsert_latest(conn, rows)

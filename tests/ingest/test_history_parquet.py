@@ -11,7 +11,7 @@ import pytest
 from core.clock import ManualClock, SystemClock
 from core.errors import InputError, ServiceError
 from core.points import Status
-from ingest import bulk
+from ingest import bulk, rows
 from ingest.files import open_source
 from ingest.history import Imported, import_file, plan_import
 
@@ -101,7 +101,7 @@ def test_readings_need_no_python_object_each(
     def refuse(*_: object) -> None:
         pytest.fail("one by one")
 
-    monkeypatch.setattr(bulk, "store", refuse)
+    monkeypatch.setattr(rows, "Decoded", refuse)
     for _ in range(2):
         done = import_file(meter, MAP, dsn, plant, None, SystemClock())
     assert done.duplicate == 591

@@ -43,7 +43,7 @@ def store(context: Context, ref: str, *, minutes: float, until_s: float = 0.0, s
     batch.starts.append(0)
     for step in range(int(minutes * 60 / EVERY_S)):
         time = now - timedelta(seconds=until_s + step * EVERY_S)
-        batch.readings.append(Decoded(asset, point, time, 20.0, status))
+        batch.add_one(Decoded(asset, point, time, 20.0, status))
     writer = Writer(context.dsn, context.site.id, context.clock, threading.Event())
     writer.write(batch)
     writer.close()

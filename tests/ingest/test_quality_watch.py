@@ -6,6 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from core.points import CATALOGUE, Status
@@ -43,8 +44,8 @@ def judged(watch: Watch, readings: Sequence[Decoded], late_s: float = 0.1, size:
         batch = Batch()
         for reading in readings[begin : begin + size]:
             batch.messages.append(Message("t", b"", reading.time + timedelta(seconds=late_s)))
-            batch.starts.append(len(batch.readings))
-            batch.readings.append(reading)
+            batch.starts.append(len(batch.values))
+            batch.add_one(reading)
         watch.judge(batch)
         found += batch.readings
     return found
@@ -200,7 +201,7 @@ def test_a_queue_that_empties_is_no_slow_clock(site: Site) -> None:
         arrived = readings[-1].time + timedelta(seconds=300, milliseconds=20 * number)
         batch.messages.append(Message("t", b"", arrived))
         batch.starts.append(number)
-        batch.readings.append(reading)
+        batch.add_one(reading)
     Watch(site).judge(batch)
     assert {r.status for r in batch.readings} == {0}
 
@@ -218,7 +219,7 @@ def test_a_reading_without_a_time_of_its_own_has_no_clock(site: Site) -> None:
     batch = Batch()
     batch.messages.append(Message("t", b"", START))
     batch.starts.append(0)
-    batch.readings.append(Decoded(*INLET, START, 22.0, 0))
+    batch.add_one(Decoded(*INLET, START, 22.0, 0))
     Watch(site, 600.0).judge(batch)
     assert batch.readings[0].status == 0
 
@@ -229,3 +230,32 @@ def test_a_late_reading_does_not_undo_what_is_known(site: Site) -> None:
     late = Decoded(*INLET, START - timedelta(minutes=5), 35.0, 0)
     assert marks(watch, [late]) == [0]
     assert marks(watch, stream([35.0], start=START + timedelta(seconds=30))) == [RATE]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_all_at_once_is_the_same_as_one_by_one(
+    site: Site, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(seed)  # noqa: S311
+    keys = [("rack-1", "inlet_temperature"), ("crah-1", "power"), ("room", "relative_humidity")]
+    usual = {"inlet_temperature": 22.0, "power": 3000.0, "relative_humidity": 0.5}
+    readings, now, last = [], START, dict.fromkeys(keys, 0.0)
+    for _ in range(4000):
+        now += timedelta(seconds=rng.choice([1, 10, 10, 10, 60]))
+        key = rng.choice(keys)
+        value = usual[key[1]] * (1 + round(rng.gauss(0, 0.01), 5))
+        kind = rng.random()
+        if (now.timestamp() // 20_000) % 2:
+            value = last[key]  # a sensor that stands still for hours, then moves again
+        elif kind > 0.99:
+            value = rng.choice([0.0, 1000 * value, value + 30.0])
+        last[key] = value
+        time = now - timedelta(seconds=rng.choice([0, 0, 0, 0, 0, 0, 0, 30, 4000]))
+        readings.append(Decoded(*key, time, value, 0 if rng.random() < 0.99 else int(Status.BAD)))
+    fast = Watch(site)
+    at_once = judged(fast, readings, size=97)
+    monkeypatch.setattr("ingest.watch._advance", lambda state, *_: np.ones(len(state), dtype=bool))
+    slow = Watch(site)
+    assert at_once == judged(slow, readings, size=97)
+    assert fast.counts == slow.counts
+    assert {"rate", "flat"} <= set(fast.counts)

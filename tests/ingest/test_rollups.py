@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from core import db
@@ -12,12 +13,14 @@ from core.errors import NotReadyError
 from core.jobs import Context
 from core.settings import Settings
 from ingest import jobs
-from ingest.storage import Row, dirty_stretches
+from ingest.rows import all_as_us, pack
+from ingest.storage import dirty_stretches
 from ingest.writer import store
 
 if TYPE_CHECKING:
     from core.clock import ManualClock
     from core.site import Site
+    from ingest.rows import Rows
 
 AT = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 COUNT = "SELECT count(*) AS n FROM {}"
@@ -25,8 +28,8 @@ SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days
 
 
 def test_a_batch_with_a_late_reading_touches_two_stretches() -> None:
-    times = {AT + 30 * SECOND, AT + 70 * SECOND, AT - 5 * DAY}
-    assert dirty_stretches(times) == [(AT - 5 * DAY, AT - 5 * DAY + MINUTE), (AT, AT + 2 * MINUTE)]
+    times = [AT + 30 * SECOND, AT + 70 * SECOND, AT - 5 * DAY]
+    assert dirty_stretches(all_as_us(times)) == [(AT - 5 * DAY, AT - 5 * DAY + MINUTE), (AT, AT + 2 * MINUTE)]
 
 
 @pytest.fixture
@@ -42,14 +45,20 @@ def points(conn: db.Connection, count: int) -> None:
         )  # fmt: skip
 
 
-def written(context: Context, days: int) -> list[Row]:
+def rows_of(*readings: tuple[datetime, float]) -> Rows:
+    """Good readings of the first point."""
+    times, values = zip(*readings, strict=True)
+    ones = np.ones(len(values), dtype=np.int64)
+    return pack(all_as_us(times), np.array(values), ones, 0 * ones)
+
+
+def written(context: Context, days: int) -> None:
     """Three readings a day, the newest today."""
-    rows = [(AT - day * DAY + s * SECOND, float(s), 1, 0) for day in range(days) for s in (0, 10, 70)]
+    rows = rows_of(*((AT - day * DAY + s * SECOND, float(s)) for day in range(days) for s in (0, 10, 70)))
     with db.connect(context.dsn, autocommit=True) as conn:
         points(conn, 1)
         assert store(conn, rows, staged=False).new == len(rows)
         assert store(conn, rows, staged=False).new == 0
-    return rows
 
 
 def count(context: Context, table: str) -> int:
@@ -65,7 +74,7 @@ def test_what_the_writer_stores_is_rolled_up_once(context: Context) -> None:
     assert (count(context, "reading_1m"), count(context, "reading_1h")) == (6, 3)
     assert "rolled up 0 pieces" in jobs.roll_up(context)
     with db.connect(context.dsn, autocommit=True) as conn:
-        store(conn, [(AT - DAY + 20 * SECOND, 100.0, 1, 0)])
+        store(conn, rows_of((AT - DAY + 20 * SECOND, 100.0)))
     assert "rolled up 1 pieces" in jobs.roll_up(context)
     with db.connect(context.dsn) as conn:
         found = conn.execute(
@@ -83,7 +92,7 @@ def test_old_readings_are_dropped_only_after_they_are_rolled_up(context: Context
     assert "readings kept from 2025-12-02, 4 partitions dropped" in jobs.keep_storage(context)
     assert (count(context, "reading"), count(context, "reading_1h")) == (91 * 3, 95)
     with db.connect(context.dsn, autocommit=True) as conn:  # too late: the rollup stays as it was
-        store(conn, [(AT - 94 * DAY + 20 * SECOND, 100.0, 1, 0)])
+        store(conn, rows_of((AT - 94 * DAY + 20 * SECOND, 100.0)))
         jobs.roll_up(context)
         found = conn.execute("SELECT n FROM reading_1h WHERE bucket = %s", (AT - 94 * DAY,)).fetchone()
         dirty = conn.execute("SELECT count(*) AS n FROM rollup_dirty").fetchone()

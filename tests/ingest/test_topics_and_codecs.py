@@ -26,8 +26,8 @@ BATCH = Source("crah-1")
 
 def decode(codec: str, source: Source, payload: object) -> tuple[list[Decoded], list[Rejected]]:
     raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    readings, rejected = CODECS[codec](source, raw, NOW)
-    return readings, rejected
+    found = CODECS[codec](source, raw, NOW)
+    return found.all_readings(), found.rejected
 
 
 class TestTopics:

@@ -19,6 +19,7 @@ from core.points import Status
 from core.settings import Settings
 from ingest import storage
 from ingest.batch import Assembler, Batch, Message
+from ingest.codec.base import Decoded
 from ingest.jobs import REJECTED_DAYS, prune_rejected
 from ingest.storage import Counts
 from ingest.writer import Stopped, Writer
@@ -268,8 +269,11 @@ def test_the_site_is_described_as_in_the_file(conn: db.Connection, plant: Site, 
 
 
 def test_straight_into_the_table_a_duplicate_is_an_error(conn: db.Connection, clock: ManualClock) -> None:
-    row = (clock.now(), 1.0, 1, 0)
+    batch = Batch()
+    for value in (1.0, 2.0):
+        batch.add_one(Decoded("crah-1", "power", clock.now(), value, 0))
+    rows = storage.PointIds("s", "test").rows(conn, batch.arrays)
     with pytest.raises(psycopg.errors.UniqueViolation), conn.transaction():
-        storage.insert(conn, [row, row], staged=False)
+        storage.insert(conn, rows, staged=False)
     with conn.transaction():
-        assert storage.insert(conn, [row, row], staged=True) == 1
+        assert storage.insert(conn, rows, staged=True) == 1
