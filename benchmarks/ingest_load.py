@@ -74,6 +74,13 @@ def publish(servers: Servers, count: int, per_message: int) -> None:
         publisher.flush()
 
 
+def forget(servers: Servers, *client_ids: str) -> None:
+    """End sessions for good: the broker would keep every later message for them."""
+    for client_id in client_ids:
+        with Publisher(servers.broker, client_id, version=Version.V311):
+            pass  # whoever connects with a clean session ends the one that there was
+
+
 class Worker:
     """A real ``python -m ingest``."""
 
