@@ -102,7 +102,7 @@ def _compare(dsn: str, site: Site, path: Path, columns: Columns, rates: dict[str
     sorted_by_key = np.lexsort((columns.times_us, columns.points))
     streams = {
         "copy": packed(columns),
-        "copy_sorted": packed(Columns(*(column[sorted_by_key] for column in columns))),
+        "copy_sorted": packed(columns.take(sorted_by_key)),
     }
     count = len(columns.times_us)
     with db.connect(dsn, autocommit=True) as conn:

@@ -127,6 +127,7 @@ class Worker:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def _read(self) -> None:
+        assert self._process.stderr  # noqa: S101  # for the type checker
         with self._process.stderr as lines:
             for line in lines:
                 if "subscribed" in line:

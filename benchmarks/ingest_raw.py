@@ -50,9 +50,13 @@ class Columns(NamedTuple):
     values: NDArray[np.float64]
     points: NDArray[np.int64]
 
-    def part(self, first: int, count: int) -> Columns:
-        """Some of them."""
-        return Columns(*(column[first : first + count] for column in self))
+    def take(self, which: slice | NDArray[np.int64]) -> Columns:
+        """Some of them, or all in another order."""
+        return Columns(self.times_us[which], self.values[which], self.points[which])
+
+    def split(self, count: int) -> list[Columns]:
+        """All of them, so many at a time."""
+        return [self.take(slice(first, first + count)) for first in range(0, len(self.values), count)]
 
 
 def meters(first_second: int, seconds: int) -> Columns:
@@ -103,11 +107,8 @@ def copy_rates(dsn: str, columns: Columns) -> tuple[dict[str, float], float]:
     """Readings a second of each baseline, and processor time of the plainest a reading [s]."""
     count = len(columns.times_us)
     own = {name: columns._replace(points=columns.points + n * RAW_POINT) for n, name in enumerate(BASELINES)}
-    streams = {
-        name: [packed(own[name].part(first, rows)) for first in range(0, count, rows)]
-        for name, rows in PACKED.items()
-    }
-    batches = [_objects(own[BY_ROWS].part(first, ROWS_AT_ONCE)) for first in range(0, count, ROWS_AT_ONCE)]
+    streams = {name: [packed(part) for part in own[name].split(rows)] for name, rows in PACKED.items()}
+    batches = [_objects(part) for part in own[BY_ROWS].split(ROWS_AT_ONCE)]
     with db.connect(dsn, autocommit=True) as conn:
         before = time.process_time()
         rates = {BY_ROWS: count / copy_by_rows(conn, batches)}

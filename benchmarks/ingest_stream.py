@@ -23,6 +23,7 @@ from ingest.mqtt import Publisher, Version
 from ingest.subscriber import Subscriber
 
 if TYPE_CHECKING:
+    from ingest.subscriber import Delivery
     from joulecast.embedded import Postgres
 
 SHARE: Final = 0.2
@@ -115,7 +116,7 @@ def _ours(servers: Servers, expected: int) -> float:
     wait_until(lambda: subscriber.connected, "it subscribes")
     taken, until = 0, begin + PATIENCE_S
     while taken < expected and time.perf_counter() < until:
-        deliveries = []
+        deliveries: list[Delivery] = []
         while len(deliveries) < ACKNOWLEDGED_AT_ONCE:
             delivery = subscriber.take(0.05)
             if delivery is None:
@@ -179,7 +180,7 @@ def latency_p99_ms(servers: Servers, readings_per_s: float, per_message: int) ->
 def _copy_p99_ms(dsn: str, rows: int) -> float:
     """99th percentile of COPYs of some rows, each with its commit."""
     seconds = BLOCK_S * -(-rows // (ASSETS * BLOCK_S))
-    streams = [packed(meters(n * seconds, seconds).part(0, rows)) for n in range(COPIES)]
+    streams = [packed(meters(n * seconds, seconds).take(slice(rows))) for n in range(COPIES)]
     with db.connect(dsn, autocommit=True) as conn:
         return 1000.0 * quantiles([copy_packed(conn, [stream]) for stream in streams], n=100)[-1]
 

@@ -95,9 +95,9 @@ class Sheet:
             if target.sign:
                 flat[f"{key}_must"] = f"{target.sign} {target.bound:g}"
             if found is None:
-                flat |= {key: None, f"{key}_not_measured": self._reason(target)}
+                flat |= {f"{key}_ours": None, f"{key}_not_measured": self._reason(target)}
                 continue
-            flat |= {key: found.ours, f"{key}_baseline": found.baseline}
+            flat |= {f"{key}_ours": found.ours, f"{key}_baseline": found.baseline}
             if target.as_ratio:
                 flat[f"{key}_ratio"] = found.figure
             if target.sign:

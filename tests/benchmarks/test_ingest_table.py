@@ -31,11 +31,11 @@ def test_what_fails_says_why_and_the_others_go_on() -> None:
         "not measured: left out",
     ]
     assert sheet.flat() == {
-        "direct_must": ">= 0.9", "direct": 80.0, "direct_baseline": 100.0,
+        "direct_must": ">= 0.9", "direct_ours": 80.0, "direct_baseline": 100.0,
         "direct_ratio": 0.8, "direct_met": False,
-        "growth_must": "<= 100", "growth": 100.0, "growth_baseline": None, "growth_met": True,
-        "receive_must": ">= 0.5", "receive": None, "receive_not_measured": "no mosquitto_sub",
-        "extra": None, "extra_not_measured": "left out",
+        "growth_must": "<= 100", "growth_ours": 100.0, "growth_baseline": None, "growth_met": True,
+        "receive_must": ">= 0.5", "receive_ours": None, "receive_not_measured": "no mosquitto_sub",
+        "extra_ours": None, "extra_not_measured": "left out",
     }  # fmt: skip
 
 
