@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 SHARED_DATA = ROOT.parent / "shared" / "data"
-console = Console(width=110, highlight=False)
+WHOLE_FROM = 1000.0
+"""Larger figures are shown without decimals."""
+console = Console(width=140, highlight=False, markup=False)
 
 
 def machine() -> str:
@@ -39,7 +42,9 @@ def _commit() -> str:
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
 
 
-def report(room: str, figures: Mapping[str, float], table: Sequence[Mapping[str, object]]) -> None:
+def report(
+    room: str, figures: Mapping[str, float | str | bool | None], table: Sequence[Mapping[str, object]]
+) -> None:
     """Write ``benchmarks/results/<room>.json`` and print the table."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     head = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "commit": _commit()}
@@ -48,5 +53,11 @@ def report(room: str, figures: Mapping[str, float], table: Sequence[Mapping[str,
     for name in table[0]:
         drawn.add_column(name)
     for row in table:
-        drawn.add_row(*(f"{v:,.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+        drawn.add_row(*(Text(_shown(value)) for value in row.values()))
     console.print(drawn)
+
+
+def _shown(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= WHOLE_FROM else f"{value:.4g}"

@@ -74,6 +74,13 @@ def publish(servers: Servers, count: int, per_message: int) -> None:
         publisher.flush()
 
 
+def forget(servers: Servers, *client_ids: str) -> None:
+    """End sessions for good: the broker would keep every later message for them."""
+    for client_id in client_ids:
+        with Publisher(servers.broker, client_id, version=Version.V311):
+            pass  # whoever connects with a clean session ends the one that there was
+
+
 class Worker:
     """A real ``python -m ingest``."""
 
@@ -120,6 +127,7 @@ class Worker:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def _read(self) -> None:
+        assert self._process.stderr  # noqa: S101  # for the type checker
         with self._process.stderr as lines:
             for line in lines:
                 if "subscribed" in line:

