@@ -84,6 +84,7 @@ def _drop_readings(conn: db.Connection, newest: datetime, keep_days: int) -> str
     found = db.row(conn, "storage_drop_readings", before=before)
     if found is None:
         raise NotReadyError(f"readings before {before:%Y-%m-%d} are not rolled up yet; none are dropped")
+    db.rows(conn, "ingest_forget_dropped_imports", before=before)
     return f"readings kept from {before:%Y-%m-%d}, {found['dropped']} partitions dropped"
 
 

@@ -36,6 +36,9 @@ MapFile = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be stored; change nothing, need no database.")
 ]
+Anew = Annotated[
+    bool, typer.Option("--anew", help="Send all of it, also what an earlier run of this import has stored.")
+]
 Start = Annotated[str | None, typer.Option(help="ISO time of second 0, for files with relative seconds.")]
 
 
@@ -79,9 +82,10 @@ def import_(
     map_file: MapFile = None,
     start: Start = None,
     dry_run: DryRun = False,
+    anew: Anew = False,
     json: Json = False,
 ) -> int:
-    """Load a file into the database in bulk. Loading it again, or the rest of it, changes nothing else."""
+    """Load a file into the database in bulk; one that was broken off goes on where it was."""
     from ingest.history import checked, import_source  # noqa: PLC0415  # each verb imports only its own room
 
     begin, mapping = _start(start), _mapping(map, map_file)
@@ -89,8 +93,19 @@ def import_(
         return _plan(file, mapping, begin, as_json=json)
     source = checked(file, mapping, begin)  # before a database is started for it
     with working() as (context, _), progress(f"importing {file.name}", quiet=json) as report:
-        done = import_source(source, context.dsn, context.site, begin, context.clock, report)
-    emit(done, table([plain(done)]), as_json=json)
+        done = import_source(
+            source,
+            context.dsn,
+            context.site,
+            begin,
+            context.clock,
+            report,
+            anew=anew,
+            say=None if json else console.print,
+        )
+    found = plain(done)
+    del found["note"]  # it has been said
+    emit(done, table([found]), as_json=json)
     return 0
 
 
