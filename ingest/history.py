@@ -26,7 +26,7 @@ from ingest.bulk import Bulk, Column, judge
 from ingest.codec import json_batch
 from ingest.files import open_source
 from ingest.frame import BadCell, as_datetime
-from ingest.mqtt import Publisher
+from ingest.mqtt import Publisher, Version
 from ingest.quality import TimeLimits
 from ingest.storage import PointIds
 from ingest.topics import asset_topic
@@ -355,6 +355,8 @@ def publish_file(
     start: datetime | None,
     clock: Clock,
     on_progress: Progress | None = None,
+    *,
+    version: Version = Version.V5,
 ) -> Published:
     """Play a file through the broker and wait until it has taken every message.
 
@@ -369,6 +371,7 @@ def publish_file(
             begins now, or, without a speed, ends now.
         clock: what time it is; a paced play waits by it.
         on_progress: told as rows are sent.
+        version: the protocol spoken with the broker.
 
     Raises:
         InputError: the mapping, the speed or the file is wrong; nothing has been sent then.
@@ -383,7 +386,7 @@ def publish_file(
         start = clock.now() - timedelta(seconds=source.last_s if speed is None else 0.0)
     result = Published()
     pace = None if speed is None else _Pace(clock, speed)
-    with Publisher(broker_url) as publisher:
+    with Publisher(broker_url, version=version) as publisher:
         done = 0
         for chunk in source.chunks(start):
             _note(list(chunk.bad), source.place, result)

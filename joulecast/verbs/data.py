@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.site import Site
     from ingest.mapping import MapFile as MappingFile
+    from ingest.mqtt import Version
 
 File = Annotated[
     Path, typer.Argument(help="CSV or the export of a Prometheus range query, plain or gzip, or Parquet.")
@@ -147,15 +148,30 @@ def publish(
     from ingest.history import publish_file  # noqa: PLC0415  # each verb imports only its own room
 
     begin, factor, mapping = _start(start), _speed(speed), _mapping(map, map_file)
-    with broker() as (url, context_clock, site), progress(f"publishing {file.name}", quiet=json) as report:
-        done = publish_file(file, mapping, url, site, factor, begin, context_clock, report)
+    with broker() as link, progress(f"publishing {file.name}", quiet=json) as report:
+        done = publish_file(
+            file, mapping, link.url, link.site, factor, begin, link.clock, report, version=link.version
+        )
     emit(done, table([plain(done)]), as_json=json)
     return 0
 
 
+class Link(NamedTuple):
+    """What it takes to publish."""
+
+    url: str
+    """The broker's."""
+    version: Version
+    """The protocol that it speaks."""
+    clock: Clock
+    """The plant's."""
+    site: Site
+
+
 @contextmanager
-def broker() -> Iterator[tuple[str, Clock, Site]]:
-    """The broker's address, the plant's clock and the site; of a running `joulecast up` where none is set."""
+def broker() -> Iterator[Link]:
+    """Where to publish; the broker and the clock of a running `joulecast up` where none are set."""
+    from ingest.mqtt import Version  # noqa: PLC0415  # each verb imports only its own room
     from joulecast import embedded  # noqa: PLC0415  # heavy, and not needed for --help
 
     settings = load_settings()
@@ -169,4 +185,4 @@ def broker() -> Iterator[tuple[str, Clock, Site]]:
             do="start `joulecast up` in another terminal, or set JOULECAST_BROKER",
         )
     clocked = load_settings(clock=run.clock) if run and run.clock and not settings.clock else settings
-    yield url, clocked.make_clock(), site_of(settings)
+    yield Link(url, Version(settings.mqtt_version), clocked.make_clock(), site_of(settings))
