@@ -13,12 +13,12 @@ from ingest_raw import BASELINES, copy_rates, meters
 
 from core import db
 from core.clock import SystemClock
+from core.settings import Settings
 from ingest.batch import Batch, Message
-from ingest.codec.base import Decoded
 from ingest.writer import Writer
 
-BATCH_ROWS: Final = 5000
-BATCHES: Final = 12
+BATCH_ROWS: Final = Settings.model_fields["batch_rows"].default
+BATCHES: Final = 3
 ROUNDS: Final = 7
 SECONDS: Final = BATCH_ROWS // ASSETS
 """Of every rack in a batch."""
@@ -28,25 +28,23 @@ ROUND: Final = len(WAYS) + 1
 """Our ways and the baselines."""
 
 
-def _decoded(batch: int) -> list[Decoded]:
-    """The readings of one batch: some seconds of every rack."""
-    seconds = BATCH_ROWS // ASSETS
-    return [
-        Decoded(f"rack-{asset}", "it_power", START + timedelta(seconds=batch * seconds + second), 1.5, 0)
-        for asset in range(ASSETS)
-        for second in range(seconds)
-    ]
+def _batch(number: int) -> Batch:
+    """Some seconds of every rack."""
+    batch = Batch([Message("bench", b"", SystemClock().now())], [0])
+    times = [START + timedelta(seconds=number * SECONDS + second) for second in range(SECONDS)]
+    for asset in range(ASSETS):
+        batch.add(f"rack-{asset}", "it_power", times, [1.5] * SECONDS)
+    return batch
 
 
-def _ours(dsn: str, site: str, batches: list[list[Decoded]], *, staged: bool) -> float:
+def _ours(dsn: str, site: str, batches: list[Batch], *, staged: bool) -> float:
     """Seconds for the writer, with all that it does beside."""
     writer = Writer(dsn, site, SystemClock(), threading.Event(), client_id="bench-writer")
-    message = Message("bench", b"", SystemClock().now())
-    writer.write(Batch([message], _decoded(-1), [0]))  # it connects and learns the points
+    writer.write(_batch(-1))  # it connects and learns the points
     begin = time.perf_counter()
-    for readings in batches:
+    for batch in batches:
         writer._staged = staged  # noqa: SLF001  # what duplicates in the batch before would do
-        writer.write(Batch([message], readings, [0]))
+        writer.write(batch)
     seconds = time.perf_counter() - begin
     writer.close()
     return seconds
@@ -75,7 +73,7 @@ def _rates(dsn: str, site: str, first: int, which: int) -> dict[str, float]:
     if which == len(WAYS):
         return copy_rates(dsn, meters(first * SECONDS, BATCHES * SECONDS))[0]
     name, staged = list(WAYS.items())[which]
-    batches = [_decoded(first + which * BATCHES + batch) for batch in range(BATCHES)]
+    batches = [_batch(first + which * BATCHES + batch) for batch in range(BATCHES)]
     return {name: BATCHES * BATCH_ROWS / _ours(dsn, site, batches, staged=staged)}
 
 

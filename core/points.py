@@ -50,6 +50,14 @@ BAD_FROM: Final = int(Status.BAD)
 """A reading whose status is at or above this is never used in a calculation."""
 
 
+def status_name(status: int) -> str:
+    """What a status is called; one that has no name here by its severity and its number."""
+    if status in frozenset(Status):
+        return Status(status).name
+    severity = "BAD" if status >= BAD_FROM else "UNCERTAIN" if status >= Status.UNCERTAIN else "GOOD"
+    return f"{severity} (0x{status:04X})"
+
+
 @dataclass(frozen=True, slots=True)
 class PointType:
     """One kind of point."""

@@ -1,11 +1,12 @@
-"""Alarms about readings: a point that `site.toml` names is silent, or its readings are marked.
+"""Alarms: a point that `site.toml` names is silent or marked, a building management system is offline.
 
-A job, so that it runs once whatever the number of ingest processes, and still runs when no message comes.
+Jobs, so that they run once whatever the number of ingest processes, and still run when no message comes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from core import db
@@ -13,13 +14,19 @@ from ingest.watch import CLOCK, FLAT, UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from core.jobs import Context
 
 PREFIX: Final = "reading."
 """How the sources of this room's alarms begin."""
+OFFLINE: Final = "bms."
+"""How the sources of alarms about building management systems begin."""
+OFFLINE_AFTER: Final = timedelta(seconds=30)
+"""Their heartbeats come every 10 s (DSX Exchange, BMS Event Bus, AsyncAPI 1.0.0) [wall time]."""
+FORGOTTEN_AFTER: Final = timedelta(days=30)
+"""One that is silent for longer has been taken away."""
 PRIORITY: Final = 3
+OFFLINE_PRIORITY: Final = 2
 SILENT_INTERVALS: Final = 5.0
 """A point is silent after so many of its usual intervals."""
 SILENT_MIN_S: Final = 60.0
@@ -109,19 +116,29 @@ def _silent(row: db.Row) -> Alarm:
 def keep(conn: db.Connection, site: str, found: Iterable[Alarm], now: datetime) -> tuple[int, int]:
     """Make the table say what was found: how many alarms were raised, and how many cleared."""
     every = sorted(found, key=lambda alarm: alarm.source)
-    sources = [alarm.source for alarm in every]
-    cleared = db.rows(conn, "ingest_clear_alarms", site=site, prefix=PREFIX, sources=sources, now=now)
+    cleared = _clear_others(conn, site, PREFIX, every, now)
+    return _raise(conn, site, PRIORITY, every, now), cleared
+
+
+def _clear_others(conn: db.Connection, site: str, prefix: str, still: Sequence[Alarm], now: datetime) -> int:
+    """End whatever is open of this kind, but these; how many there were."""
+    sources = [alarm.source for alarm in still]
+    return len(db.rows(conn, "ingest_clear_alarms", site=site, prefix=prefix, sources=sources, now=now))
+
+
+def _raise(conn: db.Connection, site: str, priority: int, every: Sequence[Alarm], now: datetime) -> int:
+    """Raise these, unless they are open; how many were not."""
     raised = db.rows(
         conn,
         "ingest_raise_alarms",
         site=site,
-        priority=PRIORITY,
-        sources=sources,
+        priority=priority,
+        sources=[alarm.source for alarm in every],
         messages=[alarm.message for alarm in every],
         actions=[alarm.action for alarm in every],
         now=now,
     )
-    return len(raised), len(cleared)
+    return len(raised)
 
 
 def watch(context: Context) -> str:
@@ -132,3 +149,36 @@ def watch(context: Context) -> str:
         rows = db.rows(conn, "ingest_silence", site=site.id, refs=refs, readings=READINGS)
         raised, cleared = keep(conn, site.id, alarms(rows, now, context.clock.speed_ratio), now)
     return f"looked at {len(rows)} points: {raised} alarms raised, {cleared} cleared"
+
+
+@dataclass(slots=True)
+class Heartbeats:
+    """Watches for the heartbeats of building management systems.
+
+    While nobody looked (we had stopped, the database was away), nobody listened either: silence counts only
+    from when looking began.
+    """
+
+    _since: datetime | None = field(default=None, init=False)
+    _looked: datetime | None = field(default=None, init=False)
+
+    def watch(self, context: Context) -> str:
+        """Raise an alarm for each that is silent, and clear it when it is heard again."""
+        site, now = context.site.id, context.clock.now()
+        patience = OFFLINE_AFTER * context.clock.speed_ratio
+        if self._since is None or self._looked is None or now - self._looked > 2 * patience:
+            self._since = now
+        with db.connect(context.dsn) as conn:
+            rows = db.rows(conn, "ingest_heartbeats", site=site, since=now - FORGOTTEN_AFTER)
+            silent = [_offline(row) for row in rows if now - row["last_at"] > patience]
+            cleared = _clear_others(conn, site, OFFLINE, silent, now)
+            told = silent if now - self._since > patience else []
+            raised = _raise(conn, site, OFFLINE_PRIORITY, told, now)
+        self._looked = now
+        return f"looked at {len(rows)} heartbeats: {raised} alarms raised, {cleared} cleared"
+
+
+def _offline(row: db.Row) -> Alarm:
+    message = f"BMS offline: no heartbeat {row['name']} since {row['last_at']:%F %T} UTC"
+    action = "Look at the building management system, its gateway and the network"
+    return Alarm(f"{OFFLINE}offline.{row['name']}", message, action)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from core.site import Site
-    from ingest.codec.dialect import Dialect, Mapped, Request, Serves, Unmapped
+    from ingest.codec.dialect import Beat, Dialect, Mapped, Request, Serves, Unmapped
 
 PAYLOAD_MAX_BYTES: Final = 4 << 20
 """A larger payload is refused unread."""
@@ -108,6 +108,7 @@ class Batch:
     unmapped: list[Unmapped] = field(default_factory=list)
     """Values that no mapping names; each is counted as filtered."""
     serves: list[Serves] = field(default_factory=list)
+    beats: list[Beat] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     """What to publish in answer."""
     filtered: int = 0
@@ -203,6 +204,7 @@ class Assembler:
         heard = dialect(Letter(mapped, message.topic, message.payload, message.arrived))
         batch.unmapped += heard.unmapped
         batch.serves += heard.serves
+        batch.beats += [] if message.retained else heard.beats  # a kept one is no sign of life
         batch.requests += heard.requests
         batch.filtered += len(heard.unmapped)
         if not self._judge(batch, message, Decoding(heard.readings, heard.rejected)) and not heard.unmapped:

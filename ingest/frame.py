@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     """(n,) a column, as text or as numbers with NaN where nothing was measured."""
 
 CHUNK_ROWS: Final = 20_000
+READINGS_PER_CHUNK: Final = 100_000
+"""Rows times columns that are in memory at once, and in one transaction of an import."""
 EPOCH_S_FROM: Final = 1e8
 """A number of at least this (1973) is epoch seconds; a smaller one counts from the file's start [s]."""
 EPOCH_MS_FROM: Final = 1e11
@@ -115,12 +117,18 @@ class Source(Protocol):
         """The last of those [s]; 0 where they do not."""
         ...
 
-    def chunks(self, start: datetime | None, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+    @property
+    def read_as(self) -> str:
+        """Its mapping, spelt out: whatever changes the readings changes it, too."""
+        ...
+
+    def chunks(self, start: datetime | None, rows: int | None = None, skip: int = 0) -> Iterator[Chunk]:
         """Read it.
 
         Args:
             start: the time of 0 s, for a file whose times are relative.
-            rows: how many at once.
+            rows: how many at once; None: as many as are good for it.
+            skip: how many to leave out at the beginning.
         """
         ...
 

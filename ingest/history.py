@@ -1,8 +1,8 @@
 """Files into the database: straight (`import_file`) or through the broker (`publish_file`).
 
 Both read a file by the same mapping and the same reader and mark by the same rules, so that importing a file
-that has been published changes nothing, and neither does doing either twice: an import that was broken off is
-simply begun again.
+that has been published changes nothing, and neither does doing either twice. An import that was broken off
+goes on where it was (`ingest.progress`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Final
 from core import db
 from core.errors import InputError, ServiceError
 from core.points import CATALOGUE
-from ingest import storage
+from ingest import progress, storage
 from ingest.batch import Message, Refusal
 from ingest.bulk import Bulk, Column, judge
 from ingest.codec import json_batch
 from ingest.files import open_source
 from ingest.frame import BadCell
-from ingest.mqtt import Publisher
+from ingest.mqtt import Publisher, Version
 from ingest.quality import TimeLimits
 from ingest.rows import as_datetime
 from ingest.storage import PointIds
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
     """Rows of the file that are done, and how many there are."""
+    Say = Callable[[str], None]
+    """Told a sentence that a person wants to read before the work is done."""
 
 ROWS_PER_MESSAGE: Final = 100
 """Rows of the file in one message when there is no speed to keep."""
@@ -78,13 +80,15 @@ class Imported:
     """Readings in them: stored + duplicate."""
     stored: int = 0
     duplicate: int = 0
-    """Readings that were there already."""
+    """Readings that were there already, also those that an earlier run of the same import has stored."""
     rejected: int = 0
     """Cells and times that could not be read or that the database does not take."""
     reasons: list[str] = field(default_factory=list)
-    """The first of those, each with its line."""
+    """The first that this run met, each with its line."""
     seconds: float = 0.0
     """How long it took [wall s]."""
+    note: str = ""
+    """Where it went on, if an earlier run had begun or finished it."""
 
 
 @dataclass(slots=True)
@@ -170,14 +174,36 @@ def import_source(
     start: datetime | None,
     clock: Clock,
     on_progress: Progress | None = None,
+    *,
+    anew: bool = False,
+    say: Say | None = None,
 ) -> Imported:
-    """Load a file that has been `checked` into the database; else as `import_file`."""
+    """Load a file that has been `checked` into the database; else as `import_file`.
+
+    Args:
+        source: the file.
+        dsn: see `import_file`, as the following.
+        site: see there.
+        start: see there.
+        clock: see there.
+        on_progress: see there.
+        anew: whether to send all of it, whatever an earlier run has done.
+        say: told where it goes on, if an earlier run had begun or finished it.
+    """
     began = time.perf_counter()
     result = Imported()
+    key = progress.key_of(source, site.id, start)
     try:
         with db.connect(dsn, autocommit=True) as conn:
             storage.register_site(conn, site, clock.now())
-            _import_chunks(conn, source, site, start, clock, on_progress, result)
+            done = progress.Done() if anew else progress.find(conn, key)
+            _resume(result, done, source.rows)
+            if say and result.note:
+                say(result.note)
+            if on_progress and done.rows:
+                on_progress(done.rows, source.rows)
+            if done.rows < source.rows:
+                _import_chunks(conn, source, site, start, clock, on_progress, result, key, done)
     except db.Error as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ServiceError(
@@ -185,6 +211,19 @@ def import_source(
         ) from error
     result.seconds = time.perf_counter() - began
     return result
+
+
+def _resume(result: Imported, done: progress.Done, rows: int) -> None:
+    """Count what an earlier run has done, and say so."""
+    result.rows, result.rejected = done.rows, done.rejected
+    result.readings = result.duplicate = done.readings
+    if done.at is None:
+        return
+    at = f"as of {done.at:%F %T} UTC"
+    if done.rows < rows:
+        result.note = f"goes on after {done.rows} of {rows} rows, {at}"
+    else:
+        result.note = f"all of this file is there already, {at}: nothing is sent; --anew sends it again"
 
 
 def _import_chunks(
@@ -195,17 +234,24 @@ def _import_chunks(
     clock: Clock,
     on_progress: Progress | None,
     result: Imported,
+    key: progress.Key,
+    done: progress.Done,
 ) -> None:
+    """Store what is not `done` yet, each chunk in a transaction with how far it is then."""
     bulk, limits = Bulk(conn, PointIds(site.id, "import")), TimeLimits()
-    for chunk in source.chunks(start):
+    earlier = done.readings
+    for chunk in source.chunks(start, skip=done.rows):
         now = clock.now()
         columns, bad = _judged(chunk, now, limits)
-        bad += [BadCell(line, why) for line, why in bulk.write(columns)]
-        result.rows += chunk.rows
-        result.stored, result.duplicate = bulk.stored, bulk.duplicate
-        result.readings = result.stored + result.duplicate
+        with conn.transaction():
+            bad += [BadCell(line, why) for line, why in bulk.write(columns)]
+            readings = earlier + bulk.stored + bulk.duplicate
+            done = done.after(chunk.rows, columns, readings - done.readings, len(bad))
+            _save_refusals(conn, bad, source, now)
+            progress.save(conn, key, done, source.rows, now)
+        result.rows, result.readings = done.rows, done.readings
+        result.stored, result.duplicate = bulk.stored, earlier + bulk.duplicate
         _note(bad, source.place, result)
-        _save_refusals(conn, bad, source, now)
         if on_progress:
             on_progress(result.rows, source.rows)
 
@@ -283,7 +329,7 @@ def _judged(chunk: Chunk, now: datetime, limits: TimeLimits) -> tuple[list[Colum
 
 
 def _save_refusals(conn: db.Connection, bad: list[BadCell], source: Source, now: datetime) -> None:
-    """Keep what was no reading, a line once, with all that is wrong in it."""
+    """Keep what was no reading, a line once, with all that is wrong in it; to be called in a transaction."""
     topic = f"{IMPORT_TOPIC}{source.path.name}"
     messages: dict[int, Message] = {}
     refusals = []
@@ -292,8 +338,7 @@ def _save_refusals(conn: db.Connection, bad: list[BadCell], source: Source, now:
             place = f"{source.place} {cell.line}".encode()
             messages[cell.line] = Message(topic, place, now)
         refusals.append(Refusal(messages[cell.line], cell.reason))
-    with conn.transaction():
-        storage.save_refusals(conn, refusals, now)
+    storage.save_refusals(conn, refusals, now)
 
 
 def _note(bad: list[BadCell], place: str, result: Imported | Published | Planned) -> None:
@@ -311,6 +356,8 @@ def publish_file(
     start: datetime | None,
     clock: Clock,
     on_progress: Progress | None = None,
+    *,
+    version: Version = Version.V5,
 ) -> Published:
     """Play a file through the broker and wait until it has taken every message.
 
@@ -325,6 +372,7 @@ def publish_file(
             begins now, or, without a speed, ends now.
         clock: what time it is; a paced play waits by it.
         on_progress: told as rows are sent.
+        version: the protocol spoken with the broker.
 
     Raises:
         InputError: the mapping, the speed or the file is wrong; nothing has been sent then.
@@ -339,7 +387,7 @@ def publish_file(
         start = clock.now() - timedelta(seconds=source.last_s if speed is None else 0.0)
     result = Published()
     pace = None if speed is None else _Pace(clock, speed)
-    with Publisher(broker_url) as publisher:
+    with Publisher(broker_url, version=version) as publisher:
         done = 0
         for chunk in source.chunks(start):
             _note(list(chunk.bad), source.place, result)

@@ -84,11 +84,13 @@ def _drop_readings(conn: db.Connection, newest: datetime, keep_days: int) -> str
     found = db.row(conn, "storage_drop_readings", before=before)
     if found is None:
         raise NotReadyError(f"readings before {before:%Y-%m-%d} are not rolled up yet; none are dropped")
+    db.rows(conn, "ingest_forget_dropped_imports", before=before)
     return f"readings kept from {before:%Y-%m-%d}, {found['dropped']} partitions dropped"
 
 
 JOBS: Final[tuple[Job, ...]] = (
     Job("ingest.alarms", 60.0, alarms.watch, wall_min_s=30.0),
+    Job("ingest.heartbeats", 15.0, alarms.Heartbeats().watch, wall_min_s=15.0),
     Job("ingest.prune_rejected", 86_400.0, prune_rejected, wall_min_s=3600.0),
     Job("ingest.roll_up", 60.0, roll_up, wall_min_s=10.0),
     Job("ingest.keep_storage", 3_600.0, keep_storage, wall_min_s=60.0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ingest.frame import (
     FIRST_US,
     LAST_US,
     NO_TIME,
+    READINGS_PER_CHUNK,
     Part,
     numbers_of,
     times_of_numbers,
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
     from ingest.mapping import Mapping
     from ingest.reader import Map
 
-READINGS_PER_CHUNK: Final = 200_000
-"""Rows times columns that are in memory at once."""
-
 
 @dataclass(frozen=True, slots=True)
 class ParquetSource:
@@ -63,12 +61,17 @@ class ParquetSource:
         """The heading of its times."""
         return self.mapping.time
 
-    def chunks(self, start: datetime | None, rows: int | None = None) -> Iterator[Chunk]:
+    @property
+    def read_as(self) -> str:
+        """Its mapping, spelt out."""
+        return repr(self.mapping)
+
+    def chunks(self, start: datetime | None, rows: int | None = None, skip: int = 0) -> Iterator[Chunk]:
         """Read it."""
-        at_once = rows or max(READINGS_PER_CHUNK // len(self.mapping.columns), CHUNK_ROWS)
-        done = 0
+        at_once = rows or max(READINGS_PER_CHUNK // len(self.mapping.columns), 1)
+        done = skip
         with _opened(self.path) as file:
-            for batch in _batches(file, at_once, list(self.mapping.headings)):
+            for batch in _batches(file, at_once, list(self.mapping.headings), skip):
                 columns = {name: _cells(batch.column(name)) for name in self.mapping.headings}
                 lines = np.arange(done + 1, done + 1 + batch.num_rows, dtype=np.int64)
                 part = Part(columns, self.mapping, lines, batch.num_rows)
@@ -115,15 +118,23 @@ def _opened(path: Path) -> Iterator[Any]:
         ) from error
 
 
-def _batches(file: Any, rows: int, columns: list[str]) -> Iterator[Any]:
-    """The file in pieces. Some row groups at a time: a reader keeps the pages of all that it was given."""
+def _batches(file: Any, rows: int, columns: list[str], skip: int = 0) -> Iterator[Any]:
+    """The file in pieces, without some rows at its beginning, of which whole row groups are not even read.
+
+    Some row groups at a time: a reader keeps the pages of all that it was given.
+    """
     groups: list[int] = []
-    there = 0
-    for group in range(file.num_row_groups):
+    there, ends = 0, np.cumsum([file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)])
+    first = int(np.searchsorted(ends, skip, side="right"))
+    left = skip - int(ends[first - 1]) if first else skip
+    for group in range(first, file.num_row_groups):
         groups.append(group)
         there += file.metadata.row_group(group).num_rows
         if there >= rows or group == file.num_row_groups - 1:
-            yield from file.iter_batches(rows, row_groups=groups, columns=columns, use_threads=False)
+            for batch in file.iter_batches(rows, row_groups=groups, columns=columns, use_threads=False):
+                if left < batch.num_rows:
+                    yield batch.slice(left)
+                left = max(left - batch.num_rows, 0)
             groups, there = [], 0
 
 

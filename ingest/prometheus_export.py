@@ -62,18 +62,28 @@ class ExportSource:
     place: str = "value"
     time: str = "values"
 
-    def chunks(self, start: datetime | None, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+    @property
+    def read_as(self) -> str:
+        """Its selectors, spelt out."""
+        spelt = (
+            ([(m.label, m.pattern.pattern, m.wanted) for m in s.matchers], s.point, s.unit, s.asset)
+            for s in self.selections
+        )
+        return repr(list(spelt))
+
+    def chunks(self, start: datetime | None, rows: int | None = None, skip: int = 0) -> Iterator[Chunk]:
         """Read it; times are its own."""
         del start
-        done = 0
+        at_once, before = rows or CHUNK_ROWS, 0
         for series in _all_series(self.path):
             selection = _selection(self.selections, series.metric)
             if selection is None:
                 continue
-            for first in range(0, len(series.values), rows):
-                part = series.values[first : first + rows]
-                yield _chunk(series.metric, part, selection, done + 1)
-                done += len(part)
+            count = len(series.values)
+            for first in range(min(max(skip - before, 0), count), count, at_once):
+                part = series.values[first : first + at_once]
+                yield _chunk(series.metric, part, selection, before + first + 1)
+            before += count
 
 
 def open_export(path: Path, given: Map) -> ExportSource:

@@ -23,6 +23,7 @@ from ingest.frame import (
     BLANK,
     CHUNK_ROWS,
     EPOCH_S_FROM,
+    READINGS_PER_CHUNK,
     SHOWN_CHARS,
     BadCell,
     Part,
@@ -110,9 +111,15 @@ class CsvSource:
         """The heading of its times."""
         return self.mapping.time
 
-    def chunks(self, start: datetime | None, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+    @property
+    def read_as(self) -> str:
+        """Its mapping, spelt out."""
+        return repr(self.mapping)
+
+    def chunks(self, start: datetime | None, rows: int | None = None, skip: int = 0) -> Iterator[Chunk]:
         """Read it."""
-        for part, texts in _parts(self.path, self.mapping, self.headings, rows):
+        at_once = rows or min(max(READINGS_PER_CHUNK // len(self.mapping.columns), 1), CHUNK_ROWS)
+        for part, texts in _parts(self.path, self.mapping, self.headings, at_once, skip):
             yield part.chunk(_times(texts[self.mapping.time], start if self.relative else None))
 
 
@@ -142,11 +149,11 @@ def _rows(path: Path) -> Iterator[Row]:
 
 
 def _parts(
-    path: Path, mapping: Mapping, headings: tuple[str, ...], rows: int
+    path: Path, mapping: Mapping, headings: tuple[str, ...], rows: int, skip: int = 0
 ) -> Iterator[tuple[Part, Texts]]:
-    """The columns that a mapping needs, so many rows at once."""
+    """The columns that a mapping needs, so many rows at once, without some at the beginning."""
     wanted = {name: headings.index(name) for name in mapping.headings}
-    body = itertools.islice(_rows(path), 1, None)
+    body = itertools.islice(_rows(path), 1 + skip, None)
     while some := list(itertools.islice(body, rows)):
         whole = [row for row in some if len(row[1]) == len(headings)]
         texts = {name: [cells[index] for _, cells in whole] for name, index in wanted.items()}

@@ -1,4 +1,4 @@
-"""What dialects hear beside readings, into the database: values without a mapping, and who feeds whom."""
+"""What dialects hear beside readings, into the database: values without a mapping, who feeds whom, beats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingest.storage import storable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ingest.codec.dialect import Serves, Unmapped
+    from ingest.codec.dialect import Beat, Serves, Unmapped
 
 REGISTERED_MAX: Final = 20_000
 """Most names in the table; it is a list for people, and a flood of invented names must not fill the disk."""
@@ -86,3 +86,10 @@ def save_serves(conn: db.Connection, site: str, found: Iterable[Serves], now: da
             relations=relations,
             others=others,
         )
+
+
+def save_beats(conn: db.Connection, site: str, found: Iterable[Beat]) -> None:
+    """Keep when each heartbeat came last."""
+    last = {storable(beat.name): beat.at for beat in found}  # they come in the order of time
+    if last:
+        db.rows(conn, "ingest_upsert_heartbeats", site=site, names=list(last), times=list(last.values()))

@@ -14,7 +14,7 @@ from core.errors import ServiceError
 from ingest import storage
 from ingest.batch import Refusal
 from ingest.storage import Counts, PointIds
-from ingest.unmapped import Register, save_serves
+from ingest.unmapped import Register, save_beats, save_serves
 
 if TYPE_CHECKING:
     import threading
@@ -182,6 +182,7 @@ class Writer:
         storage.save_refusals(conn, refusals, now)
         self._register.save(conn, batch.unmapped, now)
         save_serves(conn, self.site, batch.serves, now)
+        save_beats(conn, self.site, batch.beats)
         for _, rows in batch.forecasts:
             storage.save_forecast(conn, self.site, rows, now)
         for _, answer in batch.acknowledgements:

@@ -194,10 +194,11 @@ def _broker(place: _Place) -> Iterator[Finding]:
     where = urlsplit(place.broker)
     found = f"{where.hostname}:{where.port or MQTT_PORT}"
     try:
-        version = broker_version(place.broker)
+        version = broker_version(place.broker, place.settings.mqtt_version)
     except OSError as error:
-        do = "start the broker, or correct JOULECAST_BROKER"
-        yield Finding("broker", Verdict.FAIL, f"{found} not reachable with MQTT 5: {error}", do)
+        do = "start the broker, or correct JOULECAST_BROKER or JOULECAST_MQTT_VERSION"
+        detail = f"{found} not reachable with MQTT {place.settings.mqtt_version}: {error}"
+        yield Finding("broker", Verdict.FAIL, detail, do)
         return
     if version:
         yield Finding("broker", Verdict.OK, f"{version} on {found}")
@@ -207,11 +208,17 @@ def _broker(place: _Place) -> Iterator[Finding]:
         )
         yield Finding("broker", Verdict.WARN, detail, "install mosquitto 2.0.21 or later to keep it on disk")
     else:
-        yield Finding("broker", Verdict.OK, f"{found} speaks MQTT 5; it does not say what it is")
+        detail = f"{found} speaks MQTT {place.settings.mqtt_version}; it does not say what it is"
+        yield Finding("broker", Verdict.OK, detail)
 
 
-def broker_version(url: str, wait_s: float = BROKER_WAIT_S) -> str:
-    """Connect with MQTT 5 and return what the broker calls itself; empty where it does not say.
+def broker_version(url: str, protocol: str, wait_s: float = BROKER_WAIT_S) -> str:
+    """Connect and return what the broker calls itself; empty where it does not say.
+
+    Args:
+        url: the broker.
+        protocol: the version of MQTT to speak.
+        wait_s: longest wait for an answer [s].
 
     Raises:
         OSError: it cannot be reached, or refuses us.
@@ -237,7 +244,8 @@ def broker_version(url: str, wait_s: float = BROKER_WAIT_S) -> str:
         done.set()
 
     connected = threading.Event()
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    spoken = mqtt.MQTTv5 if protocol == "5" else mqtt.MQTTv311
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=spoken)
     client.on_connect, client.on_message = on_connect, on_message
     if where.username:
         client.username_pw_set(where.username, where.password)

@@ -102,7 +102,6 @@ def services(settings: Settings, broker: bool = True) -> Iterator[Endpoints]:
         dsn = settings.dsn or (live.dsn if live else stack.enter_context(Postgres(settings.data_dir)).dsn)
         url = None
         if broker:
-            url = settings.broker or (
-                live.broker if live else stack.enter_context(Broker(settings.data_dir)).url
-            )
+            url = settings.broker or (live.broker if live else None)
+            url = url or stack.enter_context(Broker(settings.data_dir)).url_for(settings.mqtt_version)
         yield Endpoints(dsn, url)

@@ -165,6 +165,10 @@ class Broker(EmbeddedServer):
         """Where MQTT 3.1.1 is spoken: the same port for mosquitto, another for rumqttd."""
         return f"mqtt://{LOOPBACK}:{self._port_v3}"
 
+    def url_for(self, version: str) -> str:
+        """Where a version of MQTT is spoken, as the settings name it."""
+        return self.url if version == "5" else self.url_v3
+
     @property
     def spec(self) -> ServiceSpec:
         """How to run the prepared broker."""

@@ -208,7 +208,7 @@ def _servers(
         servers.append(mqtt)
         mqtt.prepare()
         supervisor.start(mqtt.spec)
-        broker = mqtt.url
+        broker = mqtt.url_for(settings.mqtt_version)
         keeps = "its queue is on disk" if mqtt.kind is BrokerKind.MOSQUITTO else "its queue is in memory only"
         report(f"broker ready ({mqtt.kind} on {broker}; {keeps})")
     return dsn, broker

@@ -124,6 +124,15 @@ class Serves(NamedTuple):
     other_id: str
 
 
+class Beat(NamedTuple):
+    """A sign of life."""
+
+    name: str
+    """Of the heartbeat, as in its topic."""
+    at: datetime
+    """When it arrived, by the plant's clock."""
+
+
 @dataclass(slots=True)
 class Heard:
     """What came out of one message."""
@@ -133,6 +142,7 @@ class Heard:
     unmapped: list[Unmapped] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     serves: list[Serves] = field(default_factory=list)
+    beats: list[Beat] = field(default_factory=list)
 
     def value(
         self,

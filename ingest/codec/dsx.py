@@ -2,7 +2,7 @@
 
 A value's name is ``objectType/pointType/tagPath``, as in its topic. Metadata give the unit; a value that
 comes before them can be read only where `site.toml` gives one. ``servesId`` and ``associateId`` are kept as
-the power tree. Heartbeats are watched, not stored.
+the power tree. Of heartbeats only the last is kept; `ingest.alarms` watches for the next.
 
 References:
     DSX Exchange, BMS Event Bus, AsyncAPI 1.0.0.
@@ -10,20 +10,26 @@ References:
 
 from __future__ import annotations
 
-import logging
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from core.points import Status
 from ingest.codec.base import Rejected, quoted
-from ingest.codec.dialect import KNOWN_MAX, Heard, Letter, Serves, as_number, json_object, spelt
-
-log = logging.getLogger(__name__)
+from ingest.codec.dialect import (
+    KNOWN_MAX,
+    NAME_MAX_CHARS,
+    Beat,
+    Heard,
+    Letter,
+    Serves,
+    as_number,
+    json_object,
+    spelt,
+)
 
 HEARTBEAT: Final = "Heartbeat"
 """How the point types of heartbeats begin."""
-SILENCE: Final = timedelta(seconds=30)
-"""Heartbeats come every 10 s; a longer pause than this is told."""
+BEATS_MAX: Final = 1000
+"""Most heartbeats that are watched; a flood of invented ones is refused beyond that."""
 GOOD: Final = 1
 ID_MAX_CHARS: Final = 200
 """Longer ids are none."""
@@ -39,7 +45,7 @@ class Bms:
     def __init__(self) -> None:
         self._units: dict[str, str] = {}
         """Unit by name; empty for a point of states."""
-        self._beats: dict[str, datetime] = {}
+        self._beats: set[str] = set()
 
     def read(self, letter: Letter) -> Heard:
         """Take one message in."""
@@ -54,7 +60,7 @@ class Bms:
         if levels[3] == "Metadata":
             self._metadata(name, found, heard)
         elif levels[5].startswith(HEARTBEAT):
-            self._beat(name, letter.arrived)
+            self._beat(name, letter, heard)
         else:
             self._value(letter, name, found, heard)
         return heard
@@ -72,12 +78,12 @@ class Bms:
                 if own and other and isinstance(other, str) and max(len(own), len(other)) <= ID_MAX_CHARS:
                     heard.serves.append(Serves(own, relation, other))
 
-    def _beat(self, name: str, now: datetime) -> None:
-        before = self._beats.get(name)
-        if before is not None and now - before > SILENCE:
-            log.warning("%s: no heartbeat for %.0f s", quoted(name), (now - before).total_seconds())
-        if before is not None or len(self._beats) < KNOWN_MAX:
-            self._beats[name] = now
+    def _beat(self, name: str, letter: Letter, heard: Heard) -> None:
+        if name not in self._beats and (len(self._beats) >= BEATS_MAX or len(name) > NAME_MAX_CHARS):
+            heard.refuse(f"{quoted(name)} is too long, or more than {BEATS_MAX} heartbeats")
+            return
+        self._beats.add(name)
+        heard.beats.append(Beat(name, letter.arrived))
 
     def _value(self, letter: Letter, name: str, found: dict[str, Any], heard: Heard) -> None:
         target = letter.mapped.points.get(name)

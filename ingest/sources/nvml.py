@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pynvml
 
 from core.errors import InputError, ServiceError
+from ingest.mqtt import Version
 from ingest.sources import polling
 from ingest.sources.polling import Sample, canonical
 
@@ -226,6 +227,8 @@ def collect(
     stop: threading.Event,
     on_sample: Callable[[list[Any]], None] | None = None,
     again_s: float = AGAIN_S,
+    *,
+    version: Version = Version.V5,
 ) -> int:
     """Read all GPUs again and again and publish what they say, until `stop` is set.
 
@@ -237,6 +240,7 @@ def collect(
         stop: ends it.
         on_sample: told of each round.
         again_s: between two looks for a GPU that fell off the bus [s].
+        version: the protocol spoken with the broker.
 
     Returns:
         How many samples were published.
@@ -246,4 +250,5 @@ def collect(
         ServiceError: the broker cannot be reached at the start.
     """
     with driver():
-        return polling.collect(Gpus(again_s).poll, interval_s, broker_url, site, clock, stop, on_sample)
+        poll = Gpus(again_s).poll
+        return polling.collect(poll, interval_s, broker_url, site, clock, stop, on_sample, version=version)

@@ -12,7 +12,7 @@ from core.errors import InputError, ServiceError
 from core.points import point_type
 from core.units import to_canonical
 from ingest.codec import json_batch
-from ingest.mqtt import Publisher
+from ingest.mqtt import Publisher, Version
 from ingest.topics import asset_topic
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def collect(
     clock: Clock,
     stop: threading.Event,
     on_sample: Callable[[list[Sample | Message]], None] | None = None,
+    *,
+    version: Version = Version.V5,
 ) -> int:
     """Ask a source again and again and publish what it says, until `stop` is set.
 
@@ -84,6 +86,7 @@ def collect(
         clock: the time of samples without one.
         stop: ends it.
         on_sample: told of each round.
+        version: the protocol spoken with the broker.
 
     Returns:
         How many messages were published.
@@ -95,7 +98,7 @@ def collect(
     if not interval_s > 0:
         raise InputError("--interval", found=str(interval_s), allowed="seconds above 0", do="correct it")
     count, silent = 0, False
-    with Publisher(broker_url, in_flight=IN_FLIGHT) as publisher:
+    with Publisher(broker_url, in_flight=IN_FLIGHT, version=version) as publisher:
         while not stop.is_set():
             now = clock.now()
             try:

@@ -16,7 +16,7 @@ from core import db
 from core.clock import parse_time
 from core.series import floor_time
 from ingest import topics
-from ingest.mqtt import Address, make_client
+from ingest.mqtt import Address, Version, make_client
 from joulecast.demo import history, plant
 
 if TYPE_CHECKING:
@@ -63,15 +63,21 @@ class DemoPlant:
         self._client = self._connect()
 
     def _connect(self) -> mqtt.Client:
-        address = Address.parse(self._context.settings.broker or "")
-        client = make_client(address, "joulecast-demo")
+        settings = self._context.settings
+        address, version = Address.parse(settings.broker or ""), Version(settings.mqtt_version)
+        client = make_client(address, "joulecast-demo", version=version, persistent=True)
         client.max_inflight_messages_set(IN_FLIGHT)
         client.on_connect = self._on_connect
         client.on_message = self._on_message
         client.reconnect_delay_set(1, RECONNECT_MAX_S)
-        session = Properties(PacketTypes.CONNECT)
-        session.SessionExpiryInterval = SESSION_S
-        client.connect_async(address.host, address.port, KEEPALIVE_S, clean_start=False, properties=session)
+        if version is Version.V5:
+            session = Properties(PacketTypes.CONNECT)
+            session.SessionExpiryInterval = SESSION_S
+            client.connect_async(
+                address.host, address.port, KEEPALIVE_S, clean_start=False, properties=session
+            )
+        else:
+            client.connect_async(address.host, address.port, KEEPALIVE_S)
         client.loop_start()
         return client
 

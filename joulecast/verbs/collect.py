@@ -41,8 +41,9 @@ def _run(make: Callable[[Site], Poll], interval_s: float) -> int:
     from ingest.sources import polling  # noqa: PLC0415  # each verb imports only its own room
 
     stop = _stop()
-    with broker() as (url, clock, site):
-        polling.collect(make(site), interval_s, url, site, clock, stop)
+    with broker() as link:
+        poll = make(link.site)
+        polling.collect(poll, interval_s, link.url, link.site, link.clock, stop, version=link.version)
     return 0
 
 
@@ -61,8 +62,8 @@ def nvml(*, interval_s: Interval = 1.0) -> int:
     with source.driver():
         pass  # no driver: say so before asking for a broker
     stop = _stop()
-    with broker() as (url, clock, site):
-        source.collect(interval_s, url, site, clock, stop)
+    with broker() as link:
+        source.collect(interval_s, link.url, link.site, link.clock, stop, version=link.version)
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.site import Site
     from ingest.mapping import MapFile as MappingFile
+    from ingest.mqtt import Version
 
 File = Annotated[
     Path, typer.Argument(help="CSV or the export of a Prometheus range query, plain or gzip, or Parquet.")
@@ -35,6 +36,9 @@ MapFile = Annotated[
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be stored; change nothing, need no database.")
+]
+Anew = Annotated[
+    bool, typer.Option("--anew", help="Send all of it, also what an earlier run of this import has stored.")
 ]
 Start = Annotated[str | None, typer.Option(help="ISO time of second 0, for files with relative seconds.")]
 
@@ -79,9 +83,10 @@ def import_(
     map_file: MapFile = None,
     start: Start = None,
     dry_run: DryRun = False,
+    anew: Anew = False,
     json: Json = False,
 ) -> int:
-    """Load a file into the database in bulk. Loading it again, or the rest of it, changes nothing else."""
+    """Load a file into the database in bulk; one that was broken off goes on where it was."""
     from ingest.history import checked, import_source  # noqa: PLC0415  # each verb imports only its own room
 
     begin, mapping = _start(start), _mapping(map, map_file)
@@ -89,8 +94,19 @@ def import_(
         return _plan(file, mapping, begin, as_json=json)
     source = checked(file, mapping, begin)  # before a database is started for it
     with working() as (context, _), progress(f"importing {file.name}", quiet=json) as report:
-        done = import_source(source, context.dsn, context.site, begin, context.clock, report)
-    emit(done, table([plain(done)]), as_json=json)
+        done = import_source(
+            source,
+            context.dsn,
+            context.site,
+            begin,
+            context.clock,
+            report,
+            anew=anew,
+            say=None if json else console.print,
+        )
+    found = plain(done)
+    del found["note"]  # it has been said
+    emit(done, table([found]), as_json=json)
     return 0
 
 
@@ -132,15 +148,30 @@ def publish(
     from ingest.history import publish_file  # noqa: PLC0415  # each verb imports only its own room
 
     begin, factor, mapping = _start(start), _speed(speed), _mapping(map, map_file)
-    with broker() as (url, context_clock, site), progress(f"publishing {file.name}", quiet=json) as report:
-        done = publish_file(file, mapping, url, site, factor, begin, context_clock, report)
+    with broker() as link, progress(f"publishing {file.name}", quiet=json) as report:
+        done = publish_file(
+            file, mapping, link.url, link.site, factor, begin, link.clock, report, version=link.version
+        )
     emit(done, table([plain(done)]), as_json=json)
     return 0
 
 
+class Link(NamedTuple):
+    """What it takes to publish."""
+
+    url: str
+    """The broker's."""
+    version: Version
+    """The protocol that it speaks."""
+    clock: Clock
+    """The plant's."""
+    site: Site
+
+
 @contextmanager
-def broker() -> Iterator[tuple[str, Clock, Site]]:
-    """The broker's address, the plant's clock and the site; of a running `joulecast up` where none is set."""
+def broker() -> Iterator[Link]:
+    """Where to publish; the broker and the clock of a running `joulecast up` where none are set."""
+    from ingest.mqtt import Version  # noqa: PLC0415  # each verb imports only its own room
     from joulecast import embedded  # noqa: PLC0415  # heavy, and not needed for --help
 
     settings = load_settings()
@@ -154,4 +185,4 @@ def broker() -> Iterator[tuple[str, Clock, Site]]:
             do="start `joulecast up` in another terminal, or set JOULECAST_BROKER",
         )
     clocked = load_settings(clock=run.clock) if run and run.clock and not settings.clock else settings
-    yield url, clocked.make_clock(), site_of(settings)
+    yield Link(url, Version(settings.mqtt_version), clocked.make_clock(), site_of(settings))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -52,14 +51,18 @@ class TestDsx:
         batch = ear("BMS/v1/PUB/Value/CDU/LiquidTemperature/a/b", {"value": 30, "timestamp": NOW_MS})
         assert [(u.name, u.unit) for u in batch.unmapped] == [("CDU/LiquidTemperature/a/b", "degC")]
 
-    def test_a_lost_heartbeat_is_told_and_none_is_stored(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_heartbeats_are_signs_of_life_and_no_readings(self) -> None:
         ear, topic = self.ear(), "BMS/v1/PUB/Value/System/HeartbeatTimestampBms/bms"
-        for pause_s in (0, 10, 45):
-            ear.now += timedelta(seconds=pause_s)
-            with caplog.at_level(logging.WARNING):
-                batch = ear(topic, {"value": 1, "timestamp": NOW_MS})
-            assert (batch.filtered, batch.unmapped, batch.readings) == (1, [], [])
-        assert [r.getMessage().rpartition(": ")[2] for r in caplog.records] == ["no heartbeat for 45 s"]
+        batch = ear(topic, {"value": 1, "timestamp": NOW_MS})
+        assert (batch.filtered, batch.unmapped, batch.readings) == (1, [], [])
+        assert batch.beats == [("System/HeartbeatTimestampBms/bms", ear.now)]
+
+    def test_a_flood_of_invented_heartbeats_is_refused(self) -> None:
+        ear = self.ear()
+        for number in range(1001):
+            batch = ear(f"BMS/v1/PUB/Value/System/Heartbeat/{number}", {"value": 1})
+        assert "1000 heartbeats" in reasons(batch)
+        assert ear("BMS/v1/PUB/Value/System/Heartbeat/0", {"value": 1}).beats
 
     @pytest.mark.parametrize(
         "said",

@@ -113,7 +113,7 @@ def test_minutes_to_roll_up_again_are_said(meter: Path, dsn: str, conn: db.Conne
     assert [(r["from_minute"], r["to_minute"]) for r in found] == [(START, START + timedelta(minutes=300))]
 
 
-def test_an_import_broken_off_goes_on(
+def test_a_longer_file_over_a_shorter_one(
     tmp_path: Path, dsn: str, plant: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path / "m.parquet", when=pa.array(minutes(900)), w=[1.0] * 900)

@@ -18,8 +18,8 @@ class DataQuality:
 
     missing: tuple[str, ...]
     """Points never seen."""
-    bad: tuple[str, ...]
-    """Points whose latest reading is not GOOD."""
+    bad: tuple[tuple[str, str], ...]
+    """Points whose latest reading is not GOOD, with its status."""
     stale: tuple[tuple[str, float], ...]
     """Points whose latest reading is too old, with its age [s]."""
     age_max_s: float
@@ -32,6 +32,8 @@ class DataQuality:
     """Inlet sensors that are GOOD and fresh."""
     inlets_total: int
     """Inlet sensors that the site names."""
+    inlets_bad: tuple[tuple[str, str], ...] = ()
+    """Those whose latest reading is not GOOD, with its status."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from core import db, store
 from core.actions import Setpoint
 from core.limits import DATA_AGE_MAX_S
-from core.points import BAD_FROM, Status
+from core.points import BAD_FROM, Status, status_name
 from core.units import W_PER_KW
 from twin.advise.evidence import DataQuality, Motion
 from twin.advise.safety import DRIFT_MAX_K
@@ -46,7 +46,8 @@ class Observation:
     it_kw: float
     """IT power [kW]."""
     inlets_c: tuple[float, ...]
-    """Inlets that are GOOD and fresh, the last ones known where none is [degC]."""
+    """Inlets that are not BAD and are fresh, the last ones known where none is [degC]. An UNCERTAIN one is no
+    evidence that all is well, but if it is hot, that counts."""
     dry_bulb_c: float
     """Outdoor dry bulb [degC]."""
     wet_bulb_c: float
@@ -130,18 +131,23 @@ def _quality(site: Site, latest: Mapping[str, db.Row], now: datetime, limit_s: f
         site.sensors.wet_bulb,
         *(bounds.point for bounds in site.setpoints.values()),
     )
-    rows = _rows(latest, wanted)
+    rows, inlets = _rows(latest, wanted), _rows(latest, site.sensors.rack_inlet)
     ages = {row["ref"]: _age_s(row, now) for row in rows}
     return DataQuality(
         missing=tuple(str(ref) for ref in wanted if str(ref) not in latest),
-        bad=tuple(row["ref"] for row in rows if row["status"] != Status.GOOD),
+        bad=_not_good(rows),
         stale=tuple((ref, age) for ref, age in ages.items() if abs(age) > limit_s),
         age_max_s=limit_s,
         oldest_s=max(ages.values(), default=float("inf")),
         inputs=len(wanted),
-        inlets_live=sum(_usable(row, now, limit_s) for row in _rows(latest, site.sensors.rack_inlet)),
+        inlets_live=sum(row["status"] == Status.GOOD and _usable(row, now, limit_s) for row in inlets),
         inlets_total=len(site.sensors.rack_inlet),
+        inlets_bad=_not_good(inlets),
     )
+
+
+def _not_good(rows: list[db.Row]) -> tuple[tuple[str, str], ...]:
+    return tuple((row["ref"], status_name(row["status"])) for row in rows if row["status"] != Status.GOOD)
 
 
 def _motion(conn: db.Connection, site: Site, latest: Mapping[str, db.Row], now: datetime) -> Motion:

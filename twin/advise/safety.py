@@ -114,13 +114,14 @@ def data(evidence: Evidence) -> GateResult:
     """All inputs GOOD and fresh, and at least nine inlet sensors in ten alive."""
     seen = evidence.data
     faults = [f"{ref} has never been read" for ref in seen.missing]
-    faults += [f"{ref} is not good" for ref in seen.bad]
+    faults += [f"{ref} is {status}, not GOOD" for ref, status in seen.bad]
     faults += [f"{ref} is {age:.0f} s old, {seen.age_max_s:.0f} s allowed" for ref, age in seen.stale]
     if seen.inlets_live < INLETS_LIVE_MIN_RATIO * seen.inlets_total:
         faults.append(
             f"{seen.inlets_live} of {seen.inlets_total} inlet sensors are live,"
             f" {INLETS_LIVE_MIN_RATIO:.0%} needed"
         )
+        faults += [f"{ref} is {status}, not GOOD" for ref, status in seen.inlets_bad]
     good = (
         f"{seen.inputs} inputs are good and at most {seen.oldest_s:.0f} s old;"
         f" {seen.inlets_live} of {seen.inlets_total} inlet sensors are live"

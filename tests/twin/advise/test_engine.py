@@ -17,12 +17,15 @@ from core import db
 from core.actions import Setpoint
 from core.clock import ManualClock, ScaledClock
 from core.errors import NotReadyError
-from core.points import Status
+from core.points import Status, status_name
 from twin.advise.engine import PROPOSAL_LIFE, accept, propose, reject
-from twin.advise.observe import age_max_s
+from twin.advise.observe import age_max_s, observe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from core.jobs import Context
+    from core.points import PointRef
     from core.site import Site
 
 QUARTER = timedelta(minutes=15)
@@ -201,16 +204,44 @@ def test_accept_is_refused_with_a_reason(
     assert proposal(plant.dsn)["version"] == version
 
 
-def test_a_bad_sensor_shuts_the_data_gate(plant: SeededPlant, context: Context) -> None:
-    ref = str(plant.site.sensors.wet_bulb)
-    now = context.clock.now()
+def mark(plant: SeededPlant, refs: Iterable[PointRef], status: int, plus_c: float = 0.0) -> None:
+    """Give the latest readings of some points a status."""
     with db.connect(plant.dsn) as conn:
         conn.execute(
-            "UPDATE reading_latest SET status = %s WHERE point_id = %s",
-            (int(Status.BAD_SENSOR_FAILURE), plant.ids[ref]),
+            "UPDATE reading_latest SET status = %s, value = value + %s WHERE point_id = any(%s)",
+            (status, plus_c, [plant.ids[str(ref)] for ref in refs]),
         )
-    assert f"{ref} is not good" in propose(context)
-    assert now == context.clock.now()
+
+
+@pytest.mark.parametrize("status", [Status.BAD_SENSOR_FAILURE, Status.UNCERTAIN_LAST_USABLE])
+def test_a_bad_or_uncertain_sensor_shuts_the_data_gate(
+    plant: SeededPlant, context: Context, status: Status
+) -> None:
+    ref = plant.site.sensors.wet_bulb
+    mark(plant, [ref], status)
+    assert f"{ref} is {status.name}, not GOOD" in propose(context)
+
+
+@pytest.mark.parametrize("status", [Status.BAD, Status.UNCERTAIN_SENSOR_NOT_ACCURATE, 0x4001, 0x0096])
+def test_an_inlet_that_is_not_good_is_no_live_evidence(
+    plant: SeededPlant, context: Context, status: int
+) -> None:
+    inlet = plant.site.sensors.rack_inlet[3]
+    mark(plant, [inlet], status)
+    said = propose(context)
+    assert "7 of 8 inlet sensors are live, 90% needed" in said
+    assert f"{inlet} is {status_name(status)}, not GOOD" in said
+
+
+def test_a_hot_inlet_counts_even_where_it_is_uncertain(plant: SeededPlant, context: Context) -> None:
+    inlets = plant.site.sensors.rack_inlet
+    with db.connect(plant.dsn) as conn:
+        before = observe(conn, plant.site, context.clock)
+        mark(plant, inlets[:1], Status.UNCERTAIN_SENSOR_NOT_ACCURATE, plus_c=9.0)
+    with db.connect(plant.dsn) as conn:
+        after = observe(conn, plant.site, context.clock)
+    assert after.worst_inlet_c > before.worst_inlet_c + 5.0
+    assert after.quality.inlets_live == before.quality.inlets_live - 1 == len(inlets) - 1
 
 
 def test_reject_keeps_the_reason(plant: SeededPlant, context: Context) -> None:

@@ -52,9 +52,15 @@ def test_all_good_is_accepted(good: Evidence) -> None:
 
 FAULTS: list[tuple[str, str, dict[str, Any], str]] = [
     ("data", "data", {"missing": ("a/power",)}, "a/power has never been read"),
-    ("data", "data", {"bad": ("a/power",)}, "a/power is not good"),
+    ("data", "data", {"bad": (("a/power", "UNCERTAIN"),)}, "a/power is UNCERTAIN, not GOOD"),
     ("data", "data", {"stale": (("a/power", 300.0),)}, "300 s old, 120 s allowed"),
     ("data", "data", {"inlets_live": 7}, "7 of 8 inlet sensors are live, 90% needed"),
+    (
+        "data",
+        "data",
+        {"inlets_live": 7, "inlets_bad": (("r/in", "BAD"),)},
+        "90% needed; r/in is BAD, not GOOD",
+    ),
     ("model", "model", {"calibration_id": None}, "not been calibrated"),
     ("model", "model", {"refusal": "CV(RMSE) is 30 %"}, "no good: CV(RMSE) is 30 %"),
     ("model", "model", {"outside": ("wet bulb 31.0 °C",)}, "wet bulb 31.0"),
