@@ -9,7 +9,7 @@ from statistics import median
 from typing import Final
 
 from ingest_load import ASSETS, START
-from ingest_raw import BASELINES, copy_rates, meters
+from ingest_raw import BASELINES, BLOCK_S, copy_rates, meters
 
 from core import db
 from core.clock import SystemClock
@@ -29,11 +29,12 @@ ROUND: Final = len(WAYS) + 1
 
 
 def _batch(number: int) -> Batch:
-    """Some seconds of every rack."""
+    """Some seconds of every rack, in the order of `ingest_raw.meters`."""
     batch = Batch([Message("bench", b"", SystemClock().now())], [0])
-    times = [START + timedelta(seconds=number * SECONDS + second) for second in range(SECONDS)]
-    for asset in range(ASSETS):
-        batch.add(f"rack-{asset}", "it_power", times, [1.5] * SECONDS)
+    for block in range(number * SECONDS, (number + 1) * SECONDS, BLOCK_S):
+        times = [START + timedelta(seconds=second) for second in range(block, block + BLOCK_S)]
+        for asset in range(ASSETS):
+            batch.add(f"rack-{asset}", "it_power", times, [1.5] * BLOCK_S)
     return batch
 
 

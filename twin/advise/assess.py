@@ -178,7 +178,7 @@ def _prediction(
         inlet_limit_c=envelope.recommended_high_c - situation.margin_k,
         margin_k=situation.margin_k,
         n1_inlet_c=_max(lost.inlet_c) + situation.inlet_offset_k,
-        n1_limit_c=envelope.allowable_high_c,
+        n1_limit_c=envelope.allowable_high_c - situation.margin_k,
         unmet_kw=_max(normal.unmet_kw),
         n1_unmet_kw=_max(lost.unmet_kw),
         n1_unmet_now_kw=_max(lost_now.unmet_kw),

@@ -37,6 +37,9 @@ LEVELS: Final = 3
 """How often the grid zooms in on its best point."""
 WORST: Final = (P90, P90)
 """Scenario of the constraints: high load and high wet bulb."""
+FOULED: Final = {"coil_ua": 0.9}
+"""The coils when units are lost: once they cannot hold the supply air any more, the inlet follows their
+conductance several times over, which no margin in kelvin covers."""
 
 
 class Objective(StrEnum):
@@ -96,7 +99,7 @@ def run(
         outlook: load and weather of n hours.
         setpoints: for each (k,) values [degC].
         scenario: one scenario (load, wet bulb) instead of all nine.
-        site: where given, with one chiller and one CRAH lost.
+        site: where given, with one chiller and one CRAH lost, and coils as `FOULED`.
 
     Returns:
         Quantities of shape (k, 3, 3, n): load quantile, wet-bulb quantile, hour; (k, 1, 1, n) for one.
@@ -112,15 +115,15 @@ def run(
         wet_bulb_c=np.broadcast_to(wet[None, :, :], shape),
     )
     values = {name: np.asarray(v, float).reshape(-1, 1, 1, 1) for name, v in setpoints.items()}
-    lost = (
-        {
-            "chillers_available": max(site.plant.chiller_count - 1, 0),
-            "crahs_available": max(site.plant.crah_count - 1, 0),
-        }
-        if site
-        else {}
+    if site is None:
+        return solve(parameters, conditions, Setpoints.of(values))
+    return solve(
+        parameters.with_multipliers(FOULED),
+        conditions,
+        Setpoints.of(values),
+        chillers_available=max(site.plant.chiller_count - 1, 0),
+        crahs_available=max(site.plant.crah_count - 1, 0),
     )
-    return solve(parameters, conditions, Setpoints.of(values), **lost)
 
 
 def expected(cost: Floats) -> Floats:
@@ -134,16 +137,16 @@ def admissible(
 ) -> Flags:
     """(k,) whether each set of setpoints holds every limit of temperature and heat in the worst scenario."""
     envelope = site.limits.envelope
-    limit_c = envelope.recommended_high_c - situation.margin_k + TOLERANCE_K
+    above_c = situation.inlet_offset_k + situation.margin_k - TOLERANCE_K
     normal = run(parameters, situation.outlook, setpoints, scenario=WORST)
     lost = run(parameters, situation.outlook, setpoints, scenario=WORST, site=site)
     now = run(parameters, situation.outlook, _grid(situation, {}), scenario=WORST)
     lost_now = run(parameters, situation.outlook, _grid(situation, {}), scenario=WORST, site=site)
-    ok = _all(normal.inlet_c + situation.inlet_offset_k <= limit_c)
+    ok = _all(normal.inlet_c + above_c <= envelope.recommended_high_c)
     ok &= _all(normal.unmet_kw <= UNMET_MAX_KW)
     ok &= ~_any(normal.extrapolated) | _any(now.extrapolated)
     ok &= _max(lost.unmet_kw) <= _max(lost_now.unmet_kw) + UNMET_MAX_KW
-    ok &= _all(lost.inlet_c + situation.inlet_offset_k <= envelope.allowable_high_c + TOLERANCE_K)
+    ok &= _all(lost.inlet_c + above_c <= envelope.allowable_high_c)
     return ok
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import joulecast
@@ -81,6 +81,10 @@ def evidence(now: Situation, change: Change) -> Evidence:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(now=SITUATIONS, factors=PERTURBED)
+@example(
+    now=situation(883.0, 0.0, {AIR: 18.0, CHILLED: 10.0, CONDENSER: 16.0}),
+    factors=dict.fromkeys(("chiller_power", "recirculation", "leakage"), 1.0) | {"coil_ua": 0.9375},
+)
 def test_what_is_accepted_breaks_no_limit_on_another_plant(now: Situation, factors: dict[str, float]) -> None:
     found = search(PARAMETERS, now, SITE)
     if found is None:
@@ -96,9 +100,11 @@ def test_what_is_accepted_breaks_no_limit_on_another_plant(now: Situation, facto
     state = solve(true, worst(now), Setpoints.of(setting))
     envelope = SITE.limits.envelope
     assert (state.inlet_c + now.inlet_offset_k <= envelope.recommended_high_c + 1e-6).all()
-    lost = solve(true, worst(now), Setpoints.of(setting), chillers_available=1, crahs_available=3)
-    before = solve(true, worst(now), Setpoints.of(now.in_force), chillers_available=1, crahs_available=3)
-    assert (lost.inlet_c <= np.maximum(envelope.allowable_high_c, before.inlet_c + 1.0)).all()
+    chiller, crah = {"chillers_available": 1}, {"crahs_available": 3}
+    for left in (chiller, crah, chiller | crah):
+        lost = solve(true, worst(now), Setpoints.of(setting), **left)
+        before = solve(true, worst(now), Setpoints.of(now.in_force), **left)
+        assert (lost.inlet_c <= np.maximum(envelope.allowable_high_c, before.inlet_c + 1.0)).all()
 
 
 def worst(now: Situation) -> Conditions:
