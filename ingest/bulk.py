@@ -10,7 +10,7 @@ import numpy as np
 import sql
 from core import db
 from core.points import CATALOGUE, Status
-from ingest import storage
+from ingest import samples, storage
 from ingest.frame import as_datetime, as_us
 from ingest.writer import PERMANENT, Stored, store
 
@@ -154,12 +154,14 @@ class Bulk:
                 return self._insert(rows, staged=staged)
             except PERMANENT:
                 pass  # the transaction is undone, and the next way is the more careful one
-        return store(self._conn, _unpack(rows))
+        return store(self._conn, _unpack(rows), places=self._points.places)
 
     def _insert(self, rows: Packed, *, staged: bool) -> Stored:
-        conn, new = self._conn, len(rows)
+        conn = self._conn
+        narrow, of_gpus = self._points.places.split(rows)
         with conn.transaction():
             _touch(conn, rows)
+            new = samples.insert(conn, of_gpus, staged=staged) if of_gpus else 0
             if staged:
                 db.rows(conn, "ingest_staging")
             with (
@@ -167,10 +169,12 @@ class Bulk:
                 cursor.copy(_COPY % (b"reading_staging" if staged else b"reading")) as to,
             ):
                 to.write(_HEADER)
-                to.write(rows.tobytes())
+                to.write(narrow.tobytes())
                 to.write(_TRAILER)
             if staged:
-                new = conn.execute(sql.query("ingest_insert_staged")).rowcount
+                new += conn.execute(sql.query("ingest_insert_staged")).rowcount
+            else:
+                new += len(narrow)
             storage.upsert_latest(conn, _unpack(_newest(rows)))
         return Stored(new)
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 import sql
 from core import db
 from core.points import CATALOGUE
+from ingest import samples
+from ingest.samples import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,6 +61,7 @@ class PointIds:
     def __init__(self, site: str, source: str) -> None:
         self._site, self._source = site, source
         self.known: dict[tuple[str, str], int] = {}
+        self.places = Places()
 
     def rows(self, conn: db.Connection, readings: Sequence[Decoded]) -> list[Row]:
         """Readings as rows; points never seen before are registered."""
@@ -75,9 +78,10 @@ class PointIds:
         if not missing:
             return
         with conn.transaction():
+            new = []
             for asset, name in missing:
                 point = CATALOGUE[name]
-                db.rows(
+                new += db.rows(
                     conn,
                     "register_point",
                     site=self._site,
@@ -88,8 +92,10 @@ class PointIds:
                     state_class=point.state_class,
                     source=self._source,
                 )
-        for found in db.rows(conn, "ingest_site_points", site=self._site):
-            self.known[found["asset_id"], found["name"]] = found["point_id"]
+            db.rows(conn, "place_points", points=[row["point_id"] for row in new])
+        found = db.rows(conn, "ingest_site_points", site=self._site)
+        self.places.learn((p["point_id"], p["gpu_id"], p["field"]) for p in found if p["gpu_id"])
+        self.known.update({(p["asset_id"], p["name"]): p["point_id"] for p in found})
 
 
 def register_site(conn: db.Connection, site: Site, now: datetime) -> None:
@@ -116,7 +122,7 @@ def register_site(conn: db.Connection, site: Site, now: datetime) -> None:
             )
 
 
-def insert(conn: db.Connection, rows: Sequence[Row], *, staged: bool) -> int:
+def insert(conn: db.Connection, rows: Sequence[Row], *, staged: bool, places: Places | None = None) -> int:
     """Store readings; to be called in a transaction.
 
     Args:
@@ -124,6 +130,7 @@ def insert(conn: db.Connection, rows: Sequence[Row], *, staged: bool) -> int:
         rows: the readings.
         staged: by way of a temporary table, leaving out what is there already; otherwise straight into the
             table, at half the cost, which raises UniqueViolation when one is there already.
+        places: which points lie in samples of GPUs; None: none.
 
     Returns:
         How many are new.
@@ -131,12 +138,14 @@ def insert(conn: db.Connection, rows: Sequence[Row], *, staged: bool) -> int:
     if not rows:
         return 0
     _touch(conn, rows)
+    rows, of_gpus = places.split_rows(rows) if places else (rows, None)
+    new = samples.insert(conn, of_gpus, staged=staged) if of_gpus else 0
     if not staged:
         _copy(conn, "reading", rows)
-        return len(rows)
+        return new + len(rows)
     db.rows(conn, "ingest_staging")
     _copy(conn, "reading_staging", rows)
-    return _count(conn, "ingest_insert_staged")
+    return new + _count(conn, "ingest_insert_staged")
 
 
 def _touch(conn: db.Connection, rows: Sequence[Row]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from core.clock import Clock
     from ingest.batch import Batch
+    from ingest.samples import Places
 
 log = logging.getLogger(__name__)
 
@@ -46,25 +47,28 @@ class Stored:
     """Index and reason of each row that the database does not take."""
 
 
-def store(conn: db.Connection, rows: Sequence[Row], *, staged: bool = True) -> Stored:
+def store(
+    conn: db.Connection, rows: Sequence[Row], *, staged: bool = True, places: Places | None = None
+) -> Stored:
     """Store readings in one transaction; where the database refuses one, find it and keep the others.
 
     Args:
         conn: connection.
         rows: the readings.
         staged: False where duplicates are not expected: half the cost, unless there is one after all.
+        places: which points lie in samples of GPUs; None: none.
     """
     try:
         with conn.transaction():
-            new = storage.insert(conn, rows, staged=staged)
+            new = storage.insert(conn, rows, staged=staged, places=places)
             storage.upsert_latest(conn, rows)
     except PERMANENT as error:
         if isinstance(error, UniqueViolation) and not staged:
-            return store(conn, rows)
+            return store(conn, rows, places=places)
         if len(rows) == 1:
             return Stored(0, ((0, _sentence(error)),))
         half = len(rows) // 2
-        left, right = store(conn, rows[:half]), store(conn, rows[half:])
+        left, right = (store(conn, part, places=places) for part in (rows[:half], rows[half:]))
         return Stored(left.new + right.new, left.bad + tuple((i + half, why) for i, why in right.bad))
     return Stored(new)
 
@@ -150,7 +154,7 @@ class Writer:
 
     def _commit(self, conn: db.Connection, batch: Batch, rows: list[Row], *, staged: bool) -> Counts:
         with conn.transaction():
-            new = storage.insert(conn, rows, staged=staged)
+            new = storage.insert(conn, rows, staged=staged, places=self._points.places)
             storage.upsert_latest(conn, rows)
             counts = _counts(batch, new, len(rows) - new, ())
             self._beside(conn, batch, batch.refusals, counts)
@@ -158,7 +162,7 @@ class Writer:
 
     def _isolate(self, conn: db.Connection, batch: Batch, rows: list[Row]) -> Counts:
         """Something in the batch is not taken: find it, keep the rest, and put it with the refusals."""
-        stored = store(conn, rows) if rows else Stored(0)
+        stored = store(conn, rows, places=self._points.places) if rows else Stored(0)
         found = tuple(Refusal(batch.origin(index), why) for index, why in stored.bad)
         counts = _counts(batch, stored.new, len(rows) - stored.new - len(found), found)
         try:

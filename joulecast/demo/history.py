@@ -147,7 +147,7 @@ def _store(
             for t, v in zip(times, np.broadcast_to(values, time_s.shape).tolist(), strict=True)
         ]
     with conn.transaction():
-        stored = storage.insert(conn, rows, staged=staged)
+        stored = storage.insert(conn, rows, staged=staged, places=ids.places)
         storage.upsert_latest(conn, rows)
     return stored
 

@@ -1,0 +1,489 @@
+-- What a GPU tells at one time is one row of a wide table, for servers that cannot compress: thirteen
+-- readings take about 190 bytes there, the index included, and 85 to 105 each in rows of `reading`. The
+-- Community edition packs both alike and keeps all in `reading` (timescale/community/).
+--
+-- A point lies in one of the two tables for good, and a row of `gpu_point` says so. Whoever reads readings
+-- reads `reading_all`.
+
+-- double precision throughout: a value comes back as it was sent, and aggregates are the same in all tiers.
+-- `real` would save 40 bytes of a row's 190, and give back 412.2510071 for the 412.251 W that NVML told.
+CREATE TABLE gpu_sample (
+    time timestamptz NOT NULL,
+    gpu_id integer NOT NULL,
+    gpu_power double precision,  -- NULL: not told
+    gpu_power_instant double precision,
+    gpu_power_limit double precision,
+    energy double precision,
+    utilisation double precision,
+    memory_utilisation double precision,
+    gpu_temperature double precision,
+    gpu_memory_temperature double precision,
+    gpu_clock double precision,
+    gpu_memory_clock double precision,
+    gpu_memory_used double precision,
+    gpu_fan_speed_ratio double precision,
+    gpu_throttle_reasons double precision,
+    status integer[],  -- of each field, in the order of gpu_fields(); NULL: all good
+    PRIMARY KEY (gpu_id, time)
+);
+
+CREATE TABLE gpu (
+    gpu_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    site_id text NOT NULL,
+    asset_id text NOT NULL,
+    UNIQUE (site_id, asset_id)
+);
+
+-- Points whose readings lie in gpu_sample. Insert-only, as `point` is.
+CREATE TABLE gpu_point (
+    point_id integer PRIMARY KEY,
+    gpu_id integer NOT NULL,
+    field smallint NOT NULL,  -- which of gpu_fields(), from 1
+    UNIQUE (gpu_id, field)
+);
+
+-- The points that have a column in gpu_sample, in the order of the columns; empty where none goes there.
+CREATE FUNCTION gpu_fields() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT '{
+        gpu_power, gpu_power_instant, gpu_power_limit, energy, utilisation, memory_utilisation,
+        gpu_temperature, gpu_memory_temperature, gpu_clock, gpu_memory_clock, gpu_memory_used,
+        gpu_fan_speed_ratio, gpu_throttle_reasons
+    }'::text[]
+$$;
+
+-- Decide where the readings of points go that have been registered in this transaction: a name that other
+-- assets have, too (energy, utilisation), is a GPU's where the asset has a gpu_power.
+CREATE FUNCTION place_points(points integer[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    p record;
+BEGIN
+    FOR p IN
+        SELECT o.point_id, o.site_id, o.asset_id, array_position(gpu_fields(), o.name) AS field
+        FROM point AS o
+        WHERE o.point_id = any(points) AND o.name = any(gpu_fields()) AND (
+            starts_with(o.name, 'gpu_') OR EXISTS (
+                SELECT FROM point AS q
+                WHERE q.site_id = o.site_id AND q.asset_id = o.asset_id AND q.name = 'gpu_power'
+            )
+        )
+        ORDER BY o.site_id, o.asset_id, o.name
+    LOOP
+        INSERT INTO gpu (site_id, asset_id)
+        SELECT p.site_id, p.asset_id
+        WHERE NOT EXISTS (SELECT FROM gpu AS g WHERE g.site_id = p.site_id AND g.asset_id = p.asset_id)
+        ON CONFLICT DO NOTHING;
+        INSERT INTO gpu_point (point_id, gpu_id, field)
+        SELECT p.point_id, g.gpu_id, p.field
+        FROM gpu AS g
+        WHERE g.site_id = p.site_id AND g.asset_id = p.asset_id
+        ON CONFLICT DO NOTHING;
+    END LOOP;
+END
+$$;
+
+-- What waits in the temporary table gpu_sample_staging becomes samples; where there is one of that GPU and
+-- time already, it gets what it has not told yet. How many readings are new.
+CREATE FUNCTION merge_samples() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    names text;
+    missing text;
+    filled text;
+    statuses text;
+    new bigint;
+    added bigint;
+BEGIN
+    SELECT
+        string_agg(format('%I', f.name), ', ' ORDER BY f.nr),
+        string_agg(format('(g.%1$I IS NULL AND s.%1$I IS NOT NULL)::integer', f.name), ' + '),
+        string_agg(format('%1$I = coalesce(g.%1$I, s.%1$I)', f.name), ', '),
+        string_agg(
+            format('CASE WHEN g.%I IS NULL THEN s.status[%s] ELSE g.status[%2$s] END', f.name, f.nr),
+            ', ' ORDER BY f.nr
+        )
+    INTO names, missing, filled, statuses
+    FROM unnest(gpu_fields()) WITH ORDINALITY AS f (name, nr);
+    EXECUTE format(
+        'WITH added AS ('
+        ' INSERT INTO gpu_sample SELECT s.* FROM gpu_sample_staging AS s ORDER BY s.gpu_id, s.time'
+        ' ON CONFLICT (gpu_id, time) DO NOTHING RETURNING num_nonnulls(%s) AS told'
+        ') SELECT coalesce(sum(told), 0) FROM added', names
+    ) INTO new;
+    -- Held to the end of the transaction: nobody fills in between what is counted and what is written.
+    EXECUTE format(
+        'WITH held AS ('
+        ' SELECT %s AS told FROM gpu_sample AS g JOIN gpu_sample_staging AS s USING (gpu_id, time)'
+        ' ORDER BY gpu_id, time FOR UPDATE OF g'
+        ') SELECT coalesce(sum(told), 0) FROM held', missing
+    ) INTO added;
+    IF added > 0 THEN
+        EXECUTE format(
+            'UPDATE gpu_sample AS g SET %s,'
+            ' status = CASE WHEN num_nonnulls(g.status, s.status) > 0 THEN ARRAY[%s] END'
+            ' FROM gpu_sample_staging AS s WHERE g.gpu_id = s.gpu_id AND g.time = s.time AND %s > 0',
+            filled, statuses, missing
+        );
+    END IF;
+    RETURN new + added;
+END
+$$;
+
+-- The newest readings of each point before a time, only those whose status is below a limit.
+CREATE FUNCTION newest_readings(
+    points integer[], before timestamptz, at_most integer, status_below integer
+) RETURNS TABLE (of_point integer, at timestamptz, value double precision) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    wide CONSTANT integer[] := ARRAY(SELECT g.point_id FROM gpu_point AS g WHERE g.point_id = any(points));
+    place record;
+BEGIN
+    RETURN QUERY
+    SELECT p.point_id, n.*
+    FROM unnest(points) AS p (point_id)
+    CROSS JOIN LATERAL (
+        SELECT r.time, r.value
+        FROM reading AS r
+        WHERE r.point_id = p.point_id AND r.time < before AND r.status < status_below
+        ORDER BY r.time DESC LIMIT at_most
+    ) AS n
+    WHERE p.point_id <> ALL(wide);
+    FOR place IN
+        SELECT g.point_id, g.gpu_id, g.field, p.name
+        FROM gpu_point AS g
+        INNER JOIN point AS p ON g.point_id = p.point_id
+        WHERE g.point_id = any(wide)
+    LOOP
+        RETURN QUERY EXECUTE format(
+            'SELECT $1, s.time, s.%1$I FROM gpu_sample AS s WHERE s.gpu_id = $2 AND s.time < $3'
+            ' AND s.%1$I IS NOT NULL AND coalesce(s.status[$4], 0) < $5 ORDER BY s.time DESC LIMIT $6',
+            place.name
+        ) USING place.point_id, place.gpu_id, before, place.field, status_below, at_most;
+    END LOOP;
+END
+$$;
+
+-- The views over readings; plain/ and timescale/ call it when the tables below are as they stay.
+CREATE PROCEDURE define_reading_views() LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE OR REPLACE VIEW gpu_reading AS
+    SELECT
+        s.time,
+        g.point_id,
+        v.value,
+        coalesce(s.status[g.field], 0) AS status
+    FROM gpu_point AS g
+    INNER JOIN gpu_sample AS s ON g.gpu_id = s.gpu_id
+    CROSS JOIN LATERAL (
+        SELECT
+            CASE g.field
+                WHEN 1 THEN s.gpu_power
+                WHEN 2 THEN s.gpu_power_instant
+                WHEN 3 THEN s.gpu_power_limit
+                WHEN 4 THEN s.energy
+                WHEN 5 THEN s.utilisation
+                WHEN 6 THEN s.memory_utilisation
+                WHEN 7 THEN s.gpu_temperature
+                WHEN 8 THEN s.gpu_memory_temperature
+                WHEN 9 THEN s.gpu_clock
+                WHEN 10 THEN s.gpu_memory_clock
+                WHEN 11 THEN s.gpu_memory_used
+                WHEN 12 THEN s.gpu_fan_speed_ratio
+                WHEN 13 THEN s.gpu_throttle_reasons
+            END AS value
+    ) AS v
+    WHERE v.value IS NOT NULL;
+    -- Conditions on point_id and time reach the indexes of both tables where they are constants or come from
+    -- outside of a LATERAL (with a LIMIT or a GROUP BY, which keep it one). A join or an ORDER BY does not:
+    -- the newest readings of a point are what newest_readings() is for.
+    CREATE OR REPLACE VIEW reading_all AS
+    SELECT
+        r.time,
+        r.point_id,
+        r.value,
+        r.status
+    FROM reading AS r
+    UNION ALL
+    SELECT
+        g.time,
+        g.point_id,
+        g.value,
+        g.status
+    FROM gpu_reading AS g;
+    -- Readings with their names, for people and for other tools; each table with its own join, so that a name
+    -- reaches its index.
+    CREATE OR REPLACE VIEW reading_named AS
+    SELECT
+        r.time,
+        p.site_id,
+        p.asset_id,
+        p.name,
+        r.value,
+        p.unit,
+        r.status
+    FROM reading AS r
+    INNER JOIN point AS p ON r.point_id = p.point_id
+    UNION ALL
+    SELECT
+        g.time,
+        p.site_id,
+        p.asset_id,
+        p.name,
+        g.value,
+        p.unit,
+        g.status
+    FROM gpu_reading AS g
+    INNER JOIN point AS p ON g.point_id = p.point_id;
+END
+$$;
+
+-- As in 0004, over both tables.
+CREATE OR REPLACE FUNCTION rollup_start() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE storage_state SET started = true WHERE NOT started;
+    IF NOT found THEN
+        RETURN false;
+    END IF;
+    INSERT INTO rollup_dirty (from_minute, to_minute)
+    SELECT date_trunc('minute', min(e.first)), date_trunc('minute', max(e.last)) + interval '1 minute'
+    FROM (
+        SELECT
+            (SELECT r.time FROM reading AS r WHERE r.point_id = p.point_id ORDER BY r.time LIMIT 1) AS first,
+            (SELECT r.time FROM reading AS r WHERE r.point_id = p.point_id ORDER BY r.time DESC LIMIT 1) AS last
+        FROM point AS p
+        UNION ALL
+        SELECT
+            (SELECT s.time FROM gpu_sample AS s WHERE s.gpu_id = g.gpu_id ORDER BY s.time LIMIT 1),
+            (SELECT s.time FROM gpu_sample AS s WHERE s.gpu_id = g.gpu_id ORDER BY s.time DESC LIMIT 1)
+        FROM gpu AS g
+    ) AS e
+    HAVING count(e.first) > 0;
+    RETURN true;
+END
+$$;
+
+-- As in 0004, over both tables.
+CREATE OR REPLACE FUNCTION rollup_next(
+    OUT ids bigint[], OUT from_minute timestamptz, OUT to_minute timestamptz
+) LANGUAGE plpgsql AS $$
+DECLARE
+    dirty tstzmultirange;
+    newest timestamptz;
+BEGIN
+    SELECT array_agg(d.dirty_id), range_agg(tstzrange(d.from_minute, d.to_minute)) INTO ids, dirty
+    FROM rollup_dirty AS d;
+    dirty := dirty * (SELECT tstzmultirange(tstzrange(raw_from, NULL)) FROM storage_state);
+    IF dirty IS NULL OR isempty(dirty) THEN
+        RETURN;  -- nothing, or only what lies before the readings that are kept
+    END IF;
+    SELECT lower(r.r), upper(r.r) INTO from_minute, to_minute
+    FROM unnest(dirty) AS r (r) ORDER BY r.r DESC LIMIT 1;
+    SELECT max(e.time) INTO newest
+    FROM (
+        SELECT (
+            SELECT r.time FROM reading AS r
+            WHERE r.point_id = p.point_id AND r.time >= from_minute AND r.time < to_minute
+            ORDER BY r.time DESC LIMIT 1
+        ) AS time
+        FROM point AS p
+        UNION ALL
+        SELECT (
+            SELECT s.time FROM gpu_sample AS s
+            WHERE s.gpu_id = g.gpu_id AND s.time >= from_minute AND s.time < to_minute
+            ORDER BY s.time DESC LIMIT 1
+        )
+        FROM gpu AS g
+    ) AS e;
+    from_minute := greatest(from_minute, date_trunc('hour', newest, 'UTC'));
+END
+$$;
+
+-- As in 0004, over both tables.
+CREATE OR REPLACE PROCEDURE roll_up(f timestamptz, t timestamptz) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    INSERT INTO reading_1m AS old (point_id, bucket, n, sum, min, max, first, last)
+    SELECT p.point_id, a.*
+    FROM point AS p
+    CROSS JOIN LATERAL (
+        SELECT
+            date_bin('1 minute', r.time, timestamptz '1970-01-01 00:00:00+00') AS bucket,
+            count(*), sum(r.value), min(r.value), max(r.value),
+            (array_agg(r.value ORDER BY r.time))[1], (array_agg(r.value ORDER BY r.time DESC))[1]
+        FROM reading AS r
+        WHERE r.point_id = p.point_id AND r.time >= f AND r.time < t AND r.status < 32768
+        GROUP BY 1
+    ) AS a
+    UNION ALL
+    SELECT p.point_id, a.*
+    FROM gpu_point AS p
+    CROSS JOIN LATERAL (
+        SELECT
+            date_bin('1 minute', r.time, timestamptz '1970-01-01 00:00:00+00') AS bucket,
+            count(*), sum(r.value), min(r.value), max(r.value),
+            (array_agg(r.value ORDER BY r.time))[1], (array_agg(r.value ORDER BY r.time DESC))[1]
+        FROM gpu_reading AS r
+        WHERE r.point_id = p.point_id AND r.time >= f AND r.time < t AND r.status < 32768
+        GROUP BY 1
+    ) AS a
+    ON CONFLICT (point_id, bucket) DO UPDATE
+    SET n = excluded.n, sum = excluded.sum, min = excluded.min, max = excluded.max,
+        first = excluded.first, last = excluded.last
+    WHERE (old.n, old.sum, old.first, old.last) IS DISTINCT FROM
+        (excluded.n, excluded.sum, excluded.first, excluded.last);
+    INSERT INTO reading_1h AS old (point_id, bucket, n, sum, min, max, first, last)
+    SELECT p.point_id, a.*
+    FROM point AS p
+    CROSS JOIN LATERAL (
+        SELECT
+            date_bin('1 hour', m.bucket, timestamptz '1970-01-01 00:00:00+00') AS bucket,
+            sum(m.n)::bigint, sum(m.sum), min(m.min), max(m.max),
+            (array_agg(m.first ORDER BY m.bucket))[1], (array_agg(m.last ORDER BY m.bucket DESC))[1]
+        FROM reading_1m AS m
+        WHERE m.point_id = p.point_id
+            AND m.bucket >= date_trunc('hour', f, 'UTC')
+            AND m.bucket < date_trunc('hour', t - interval '1 microsecond', 'UTC') + interval '1 hour'
+        GROUP BY 1
+    ) AS a
+    ON CONFLICT (point_id, bucket) DO UPDATE
+    SET n = excluded.n, sum = excluded.sum, min = excluded.min, max = excluded.max,
+        first = excluded.first, last = excluded.last
+    WHERE (old.n, old.sum, old.first, old.last) IS DISTINCT FROM
+        (excluded.n, excluded.sum, excluded.first, excluded.last);
+END
+$$;
+
+-- As in 0005, over both tables, each by itself: of a union of them TimescaleDB's planner expects one row.
+-- The whole period beside the span prunes partitions while the query is planned.
+CREATE OR REPLACE FUNCTION sum_by_step(
+    points integer[], step interval, from_time timestamptz, to_time timestamptz
+) RETURNS TABLE (bucket timestamptz, value double precision)
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+DECLARE
+    origin CONSTANT timestamptz := '1970-01-01 00:00:00+00';
+    step_s CONSTANT numeric := extract(EPOCH FROM step);
+    first_minute CONSTANT timestamptz := date_bin(
+        '1 minute', from_time + interval '1 minute' - interval '1 microsecond', origin
+    );
+    last_minute CONSTANT timestamptz := date_bin('1 minute', to_time, origin);
+    whole tstzmultirange;
+    clean tstzmultirange := '{}';
+    hours tstzmultirange := '{}';
+BEGIN
+    IF step_s % 60 = 0 AND first_minute < last_minute AND (SELECT started FROM storage_state) THEN
+        clean := tstzmultirange(tstzrange(first_minute, last_minute)) - coalesce(
+            (
+                SELECT range_agg(tstzrange(d.from_minute, d.to_minute)) FROM rollup_dirty AS d
+                WHERE d.from_minute < last_minute AND d.to_minute > first_minute
+            ), '{}'
+        );
+    END IF;
+    IF isempty(clean) THEN
+        RETURN QUERY
+        WITH mean AS (
+            SELECT date_bin(step, r.time, origin) AS b, avg(r.value) AS v
+            FROM reading AS r
+            WHERE r.point_id = any(points) AND r.time >= from_time AND r.time < to_time AND r.status < 32768
+            GROUP BY r.point_id, b
+            UNION ALL
+            SELECT date_bin(step, r.time, origin) AS b, avg(r.value) AS v
+            FROM gpu_reading AS r
+            WHERE r.point_id = any(points) AND r.time >= from_time AND r.time < to_time AND r.status < 32768
+            GROUP BY r.point_id, b
+        )
+        SELECT m.b, sum(m.v) FROM mean AS m GROUP BY m.b HAVING count(*) = cardinality(points);
+        RETURN;
+    END IF;
+    whole := tstzmultirange(tstzrange(from_time, to_time));
+    IF step_s % 3600 = 0 THEN
+        SELECT coalesce(range_agg(tstzrange(h.f, h.t)), '{}') INTO hours
+        FROM (
+            SELECT
+                date_bin('1 hour', lower(c) + interval '1 hour' - interval '1 microsecond', origin) AS f,
+                date_bin('1 hour', upper(c), origin) AS t
+            FROM unnest(clean) AS c
+        ) AS h
+        WHERE h.f < h.t;
+    END IF;
+    RETURN QUERY
+    WITH part AS (
+        SELECT a.*
+        FROM unnest(hours) AS span
+        CROSS JOIN LATERAL (
+            SELECT r.point_id, date_bin(step, r.bucket, origin) AS b, r.n, r.sum
+            FROM reading_1h AS r
+            WHERE r.point_id = any(points) AND r.bucket >= lower(span) AND r.bucket < upper(span)
+            OFFSET 0
+        ) AS a
+        UNION ALL
+        SELECT a.*
+        FROM unnest(clean - hours) AS span
+        CROSS JOIN LATERAL (
+            SELECT r.point_id, date_bin(step, r.bucket, origin) AS b, r.n, r.sum
+            FROM reading_1m AS r
+            WHERE r.point_id = any(points) AND r.bucket >= lower(span) AND r.bucket < upper(span)
+            OFFSET 0
+        ) AS a
+        UNION ALL
+        SELECT a.*
+        FROM unnest(whole - clean) AS span
+        CROSS JOIN LATERAL (
+            SELECT r.point_id, date_bin(step, r.time, origin) AS b, count(*) AS n, sum(r.value) AS sum
+            FROM reading AS r
+            WHERE r.point_id = any(points) AND r.time >= lower(span) AND r.time < upper(span)
+                AND r.time >= from_time AND r.time < to_time AND r.status < 32768
+            GROUP BY r.point_id, b
+            UNION ALL
+            SELECT r.point_id, date_bin(step, r.time, origin) AS b, count(*) AS n, sum(r.value) AS sum
+            FROM gpu_reading AS r
+            WHERE r.point_id = any(points) AND r.time >= lower(span) AND r.time < upper(span)
+                AND r.time >= from_time AND r.time < to_time AND r.status < 32768
+            GROUP BY r.point_id, b
+        ) AS a
+    ), mean AS (
+        SELECT p.b, sum(p.sum) / sum(p.n)::double precision AS v FROM part AS p GROUP BY p.point_id, p.b
+    )
+    SELECT m.b, sum(m.v) FROM mean AS m GROUP BY m.b HAVING count(*) = cardinality(points);
+END
+$$;
+
+-- As in 0005, over both tables.
+CREATE OR REPLACE FUNCTION counter_increase(
+    points integer[], from_time timestamptz, to_time timestamptz, max_gap interval DEFAULT '15 minutes'
+) RETURNS TABLE (point_id integer, increase double precision, unattributed double precision)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH used AS (
+        SELECT r.point_id, r.time, r.value
+        FROM reading_all AS r
+        WHERE r.point_id = any(points) AND r.time >= from_time AND r.time < to_time AND r.status < 32768
+        UNION ALL
+        SELECT n.of_point, n.at, n.value
+        FROM newest_readings(points, from_time, 1, 32768) AS n
+    ), pair AS (
+        SELECT
+            u.point_id, u.value, u.value - lag(u.value) OVER w AS d, lag(u.value) OVER w AS before,
+            u.time - lag(u.time) OVER w AS gap
+        FROM used AS u
+        WINDOW w AS (PARTITION BY u.point_id ORDER BY u.time)
+    ), step AS (
+        SELECT
+            s.point_id, s.gap,
+            CASE
+                WHEN s.d >= 0 THEN s.d
+                WHEN q.counter_mod IS NOT NULL AND -s.d > q.counter_mod / 2 THEN s.d + q.counter_mod
+                WHEN q.counter_mod IS NULL AND s.value < 0.9 * s.before THEN s.value
+                ELSE s.d
+            END AS d
+        FROM pair AS s
+        INNER JOIN point AS q ON s.point_id = q.point_id
+        WHERE s.d IS NOT NULL
+    )
+    SELECT
+        s.point_id,
+        coalesce(sum(s.d) FILTER (WHERE s.gap <= max_gap), 0),
+        coalesce(sum(s.d) FILTER (WHERE s.gap > max_gap), 0)
+    FROM step AS s
+    GROUP BY s.point_id;
+END
+$$;
