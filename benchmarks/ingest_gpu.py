@@ -88,7 +88,11 @@ def _bytes(conn: db.Connection, table: str) -> int:
 
 
 def measure(dsn: str) -> dict[str, float]:
-    """Bytes a reading with its share of the index, and readings a second: the median over rounds."""
+    """Bytes a reading with its share of the index, and readings a second: the median over rounds.
+
+    Args:
+        dsn: a database on plain PostgreSQL or the Apache edition, which keep samples apart; once in each.
+    """
     tables = {"wide": "gpu_sample", "narrow": "reading"}
     seconds: dict[str, Iterator[int]] = {
         kind: iter(range(0, BATCH_S * BATCHES * (ROUNDS + 1), BATCH_S)) for kind in tables

@@ -89,6 +89,7 @@ DECLARE
     missing text;
     filled text;
     statuses text;
+    same text;
     new bigint;
     added bigint;
 BEGIN
@@ -102,6 +103,13 @@ BEGIN
         )
     INTO names, missing, filled, statuses
     FROM unnest(gpu_fields()) WITH ORDINALITY AS f (name, nr);
+    SELECT
+        format(
+            'g.gpu_id = s.gpu_id AND g.time = s.time AND g.time BETWEEN %L AND %L AND %s > 0',
+            min(s.time), max(s.time), missing  -- times that are constants prune partitions before planning
+        )
+    INTO same
+    FROM gpu_sample_staging AS s;
     EXECUTE format(
         'WITH added AS ('
         ' INSERT INTO gpu_sample SELECT s.* FROM gpu_sample_staging AS s ORDER BY s.gpu_id, s.time'
@@ -111,16 +119,15 @@ BEGIN
     -- Held to the end of the transaction: nobody fills in between what is counted and what is written.
     EXECUTE format(
         'WITH held AS ('
-        ' SELECT %s AS told FROM gpu_sample AS g JOIN gpu_sample_staging AS s USING (gpu_id, time)'
-        ' ORDER BY gpu_id, time FOR UPDATE OF g'
-        ') SELECT coalesce(sum(told), 0) FROM held', missing
+        ' SELECT %s AS told FROM gpu_sample AS g JOIN gpu_sample_staging AS s ON %s'
+        ' ORDER BY g.gpu_id, g.time FOR UPDATE OF g'
+        ') SELECT coalesce(sum(told), 0) FROM held', missing, same
     ) INTO added;
     IF added > 0 THEN
         EXECUTE format(
             'UPDATE gpu_sample AS g SET %s,'
             ' status = CASE WHEN num_nonnulls(g.status, s.status) > 0 THEN ARRAY[%s] END'
-            ' FROM gpu_sample_staging AS s WHERE g.gpu_id = s.gpu_id AND g.time = s.time AND %s > 0',
-            filled, statuses, missing
+            ' FROM gpu_sample_staging AS s WHERE %s', filled, statuses, same
         );
     END IF;
     RETURN new + added;
@@ -133,7 +140,7 @@ CREATE FUNCTION newest_readings(
 ) RETURNS TABLE (of_point integer, at timestamptz, value double precision) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     wide CONSTANT integer[] := ARRAY(SELECT g.point_id FROM gpu_point AS g WHERE g.point_id = any(points));
-    place record;
+    f record;
 BEGIN
     RETURN QUERY
     SELECT p.point_id, n.*
@@ -145,17 +152,19 @@ BEGIN
         ORDER BY r.time DESC LIMIT at_most
     ) AS n
     WHERE p.point_id <> ALL(wide);
-    FOR place IN
-        SELECT g.point_id, g.gpu_id, g.field, p.name
+    FOR f IN
+        SELECT p.name, g.field, array_agg(g.point_id) AS points, array_agg(g.gpu_id) AS gpus
         FROM gpu_point AS g
         INNER JOIN point AS p ON g.point_id = p.point_id
         WHERE g.point_id = any(wide)
+        GROUP BY p.name, g.field
     LOOP
         RETURN QUERY EXECUTE format(
-            'SELECT $1, s.time, s.%1$I FROM gpu_sample AS s WHERE s.gpu_id = $2 AND s.time < $3'
-            ' AND s.%1$I IS NOT NULL AND coalesce(s.status[$4], 0) < $5 ORDER BY s.time DESC LIMIT $6',
-            place.name
-        ) USING place.point_id, place.gpu_id, before, place.field, status_below, at_most;
+            'SELECT p.point_id, n.* FROM unnest($1, $2) AS p (point_id, gpu_id) CROSS JOIN LATERAL ('
+            ' SELECT s.time, s.%1$I FROM gpu_sample AS s WHERE s.gpu_id = p.gpu_id AND s.time < $3'
+            ' AND s.%1$I IS NOT NULL AND coalesce(s.status[$4], 0) < $5 ORDER BY s.time DESC LIMIT $6'
+            ') AS n', f.name
+        ) USING f.points, f.gpus, before, f.field, status_below, at_most;
     END LOOP;
 END
 $$;

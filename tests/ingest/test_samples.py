@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 METER = ("meter", "power")
 READINGS = "SELECT time, value, point_id, status FROM {} ORDER BY point_id, time"
+NEWEST = "SELECT of_point, value FROM newest_readings('{{2,4,6}}', '{}', 2, {}) ORDER BY of_point, value"
 SERIES = (
     "SELECT value FROM sum_by_step('{2,4}', '15 minutes', '2026-03-02', '2026-03-02 03:00') ORDER BY bucket"
 )
@@ -259,6 +260,22 @@ def test_a_gpus_energy_counter_becomes_an_increase(conn: db.Connection, points: 
     cut = AT + 2 * MINUTE
     assert rows(conn, ask.format(AT, cut)) == []
     assert rows(conn, ask.format(cut, AT + HOUR)) == [[18.0, 0.0]], "from the last one before it"
+
+
+def test_the_newest_readings_of_points_in_both_tables(conn: db.Connection, points: PointIds) -> None:
+    readings = [(AT + s * SECOND, float(s), p, 0) for s in range(5) for p in (1, 2, 4, 6)]
+    store(conn, [*readings, (AT + 5 * SECOND, 5.0, 5, 0)], places=points.places)
+    store(conn, [(AT + 5 * SECOND, 99.0, p, BAD) for p in (2, 6)], places=points.places)
+    before = AT + 6 * SECOND
+    assert rows(conn, NEWEST.format(before, BAD)) == [[p, v] for p in (2, 4, 6) for v in (3.0, 4.0)]
+    assert rows(conn, NEWEST.format(before, 65536)) == [
+        [2, 4.0],
+        [2, 99.0],
+        [4, 3.0],
+        [4, 4.0],
+        [6, 4.0],
+        [6, 99.0],
+    ]
 
 
 def test_what_was_there_before_rollups_is_filled_in(
