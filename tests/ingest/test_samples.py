@@ -42,9 +42,7 @@ if TYPE_CHECKING:
 METER = ("meter", "power")
 READINGS = "SELECT time, value, point_id, status FROM {} ORDER BY point_id, time"
 NEWEST = "SELECT of_point, value FROM newest_readings('{{2,4,6}}', '{}', 2, {}) ORDER BY of_point, value"
-SERIES = (
-    "SELECT value FROM sum_by_step('{2,4}', '15 minutes', '2026-03-02', '2026-03-02 03:00') ORDER BY bucket"
-)
+SERIES = "SELECT value FROM sum_by_step('{{2,4}}', '{} s', '2026-03-02', '2026-03-02 03:00') ORDER BY bucket"
 
 
 @pytest.fixture
@@ -76,6 +74,13 @@ def firsts(batches: list[list[Reading]]) -> list[list[Any]]:
     for reading in (r for batch in batches for r in batch):
         found.setdefault((reading[2], reading[0]), list(reading))
     return [found[key] for key in sorted(found)]
+
+
+def sum_of_means(batches: list[list[Reading]], points: tuple[int, int], step_s: int) -> list[float]:
+    """Of two points that have readings in every step."""
+    own = expected(batches, step_s)
+    first, second = ([row[3] / row[2] for row in own if row[0] == point] for point in points)
+    return [a + b for a, b in zip(first, second, strict=True)]
 
 
 def roll_up(conn: db.Connection, site: Site, clock: ManualClock) -> None:
@@ -148,7 +153,7 @@ def test_aggregates_of_samples_are_those_of_readings(
     roll_up(conn, site, clock)  # the rest comes into minutes and hours that were rolled up before
     for batch in batches[1:]:
         new += store(conn, batch, staged=staged, places=points.places).new
-    raw = [value for (value,) in rows(conn, SERIES)]
+    half_rolled = rows(conn, SERIES.format(900))
     roll_up(conn, site, clock)
     for table, width_s in (("reading_1m", 60), ("reading_1h", 3600)):
         assert rows(conn, AGGREGATES.format(table)) == expected(batches, width_s)
@@ -157,10 +162,10 @@ def test_aggregates_of_samples_are_those_of_readings(
     assert rows(conn, READINGS.format("reading_all")) == kept
     assert count(conn, "reading") == 0
     assert count(conn, "gpu_sample") == len({(t, p > 3) for t, _, p, _ in kept})
-    both = expected([[r for batch in batches for r in batch if r[2] == p] for p in (2, 4)], 900)
-    means = {p: [row[3] / row[2] for row in both if row[0] == p] for p in (2, 4)}
-    assert raw == pytest.approx([a + b for a, b in zip(means[2], means[4], strict=True)])
-    assert [value for (value,) in rows(conn, SERIES)] == pytest.approx(raw)
+    assert half_rolled == rows(conn, SERIES.format(900))
+    for step_s in (900, 450):  # from rollups, and, as it is no whole minutes, from samples
+        sums = [value for (value,) in rows(conn, SERIES.format(step_s))]
+        assert sums == pytest.approx(sum_of_means(batches, (2, 4), step_s))
 
 
 def test_what_is_imported_ends_there_too_and_again_changes_nothing(
