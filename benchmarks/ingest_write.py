@@ -23,7 +23,7 @@ ROUNDS: Final = 7
 SECONDS: Final = BATCH_ROWS // ASSETS
 """Of every rack in a batch."""
 WAYS: Final = {"direct": False, "staging": True}
-"""Whether the writer takes each to be staged."""
+"""Whether the writer takes some of each to be there already, so that it looks before it writes."""
 ROUND: Final = len(WAYS) + 1
 """Our ways and the baselines."""
 
@@ -38,13 +38,13 @@ def _batch(number: int) -> Batch:
     return batch
 
 
-def _ours(dsn: str, site: str, batches: list[Batch], *, staged: bool) -> float:
+def _ours(dsn: str, site: str, batches: list[Batch], *, again: bool) -> float:
     """Seconds for the writer, with all that it does beside."""
     writer = Writer(dsn, site, SystemClock(), threading.Event(), client_id="bench-writer")
     writer.write(_batch(-1))  # it connects and learns the points
     begin = time.perf_counter()
     for batch in batches:
-        writer._staged = staged  # noqa: SLF001  # what duplicates in the batch before would do
+        writer._again = again  # noqa: SLF001  # what duplicates in the batch before would do
         writer.write(batch)
     seconds = time.perf_counter() - begin
     writer.close()
@@ -73,9 +73,9 @@ def _rates(dsn: str, site: str, first: int, which: int) -> dict[str, float]:
     """Readings a second of the baselines, or of one of our ways."""
     if which == len(WAYS):
         return copy_rates(dsn, meters(first * SECONDS, BATCHES * SECONDS))[0]
-    name, staged = list(WAYS.items())[which]
+    name, again = list(WAYS.items())[which]
     batches = [_batch(first + which * BATCHES + batch) for batch in range(BATCHES)]
-    return {name: BATCHES * BATCH_ROWS / _ours(dsn, site, batches, staged=staged)}
+    return {name: BATCHES * BATCH_ROWS / _ours(dsn, site, batches, again=again)}
 
 
 def ratios(ours: list[float], theirs: list[float]) -> list[float]:

@@ -24,6 +24,7 @@ Connection = psycopg.Connection[DictRow]
 Pool = ConnectionPool[Connection]
 Row = dict[str, Any]
 Error = psycopg.Error
+UniqueViolation = psycopg.errors.UniqueViolation
 """What any use of a connection may raise; for rooms that have to say so in their own words."""
 
 SCHEMA: Final = "joulecast"

@@ -78,7 +78,7 @@ class Bulk:
 
     def __init__(self, conn: db.Connection, points: PointIds) -> None:
         self._conn, self._points = conn, points
-        self._staged = False
+        self._again = False
         """Whether the last rows had duplicates: then the next ones probably have, too."""
         self.stored = self.duplicate = 0
 
@@ -95,9 +95,9 @@ class Bulk:
         refused: list[tuple[int, str]] = []
         for first in range(0, len(rows), TRANSACTION_ROWS):
             part = rows[first : first + TRANSACTION_ROWS]
-            done = store(self._conn, part, staged=self._staged)
+            done = store(self._conn, part, places=self._points.places, again=self._again)
             duplicate = len(part) - done.new - len(done.bad)
-            self._staged = duplicate > 0
+            self._again = duplicate > 0
             self.stored += done.new
             self.duplicate += duplicate
             refused += [(int(lines[first + index]), why) for index, why in done.bad]

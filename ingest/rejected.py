@@ -191,7 +191,7 @@ def _replay_page(
         elif len(owners) == known:
             reasons[index] = _NO_READING
     rows = points.rows(conn, batch.arrays)
-    stored = store(conn, rows)
+    stored = store(conn, rows, places=points.places)
     reasons |= {owners[index]: why for index, why in stored.bad}
     done = [bytes(row["digest"]) for index, row in enumerate(page) if index not in reasons]
     with conn.transaction():

@@ -48,6 +48,8 @@ ROW: Final = np.dtype(
 )
 """A row as a binary COPY wants it: how many fields, and each with its length before it. Times are [µs] since
 2000, values [canonical unit]."""
+COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_TRAILER: Final = b"\xff\xff"
 _SIZES: Final = {"fields": 4, "time_bytes": 8, "value_bytes": 8, "point_bytes": 4, "status_bytes": 4}
 
 

@@ -14,7 +14,9 @@ import numpy as np
 import sql
 from core import db
 from core.points import CATALOGUE
-from ingest.rows import as_datetime, newest, pack, times_us
+from ingest import samples
+from ingest.rows import COPY_HEADER, COPY_TRAILER, as_datetime, newest, pack, times_us
+from ingest.samples import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
     from ingest.rows import Ints, Key, Readings, Rows, Times
 
 _COPY: Final = b"COPY %s (time, value, point_id, status) FROM STDIN (FORMAT BINARY)"
-_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER: Final = b"\xff\xff"
+_SPAN_US: Final = 1 << 40
+"""Point and time of a row fit into one whole number where the times lie within 12 days [µs]."""
+_MORE_ROWS: Final = 1000
 _REASONS_SHOWN: Final = 3
 _MINUTE_US: Final = 60_000_000
 _DIRTY_GAP_MINUTES: Final = 5
@@ -60,6 +63,7 @@ class PointIds:
     def __init__(self, site: str, source: str) -> None:
         self._site, self._source = site, source
         self.known: dict[Key, int] = {}
+        self.places = Places()
 
     def rows(self, conn: db.Connection, readings: Readings) -> Rows:
         """Readings as rows; points never seen before are registered."""
@@ -77,9 +81,10 @@ class PointIds:
         if not missing:
             return
         with conn.transaction():
+            new = []
             for asset, name in missing:
                 point = CATALOGUE[name]
-                db.rows(
+                new += db.rows(
                     conn,
                     "register_point",
                     site=self._site,
@@ -90,8 +95,10 @@ class PointIds:
                     state_class=point.state_class,
                     source=self._source,
                 )
-        for found in db.rows(conn, "ingest_site_points", site=self._site):
-            self.known[found["asset_id"], found["name"]] = found["point_id"]
+            db.rows(conn, "place_points", points=[row["point_id"] for row in new])
+        found = db.rows(conn, "ingest_site_points", site=self._site)
+        self.places.learn((p["point_id"], p["gpu_id"], p["field"]) for p in found if p["gpu_id"])
+        self.known.update({(p["asset_id"], p["name"]): p["point_id"] for p in found})
 
 
 def register_site(conn: db.Connection, site: Site, now: datetime) -> None:
@@ -118,14 +125,14 @@ def register_site(conn: db.Connection, site: Site, now: datetime) -> None:
             )
 
 
-def insert(conn: db.Connection, rows: Rows, *, staged: bool) -> int:
-    """Store readings; to be called in a transaction.
+def insert(conn: db.Connection, rows: Rows, *, places: Places, again: bool = False) -> int:
+    """Store readings, leaving out what is there already; to be called in a transaction.
 
     Args:
         conn: connection.
         rows: the readings.
-        staged: by way of a temporary table, leaving out what is there already; otherwise straight into the
-            table, at half the cost, which raises UniqueViolation when one is there already.
+        places: which points lie in samples of GPUs.
+        again: whether some are probably there already; it only saves an attempt.
 
     Returns:
         How many are new.
@@ -133,12 +140,56 @@ def insert(conn: db.Connection, rows: Rows, *, staged: bool) -> int:
     if not len(rows):
         return 0
     touch(conn, rows)
-    if not staged:
-        _copy(conn, b"reading", rows)
-        return len(rows)
-    db.rows(conn, "ingest_staging")
-    _copy(conn, b"reading_staging", rows)
-    return conn.execute(sql.query("ingest_insert_staged")).rowcount
+    narrow, of_gpus = places.split(rows)
+    new = samples.insert(conn, of_gpus, again=again) if of_gpus else 0
+    if not len(narrow):
+        return new
+    if not again and _copied(conn, narrow):
+        return new + len(narrow)
+    fresh = _fresh(conn, narrow)
+    if fresh is not None and _copied(conn, fresh):
+        return new + len(fresh)
+    db.rows(conn, "ingest_staging")  # what was there is not all: late readings, or another writer's
+    _copy(conn, b"reading_staging", narrow)
+    return new + conn.execute(sql.query("ingest_insert_staged")).rowcount
+
+
+def _copied(conn: db.Connection, rows: Rows) -> bool:
+    """Straight into the table, at half the cost of staging; False and nothing done where one is there."""
+    try:
+        with conn.transaction():
+            _copy(conn, b"reading", rows)
+    except db.UniqueViolation:
+        return False
+    return True
+
+
+def _fresh(conn: db.Connection, rows: Rows) -> Rows | None:
+    """Rows without those that are there and those that are in them twice, of which the first one stays.
+
+    None where that cannot be told cheaply, because they are scattered over a time in which there is more.
+    """
+    points, which = np.unique(rows["point"].astype(np.int64), return_inverse=True)
+    measured = times_us(rows)
+    first_us, last_us = int(measured.min()), int(measured.max())
+    if last_us - first_us >= _SPAN_US:
+        return None
+    there = db.row(
+        conn,
+        "ingest_stored_between",
+        points=points.tolist(),
+        from_time=as_datetime(first_us),
+        to_time=as_datetime(last_us),
+        count=len(rows) + _MORE_ROWS,
+    )
+    keys, first = np.unique(which * _SPAN_US + (measured - first_us), return_index=True)
+    if there and there["points"]:
+        if len(there["points"]) == len(rows) + _MORE_ROWS:
+            return None
+        known = np.searchsorted(points, there["points"]) * _SPAN_US + (np.array(there["times_us"]) - first_us)
+        first = first[~np.isin(keys, known)]
+    found: Rows = rows[np.sort(first)]
+    return found
 
 
 def touch(conn: db.Connection, rows: Rows) -> None:
@@ -163,9 +214,9 @@ def dirty_stretches(times_us: Times) -> list[tuple[datetime, datetime]]:
 
 def _copy(conn: db.Connection, table: bytes, rows: Rows) -> None:
     with conn.cursor() as cursor, cursor.copy(_COPY % table) as copy:
-        copy.write(_HEADER)
+        copy.write(COPY_HEADER)
         copy.write(rows.tobytes())
-        copy.write(_TRAILER)
+        copy.write(COPY_TRAILER)
 
 
 def upsert_latest(conn: db.Connection, rows: Rows) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import psycopg
-from psycopg.errors import UniqueViolation
 
 from core import db
 from core.errors import ServiceError
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from ingest.batch import Batch
     from ingest.rows import Rows
+    from ingest.samples import Places
 
 log = logging.getLogger(__name__)
 
@@ -47,25 +47,24 @@ class Stored:
     """Index and reason of each row that the database does not take."""
 
 
-def store(conn: db.Connection, rows: Rows, *, staged: bool = True) -> Stored:
+def store(conn: db.Connection, rows: Rows, *, places: Places, again: bool = True) -> Stored:
     """Store readings in one transaction; where the database refuses one, find it and keep the others.
 
     Args:
         conn: connection.
         rows: the readings.
-        staged: False where duplicates are not expected: half the cost, unless there is one after all.
+        places: which points lie in samples of GPUs.
+        again: whether some are probably there already; it only saves an attempt.
     """
     try:
         with conn.transaction():
-            new = storage.insert(conn, rows, staged=staged)
+            new = storage.insert(conn, rows, places=places, again=again)
             storage.upsert_latest(conn, rows)
     except PERMANENT as error:
-        if isinstance(error, UniqueViolation) and not staged:
-            return store(conn, rows)
         if len(rows) == 1:
             return Stored(0, ((0, _sentence(error)),))
         half = len(rows) // 2
-        left, right = store(conn, rows[:half]), store(conn, rows[half:])
+        left, right = (store(conn, part, places=places) for part in (rows[:half], rows[half:]))
         return Stored(left.new + right.new, left.bad + tuple((i + half, why) for i, why in right.bad))
     return Stored(new)
 
@@ -92,7 +91,7 @@ class Writer:
     _register: Register = field(init=False)
     _started_at: datetime = field(init=False)
     _conn: db.Connection | None = field(default=None, init=False)
-    _staged: bool = field(default=False, init=False)
+    _again: bool = field(default=False, init=False)
     """Whether the last batch had duplicates: then the next one probably has, too."""
 
     def __post_init__(self) -> None:
@@ -135,31 +134,22 @@ class Writer:
         conn = self._conn
         rows = self._points.rows(conn, batch.arrays)
         try:
-            return self._commit_either_way(conn, batch, rows)
+            return self._commit(conn, batch, rows)
         except PERMANENT:
             return self._isolate(conn, batch, rows)
 
-    def _commit_either_way(self, conn: db.Connection, batch: Batch, rows: Rows) -> Counts:
-        if not self._staged:
-            try:
-                return self._commit(conn, batch, rows, staged=False)
-            except UniqueViolation:
-                pass  # some are there already: the transaction is undone, and staging leaves them out
-        counts = self._commit(conn, batch, rows, staged=True)
-        self._staged = counts.duplicate > 0
-        return counts
-
-    def _commit(self, conn: db.Connection, batch: Batch, rows: Rows, *, staged: bool) -> Counts:
+    def _commit(self, conn: db.Connection, batch: Batch, rows: Rows) -> Counts:
         with conn.transaction():
-            new = storage.insert(conn, rows, staged=staged)
+            new = storage.insert(conn, rows, places=self._points.places, again=self._again)
             storage.upsert_latest(conn, rows)
             counts = _counts(batch, new, len(rows) - new, ())
             self._beside(conn, batch, batch.refusals, counts)
+        self._again = counts.duplicate > 0
         return counts
 
     def _isolate(self, conn: db.Connection, batch: Batch, rows: Rows) -> Counts:
         """Something in the batch is not taken: find it, keep the rest, and put it with the refusals."""
-        stored = store(conn, rows)
+        stored = store(conn, rows, places=self._points.places)
         found = tuple(Refusal(batch.origin(index), why) for index, why in stored.bad)
         counts = _counts(batch, stored.new, len(rows) - stored.new - len(found), found)
         try:

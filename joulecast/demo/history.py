@@ -126,14 +126,14 @@ def write(
         used = np.cumsum(found.pop("water")) * STEP.total_seconds() / 3600.0 / LITRES_PER_M3
         found[WATER] = water + used
         water += float(used[-1])
-        stored += _store(conn, ids, time_s[part], found, staged=bool(setpoints))
+        stored += _store(conn, ids, time_s[part], found, again=bool(setpoints))
     _forecasts(conn, site.id, begin, end)
     log.info("history of %.1f days: %d readings", count * STEP / timedelta(days=1), stored)
     return stored
 
 
 def _store(
-    conn: db.Connection, ids: storage.PointIds, time_s: Floats, found: Mapping[str, Floats], *, staged: bool
+    conn: db.Connection, ids: storage.PointIds, time_s: Floats, found: Mapping[str, Floats], *, again: bool
 ) -> int:
     refs = [PointRef.parse(ref) for ref in found]
     values = np.stack([np.broadcast_to(column, time_s.shape) for column in found.values()])
@@ -146,7 +146,7 @@ def _store(
     )
     rows = ids.rows(conn, readings)
     with conn.transaction():
-        stored = storage.insert(conn, rows, staged=staged)
+        stored = storage.insert(conn, rows, places=ids.places, again=again)
         storage.upsert_latest(conn, rows)
     return stored
 

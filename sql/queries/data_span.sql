@@ -2,5 +2,5 @@
 SELECT
     min(r.time) AS first,
     max(r.time) AS last
-FROM reading AS r
+FROM reading_all AS r
 WHERE r.point_id = any(%(points)s)

@@ -1,4 +1,5 @@
--- When each setpoint took the value it has now: the first reading after the last one that differed.
+-- When each setpoint took the value it has now: the first reading after the last one that differed. Setpoints
+-- are never part of a GPU's samples.
 WITH last_other AS (
     SELECT
         l.point_id,

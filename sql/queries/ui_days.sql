@@ -9,12 +9,14 @@ FROM
 WHERE
     NOT EXISTS (
         SELECT FROM unnest(%(points)s::integer[]) AS p (point_id)
-        WHERE NOT EXISTS (
-            SELECT FROM reading AS r
+        WHERE (
+            SELECT 1
+            FROM reading_all AS r
             WHERE
                 r.point_id = p.point_id
                 AND r.time >= d.day AT TIME ZONE %(zone)s::text
                 AND r.time < (d.day + interval '1 day') AT TIME ZONE %(zone)s::text
-        )
+            LIMIT 1 -- noqa: AM09
+        ) IS NULL
     )
 ORDER BY d.day DESC

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -48,7 +49,9 @@ def install(folder: Path) -> str:
     return ""
 
 
-def ask(folder: Path, run: list[str], between: list[str], ask: list[str]) -> list[Any]:
+def ask(
+    folder: Path, run: list[str], between: list[str], ask: list[str], before: tuple[str, ...] = ()
+) -> list[Any]:
     """Run statements on a fresh database with our schema, roll up to the end, and ask.
 
     Args:
@@ -56,6 +59,7 @@ def ask(folder: Path, run: list[str], between: list[str], ask: list[str]) -> lis
         run: statements before anything is rolled up.
         between: statements after the first piece is rolled up.
         ask: queries at the end.
+        before: statements on an Apache server that then comes to the Community edition.
 
     Returns:
         The rows of each query.
@@ -64,7 +68,10 @@ def ask(folder: Path, run: list[str], between: list[str], ask: list[str]) -> lis
         "CREATE EXTENSION timescaledb SCHEMA public; CREATE SCHEMA joulecast;"
         " SET search_path = joulecast, public; SET timezone = 'UTC'"
     )
-    schema = [file.text for part in db.schema_folders("timescale") for file in sql.migrations(part)]
+    *apache, community = (
+        [file.text for file in sql.migrations(part)] for part in db.schema_folders("timescale")
+    )
+    schema = [*itertools.chain.from_iterable(apache), *before, *community]
     work = folder / "work.json"
     work.write_text(json.dumps({"run": [begin, *schema, *run], "between": between, "ask": ask}), "utf-8")
     done = subprocess.run(

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import random
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import community as community_edition
 import psycopg
 import pytest
+from aggregates import (
+    AGGREGATES,
+    AT,
+    BAD,
+    DAY,
+    GPU_POINTS,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Reading,
+    expected,
+    some_samples,
+)  # fmt: skip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,22 +35,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-AT = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
-SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=s) for s in (1, 60, 3600, 86_400))
-BAD = 0x8000
 POINT = (
     "INSERT INTO point (site_id, asset_id, name, unit, role, state_class, source)"
     " SELECT 's', 'a' || i, 'power', 'W', 'sensor', 'measurement', 'test' FROM generate_series(1, {}) AS i"
 )
+GPU_POINT = (
+    "INSERT INTO point (site_id, asset_id, name, unit, role, state_class, source)"
+    " VALUES ('s', '{}', '{}', 'W', 'sensor', 'measurement', 'test')"
+)
 STAGED = "INSERT INTO reading (time, value, point_id, status) VALUES {} ON CONFLICT DO NOTHING"
 COUNT = "SELECT count(*) FROM {}"
 DIRTY = "INSERT INTO rollup_dirty (from_minute, to_minute) VALUES {}"
+GPU_FIELDS = (
+    "gpu_power", "gpu_power_instant", "gpu_power_limit", "energy", "utilisation", "memory_utilisation",
+    "gpu_temperature",
+)  # fmt: skip
+"""The first columns of `gpu_sample`."""
 SERIES = "SELECT value FROM sum_by_step('{{1,2,3}}', '15 minutes', {}) ORDER BY bucket"
-AGGREGATES = (
-    "SELECT point_id, extract(epoch FROM bucket)::bigint AS bucket, n::integer AS n,"
-    " sum, min, max, first, last FROM {} ORDER BY point_id, bucket"
-)
-Reading = tuple[datetime, float, int, int]
 
 # The function as it was before there were rollups: what the other has to agree with.
 RAW = """
@@ -109,20 +124,6 @@ def some_day(seed: int) -> list[list[Reading]]:
     return [*batches, late, again]
 
 
-def expected(batches: list[list[Reading]], width_s: int) -> list[list[float]]:
-    """The aggregates by plain arithmetic."""
-    first: dict[tuple[int, datetime], tuple[float, int]] = {}
-    for time, value, point, status in itertools.chain.from_iterable(batches):
-        first.setdefault((point, time), (value, status))
-    buckets: dict[tuple[int, int], list[float]] = {}
-    for (point, time), (value, status) in sorted(first.items()):
-        if status < BAD:
-            buckets.setdefault((point, int(time.timestamp()) // width_s * width_s), []).append(value)
-    return [
-        [*key, len(v), sum(v), min(v), max(v), v[0], v[-1]] for key, v in sorted(buckets.items())
-    ]  # fmt: skip
-
-
 def test_aggregates_are_identical_on_plain_and_apache(any_dsn: str) -> None:
     batches = some_day(1)
     with db.connect(any_dsn, autocommit=True) as conn:
@@ -180,6 +181,43 @@ def test_aggregates_are_identical_on_community(community: Path) -> None:
         for _, bucket, n, total, *_ in expected([own], 900):
             means.setdefault(int(bucket), []).append(total / n)
     assert [v for (v,) in sums] == pytest.approx([sum(v) for _, v in sorted(means.items()) if len(v) == 3])
+
+
+def sampled(readings: list[Reading]) -> str:
+    """Readings of GPUs as rows of `gpu_sample`, in an edition that keeps them there."""
+    samples: dict[tuple[datetime, int], dict[str, float | int]] = {}
+    for time, value, point, status in readings:
+        asset, name = GPU_POINTS[point - 1]
+        own = samples.setdefault((time, int(asset.removeprefix("gpu-"))), {})
+        own |= {name: value, f"{name} status": status}
+    fields = "SELECT * FROM jsonb_populate_record(NULL::gpu_sample, '{}')"
+    rows = []
+    for (time, gpu), told in samples.items():
+        statuses = [told.get(f"{name} status", 0) for name in GPU_FIELDS]
+        row = {name: told[name] for name in GPU_FIELDS if name in told}
+        row_and_key = row | {"time": time.isoformat(), "gpu_id": gpu, "status": statuses}
+        rows.append(fields.format(json.dumps(row_and_key)))
+    return f"INSERT INTO gpu_sample {' UNION ALL '.join(rows)}"
+
+
+def test_aggregates_of_gpus_are_identical_on_community(community: Path) -> None:
+    batches = some_samples(2)
+    register = "; ".join(GPU_POINT.format(asset, name) for asset, name in GPU_POINTS)
+    place = "SELECT place_points('{1,2,3,4,5}'), count(*) FROM point"
+    by_minute, by_hour, wide = community_edition.ask(
+        community,
+        [place, "SELECT rollup_start()"],
+        [touched(batch) for batch in batches[1:]],
+        [
+            AGGREGATES.format("reading_1m"),
+            AGGREGATES.format("reading_1h"),
+            "SELECT count(*)::integer FROM gpu_point UNION ALL SELECT count(*)::integer FROM gpu_sample",
+        ],
+        before=(register, place, sampled(batches[0])),
+    )
+    assert by_minute == expected(batches, 60)
+    assert by_hour == expected(batches, 3600)
+    assert wide == [[0], [0]]
 
 
 reading = st.tuples(

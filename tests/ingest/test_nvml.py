@@ -140,6 +140,8 @@ def test_collected_samples_become_readings(
     latest = {r["name"]: r["value"] for r in rows if r["asset_id"] == "gpu-a0b1c2d0"}
     assert latest == pytest.approx(EVERYTHING, rel=1e-12)
     assert {r["status"] for r in rows} == {0}
+    tables = "SELECT (SELECT count(*) FROM gpu_sample) AS wide, (SELECT count(*) FROM reading) AS narrow"
+    assert conn.execute(tables).fetchone() == {"wide": 6, "narrow": 0}
 
 
 def test_without_a_driver_there_is_one_sentence_and_exit_status_2(tmp_path: Path, site_file: Path) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
+from aggregates import packed
 
 from core import db
 from core.errors import NotReadyError
 from core.jobs import Context
 from core.settings import Settings
 from ingest import jobs
-from ingest.rows import all_as_us, pack
+from ingest.rows import all_as_us
+from ingest.samples import Places
 from ingest.storage import dirty_stretches
 from ingest.writer import store
 
@@ -47,9 +48,7 @@ def points(conn: db.Connection, count: int) -> None:
 
 def rows_of(*readings: tuple[datetime, float]) -> Rows:
     """Good readings of the first point."""
-    times, values = zip(*readings, strict=True)
-    ones = np.ones(len(values), dtype=np.int64)
-    return pack(all_as_us(times), np.array(values), ones, 0 * ones)
+    return packed([(time, value, 1, 0) for time, value in readings])
 
 
 def written(context: Context, days: int) -> None:
@@ -57,8 +56,8 @@ def written(context: Context, days: int) -> None:
     rows = rows_of(*((AT - day * DAY + s * SECOND, float(s)) for day in range(days) for s in (0, 10, 70)))
     with db.connect(context.dsn, autocommit=True) as conn:
         points(conn, 1)
-        assert store(conn, rows, staged=False).new == len(rows)
-        assert store(conn, rows, staged=False).new == 0
+        assert store(conn, rows, places=Places(), again=False).new == len(rows)
+        assert store(conn, rows, places=Places(), again=False).new == 0
 
 
 def count(context: Context, table: str) -> int:
@@ -74,7 +73,7 @@ def test_what_the_writer_stores_is_rolled_up_once(context: Context) -> None:
     assert (count(context, "reading_1m"), count(context, "reading_1h")) == (6, 3)
     assert "rolled up 0 pieces" in jobs.roll_up(context)
     with db.connect(context.dsn, autocommit=True) as conn:
-        store(conn, rows_of((AT - DAY + 20 * SECOND, 100.0)))
+        store(conn, rows_of((AT - DAY + 20 * SECOND, 100.0)), places=Places())
     assert "rolled up 1 pieces" in jobs.roll_up(context)
     with db.connect(context.dsn) as conn:
         found = conn.execute(
@@ -92,7 +91,7 @@ def test_old_readings_are_dropped_only_after_they_are_rolled_up(context: Context
     assert "readings kept from 2025-12-02, 4 partitions dropped" in jobs.keep_storage(context)
     assert (count(context, "reading"), count(context, "reading_1h")) == (91 * 3, 95)
     with db.connect(context.dsn, autocommit=True) as conn:  # too late: the rollup stays as it was
-        store(conn, rows_of((AT - 94 * DAY + 20 * SECOND, 100.0)))
+        store(conn, rows_of((AT - 94 * DAY + 20 * SECOND, 100.0)), places=Places())
         jobs.roll_up(context)
         found = conn.execute("SELECT n FROM reading_1h WHERE bucket = %s", (AT - 94 * DAY,)).fetchone()
         dirty = conn.execute("SELECT count(*) AS n FROM rollup_dirty").fetchone()

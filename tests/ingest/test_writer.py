@@ -9,7 +9,6 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 from tests_of_ingest import counter
 
@@ -268,12 +267,37 @@ def test_the_site_is_described_as_in_the_file(conn: db.Connection, plant: Site, 
     assert found == {"n": len(plant.assets)}
 
 
-def test_straight_into_the_table_a_duplicate_is_an_error(conn: db.Connection, clock: ManualClock) -> None:
-    batch = Batch()
-    for value in (1.0, 2.0):
-        batch.add_one(Decoded("crah-1", "power", clock.now(), value, 0))
-    rows = storage.PointIds("s", "test").rows(conn, batch.arrays)
-    with pytest.raises(psycopg.errors.UniqueViolation), conn.transaction():
-        storage.insert(conn, rows, staged=False)
-    with conn.transaction():
-        assert storage.insert(conn, rows, staged=True) == 1
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("scattered", [False, True])
+def test_of_readings_that_come_twice_the_first_stays(
+    conn: db.Connection, clock: ManualClock, *, again: bool, scattered: bool
+) -> None:
+    """In one batch and over batches, near in time and over a month, whatever was expected."""
+    start, every = clock.now(), timedelta(days=1 if scattered else 0, seconds=1)
+    first, second = Batch(), Batch()
+    for number in (0, 1, 1, 2):
+        first.add_one(Decoded("crah-1", "power", start - number * every, 1.0, 0))
+    for number in (2, 3, 30, 30, 0):
+        second.add_one(Decoded("crah-1", "power", start - number * every, 2.0, 0))
+    points = storage.PointIds("s", "test")
+    for batch, new in ((first, 3), (second, 2), (second, 0)):
+        with conn.transaction():
+            rows = points.rows(conn, batch.arrays)
+            assert storage.insert(conn, rows, places=points.places, again=again) == new
+    assert sorted(stored(conn)) == [1.0, 1.0, 1.0, 2.0, 2.0]
+
+
+def test_among_many_stored_readings_only_the_new_ones_are_found(
+    conn: db.Connection, clock: ManualClock
+) -> None:
+    """More is there than is looked at: the slow way tells as well."""
+    start, points = clock.now(), storage.PointIds("s", "test")
+    there, late = Batch(), Batch()
+    there.add("crah-1", "power", [start - timedelta(seconds=n) for n in range(3000)], [1.0] * 3000)
+    late.add(
+        "crah-1", "power", [start, start - timedelta(seconds=1.5), start - timedelta(hours=1)], [2.0] * 3
+    )
+    for batch, new in ((there, 3000), (late, 2)):
+        with conn.transaction():
+            assert storage.insert(conn, points.rows(conn, batch.arrays), places=points.places) == new
+    assert sum(stored(conn)) == 3004.0
