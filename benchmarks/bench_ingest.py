@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import ingest_bytes
 import ingest_dashboard as dashboard
+import ingest_gpu
 import ingest_history as history
 import ingest_raw as raw
 import ingest_stream as stream
@@ -50,7 +51,7 @@ BASELINES: Final = {
     "copy_packed_5000": ("COPY of finished bytes, 5,000", AT_LEAST),
     "copy_packed_20000": ("COPY of finished bytes, 20,000", AT_LEAST),
 }
-"""The last has transactions that ours do not have, and is shown without being held against us."""
+"""The last has transactions as large as ours."""
 BACKLOGS: Final = {100: 12_000, 10: 60_000, 1: 100_000}
 """Messages in the broker's queue, by readings in each."""
 FULL: Final = 100
@@ -85,6 +86,8 @@ def _targets() -> Iterator[Target]:
     for key in ("lost", "twice"):
         what = f"10 kills, 2 broker and 2 database restarts: {key} / sent [readings]"
         yield Target("kills", f"kills_{key}", what, AT_MOST, 0, as_ratio=False)
+    yield Target("gpu", "gpu_bytes", "bytes a GPU's reading, in rows of samples / of readings, plain")
+    yield Target("gpu", "gpu_rate", "GPUs' readings into rows of samples / of readings, plain [readings/s]")
     for kind, count, sign in (("parquet", history.ROWS, AT_LEAST), ("csv", history.CSV_ROWS, "")):
         what = f"import of {count:,} rows, {kind} / COPY of finished bytes"
         yield Target(kind, f"import_{kind}", f"{what} [rows/s]", sign, 0.7)
@@ -228,13 +231,19 @@ class Bench:
             self.sheet.found(name, found.ours, found.from_readings, note=dashboard.scale())
             self.sheet.figures[f"{mode}_pue_{key}_first_call_ms"] = found.first
 
+    def gpus(self, dsn: str) -> None:
+        """Rows of samples beside rows of readings."""
+        found = ingest_gpu.measure(dsn)
+        for key, what in (("gpu_bytes", "bytes_per_reading"), ("gpu_rate", "readings_per_s")):
+            self.sheet.found(key, found[f"gpu_wide_{what}"], found[f"gpu_narrow_{what}"])
+
     def imports(self, dsn: str) -> None:
         """Parquet and CSV."""
         for kind, measure in (("parquet", history.parquet_rates), ("csv", history.csv_rates)):
             with self.sheet.part(kind):
                 rates = measure(dsn, self.site, self.folder)
                 files, ours = len(rates["import"]), median(rates["import"])
-                note = f"{files} files, {history.GPUS} points x 10 s" if files > 1 else ""
+                note = f"{files} files, {history.RACKS} points x 10 s" if files > 1 else ""
                 for key, name in ((f"import_{kind}", "copy"), (f"import_{kind}_over_sorted", "copy_sorted")):
                     ratio = median(ingest_write.ratios(rates["import"], rates[name]))
                     self.sheet.found(key, ours, median(rates[name]), ratio, note)
@@ -276,6 +285,8 @@ class Bench:
         """What fills a database."""
         with Postgres(self.folder / "history") as database:
             self.prepare(database)
+            with self.sheet.part("gpu"):
+                self.gpus(database.dsn)
             self.imports(database.dsn)
             with self.sheet.part("dashboard_plain"):
                 self.dashboards(database.dsn, "plain")
@@ -301,7 +312,7 @@ def main() -> None:
             bench.on_timescale()
         with sheet.part("write_plain", "stream", "receive", "latency", "away"):
             bench.on_plain()
-        with sheet.part("parquet", "csv", "dashboard_plain"):
+        with sheet.part("gpu", "parquet", "csv", "dashboard_plain"):
             bench.on_plain_with_history()
         with sheet.part("bytes"):
             bench.bytes_a_reading()

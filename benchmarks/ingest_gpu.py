@@ -12,7 +12,7 @@ import numpy as np
 from core import db
 from core.points import CATALOGUE
 from ingest.bulk import Bulk, Column
-from ingest.frame import as_us
+from ingest.rows import as_us
 from ingest.samples import FIELDS
 from ingest.storage import PointIds
 

@@ -14,6 +14,7 @@ from pyarrow import csv, parquet
 from core import db
 from core.clock import SystemClock
 from ingest.history import import_file
+from ingest.mapping import MapFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +28,17 @@ ROWS: Final = int(os.environ.get("BENCH_IMPORT_ROWS", "10000000"))
 CSV_ROWS: Final = min(ROWS, 500_000)
 FILES: Final = 5
 """Over which the rows are spread, so that both take turns."""
-GPUS: Final = 100
+RACKS: Final = 100
 STEP_US: Final = 10_000_000
 ROW_GROUP: Final = 1 << 20
 """As pyarrow and DuckDB write them."""
+MAPPING: Final = """
+time = "time_utc"
+asset = "rack"
+asset_column = "rack"
+[points]
+it_power = "power_w"
+"""
 BASELINES: Final = ("raw_copy", "raw_copy_sorted")
 """Empty copies of the readings' table."""
 
@@ -41,8 +49,8 @@ def parquet_rates(dsn: str, site: Site, folder: Path) -> dict[str, list[float]]:
     chance = np.random.default_rng(3)
     rates: dict[str, list[float]] = {}
     for number in range(FILES):
-        columns = gpu_power(chance, number * (ROWS // FILES), ROWS // FILES)
-        path = folder / f"gpus-{number}.parquet"
+        columns = rack_power(chance, number * (ROWS // FILES), ROWS // FILES)
+        path = folder / f"racks-{number}.parquet"
         parquet.write_table(_table(columns), path, row_group_size=ROW_GROUP)
         _compare(dsn, site, path, columns, rates)
         path.unlink()
@@ -51,34 +59,34 @@ def parquet_rates(dsn: str, site: Site, folder: Path) -> dict[str, list[float]]:
 
 def csv_rates(dsn: str, site: Site, folder: Path) -> dict[str, list[float]]:
     """The same of one CSV file."""
-    columns = gpu_power(np.random.default_rng(4), ROWS, CSV_ROWS)
+    columns = rack_power(np.random.default_rng(4), ROWS, CSV_ROWS)
     make_baselines(dsn, ROWS + CSV_ROWS)
     rates: dict[str, list[float]] = {}
-    csv.write_csv(_table(columns), folder / "gpus.csv")
-    _compare(dsn, site, folder / "gpus.csv", columns, rates)
+    csv.write_csv(_table(columns), folder / "racks.csv")
+    _compare(dsn, site, folder / "racks.csv", columns, rates)
     return rates
 
 
-def gpu_power(chance: Generator, first: int, count: int) -> Columns:
-    """Power of some GPUs every 10 s, all at the same times: a random walk in steps of 0.1 W."""
-    rounds = -(-count // GPUS)
-    walk = 250.0 + np.cumsum(chance.integers(-30, 31, size=(rounds, GPUS)), axis=0) / 10.0
+def rack_power(chance: Generator, first: int, count: int) -> Columns:
+    """Power of some racks every 10 s, all at the same times: a random walk in steps of 0.1 W."""
+    rounds = -(-count // RACKS)
+    walk = 250.0 + np.cumsum(chance.integers(-30, 31, size=(rounds, RACKS)), axis=0) / 10.0
     values = np.round(np.abs(walk) % 700.0, 1).ravel()[:count]
-    moments = first_us() + STEP_US * (first // GPUS + np.arange(rounds, dtype=np.int64))
-    points = np.tile(np.arange(GPUS, dtype=np.int64), rounds)[:count]
-    return Columns(np.repeat(moments, GPUS)[:count], values, points)
+    moments = first_us() + STEP_US * (first // RACKS + np.arange(rounds, dtype=np.int64))
+    points = np.tile(np.arange(RACKS, dtype=np.int64), rounds)[:count]
+    return Columns(np.repeat(moments, RACKS)[:count], values, points)
 
 
 def first_us() -> int:
     """When the first file begins, so that the last ends yesterday."""
-    days = STEP_US * ((ROWS + CSV_ROWS) // GPUS) // 86_400_000_000 + 2
+    days = STEP_US * ((ROWS + CSV_ROWS) // RACKS) // 86_400_000_000 + 2
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return int((today - timedelta(days=days)).timestamp()) * 1_000_000
 
 
 def make_baselines(dsn: str, rows: int) -> None:
     """The same columns, key and days as the readings have."""
-    days = STEP_US * (rows // GPUS) // 86_400_000_000 + 1
+    days = STEP_US * (rows // RACKS) // 86_400_000_000 + 1
     first = datetime.fromtimestamp(first_us() / 1e6, UTC)
     with db.connect(dsn, autocommit=True) as conn:
         for name in BASELINES:
@@ -92,9 +100,9 @@ def make_baselines(dsn: str, rows: int) -> None:
 
 
 def _table(columns: Columns) -> Any:
-    """The columns of a GPU log, as `joulecast import` recognises them."""
+    """The columns of a log of power meters, read by `MAPPING`."""
     times = pa.array(columns.times_us, pa.timestamp("us", tz="UTC"))
-    return pa.table({"time_utc": times, "gpu_index": columns.points, "power_w": columns.values})
+    return pa.table({"time_utc": times, "rack": columns.points, "power_w": columns.values})
 
 
 def _compare(dsn: str, site: Site, path: Path, columns: Columns, rates: dict[str, list[float]]) -> None:
@@ -105,9 +113,12 @@ def _compare(dsn: str, site: Site, path: Path, columns: Columns, rates: dict[str
         "copy_sorted": packed(columns.take(sorted_by_key)),
     }
     count = len(columns.times_us)
+    mapping_file = path.with_name("racks.toml")
+    mapping_file.write_text(MAPPING, encoding="utf-8")
+    mapping = MapFile.load(mapping_file)
     with db.connect(dsn, autocommit=True) as conn:
         conn.execute("CHECKPOINT")
-        done = import_file(path, None, dsn, site, None, SystemClock())
+        done = import_file(path, mapping, dsn, site, None, SystemClock())
         if done.stored != count:
             raise RuntimeError(f"{done.stored} of {count} rows were stored: {done.reasons[:1]}")
         rates.setdefault("import", []).append(count / done.seconds)
