@@ -45,11 +45,17 @@ def server_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def timescale_server_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One real TimescaleDB for the whole run; skips where none is installed."""
+    """One real TimescaleDB for the whole run, ours or a given one; skips where there is neither."""
+    if given := os.environ.get("JOULECAST_TEST_DSN"):
+        yield given
+        return
     embedded = pytest.importorskip("joulecast.embedded")
     folder = os.environ.get("TIMESCALE_BIN")
     if not folder:
-        pytest.skip("no TimescaleDB: TIMESCALE_BIN does not name a folder of its PostgreSQL's programs")
+        pytest.skip(
+            "no TimescaleDB: neither does TIMESCALE_BIN name a folder of its PostgreSQL's programs, nor"
+            " JOULECAST_TEST_DSN a server"
+        )
     config = ("shared_preload_libraries = 'timescaledb'", "timescaledb.telemetry_level = off")
     data = tmp_path_factory.mktemp("timescale")
     with embedded.Postgres(data, bin_dir=Path(folder), config=config) as server:
@@ -57,7 +63,7 @@ def timescale_server_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 
 def _own_database(server: str) -> Iterator[str]:
-    name = f"test_{next(_numbers)}"
+    name = f"joulecast_test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server, autocommit=True) as conn:
         conn.execute(f'CREATE DATABASE "{name}"')
     own = psycopg.conninfo.make_conninfo(server, dbname=name)
