@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     health_port: int = Field(default=0, ge=0, le=65535, description="Port of a service's /healthz; 0: none.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     ingest_client_id: str = Field(default="joulecast-ingest", description="The subscriber's fixed client id.")
-    batch_rows: int = Field(default=20_000, ge=1, le=100_000, description="Readings per transaction.")
+    batch_rows: int = Field(default=100_000, ge=1, le=100_000, description="Most readings per transaction.")
     linger_ms: int = Field(default=50, ge=1, le=10_000, description="Longest wait for a batch to fill.")
     window_messages: int = Field(default=20_000, ge=10, le=65_535, description="MQTT 5 Receive Maximum.")
     mqtt_version: Literal["5", "3.1.1"] = Field(
