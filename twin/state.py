@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
+from core import kpi
+from core.units import SECONDS_PER_HOUR
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -155,3 +158,13 @@ class PlantState:
     def electrical_loss_kw(self) -> Floats:
         """Lost between utility and IT [kW]."""
         return self.ups_loss_kw + self.pdu_loss_kw
+
+    def breakdown(self, step_s: float) -> kpi.Breakdown:
+        """Energy by subsystem over all steps and scenarios of this state, with PUE and partial PUE.
+
+        Args:
+            step_s: length of a step [s].
+        """
+        hours = step_s / SECONDS_PER_HOUR
+        overhead = {name.removesuffix("_kw"): getattr(self, name) * hours for name in BREAKDOWN[1:]}
+        return kpi.breakdown(self.facility_kw * hours, self.it_kw * hours, overhead)

@@ -189,6 +189,11 @@ def simulate(
     return 0
 
 
+def _energies(found: kpi.Breakdown) -> dict[str, float]:
+    """Energy by part, from IT to the whole facility, which they add up to [kWh]."""
+    return {"it": found.it_kwh, **found.overhead_kwh, "facility": found.facility_kwh}
+
+
 @app.command("whatif")
 def whatif(
     *,
@@ -199,7 +204,6 @@ def whatif(
 ) -> int:
     """A past period with other setpoints: what the calibrated twin says it would have drawn."""
     from twin.calibrate import load_history  # noqa: PLC0415  # each verb imports only its own room
-    from twin.network import BREAKDOWN  # noqa: PLC0415
     from twin.simulate import simulate as run  # noqa: PLC0415
 
     asked, start, stop = setpoints_from(set), time_from("--from", begin), time_from("--to", end)
@@ -220,16 +224,19 @@ def whatif(
     conditions, before = history.conditions(parameters), history.setpoints
     after = before.replace(asked)
     states = [run(parameters, conditions, s, STEP.total_seconds()) for s in (before, after)]
-    hours = STEP.total_seconds() / 3600.0
+    operated, changed = (s.breakdown(STEP.total_seconds()) for s in states)
+    before_rows, after_rows = _energies(operated), _energies(changed)
     rows = [
         {
-            "part": name,
-            "as_operated_kwh": float(np.sum(getattr(states[0], name)) * hours),
-            "what_if_kwh": float(np.sum(getattr(states[1], name)) * hours),
+            "part": f"{name}_kw",
+            "as_operated_kwh": kwh,
+            "what_if_kwh": after_rows[name],
+            "as_operated_partial_pue": operated.partial_pue.get(name),
+            "what_if_partial_pue": changed.partial_pue.get(name),
         }
-        for name in (*BREAKDOWN, "facility_kw")
+        for name, kwh in before_rows.items()
     ]
-    pues = [kpi.pue(s.facility_kw, s.it_kw) for s in states]
+    pues = [operated.pue, changed.pue]
     outside = float(np.mean(np.broadcast_to(calibration.outside(conditions, after), len(history))))
     title = f"PUE {pues[0]:.4f} -> {pues[1]:.4f} (modelled); {outside:.0%} of the steps outside the envelope"
     data = {"parts": rows, "pue_as_operated": pues[0], "pue_what_if": pues[1], "outside_ratio": outside}

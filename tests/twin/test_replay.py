@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from core.clock import ManualClock
 from core.errors import InputError, NotReadyError
 from core.jobs import Context
 from core.settings import Settings
+from joulecast.verbs.twin import whatif
 from twin.calibrate import Calibration, calibrate, latest, save
 from twin.jobs import calibrate_site
 from twin.network import BREAKDOWN
@@ -172,3 +174,20 @@ def test_the_job_waits_for_a_day_of_history(dsn: str, site: Site, measured: Hist
     context = Context(Settings(dsn=dsn), site, ManualClock(part.end), dsn)
     with pytest.raises(NotReadyError, match="6 h of history"):
         calibrate_site(context)
+
+
+def test_what_if_says_where_the_energy_goes(
+    conn: db.Connection, dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conn.close()
+    monkeypatch.setenv("JOULECAST_DSN", dsn)
+    whatif(set=["chilled_water_supply_temperature_c=12.5"], begin="2026-01-12", end="2026-01-13", json=True)
+    found = json.loads(capsys.readouterr().out)
+    *parts, facility = found["parts"]
+    assert [part["part"] for part in found["parts"]] == [*BREAKDOWN, "facility_kw"]
+    for lane, pue in (("as_operated", "pue_as_operated"), ("what_if", "pue_what_if")):
+        assert sum(part[f"{lane}_kwh"] for part in parts) == pytest.approx(facility[f"{lane}_kwh"])
+        above = sum(part[f"{lane}_partial_pue"] - 1 for part in parts if part["part"] != "it_kw")
+        assert 1 + above == pytest.approx(found[pue])
+    chiller = next(part for part in parts if part["part"] == "chiller_kw")
+    assert chiller["what_if_partial_pue"] < chiller["as_operated_partial_pue"]

@@ -84,3 +84,14 @@ def test_scenarios_side_by_side_are_as_alone(parameters: Parameters) -> None:
 
 def test_no_time_at_all_is_no_error(parameters: Parameters) -> None:
     assert simulate(parameters, conditions(0), SETPOINTS, STEP_S).facility_kw.shape == (0,)
+
+
+def test_energy_by_subsystem_adds_up_to_the_facility(parameters: Parameters) -> None:
+    available = np.array([2, 1, 0, 1, 2, 2, 2, 2])
+    state = simulate(parameters, conditions(8), SETPOINTS, STEP_S, chillers_available=available)
+    found = state.breakdown(STEP_S)
+    assert found.adds_up
+    assert found.complete_ratio == 1
+    assert found.facility_kwh == pytest.approx(state.facility_kw.mean() * 2.0)  # 8 quarters of an hour
+    assert found.overhead_kwh["chiller"] == pytest.approx(state.chiller_kw.sum() * 0.25)
+    assert 1 + sum(part - 1 for part in found.partial_pue.values()) == pytest.approx(found.pue)

@@ -10,7 +10,7 @@ import numpy as np
 
 from core import store
 from core.errors import NotReadyError
-from core.kpi import Pue, pue
+from core.kpi import Pue, pue_of_period
 from core.series import Series, floor_time
 
 if TYPE_CHECKING:
@@ -83,7 +83,5 @@ def pue_of_periods(source: Source) -> tuple[Pue, ...]:
     for hours in PUE_PERIODS_H:
         steps = int(timedelta(hours=hours) / STEP)
         top, bottom = facility.values[-steps - 1 : -1], it.values[-steps - 1 : -1]
-        known = np.isfinite(top) & np.isfinite(bottom)
-        complete = float(known.sum()) / steps
-        found.append(Pue(pue(top, bottom), meters.category, hours, complete))
+        found.append(pue_of_period(top, bottom, category=meters.category, hours=hours))
     return tuple(found)

@@ -7,22 +7,8 @@ import pytest
 
 from core.actions import TRANSITIONS, State
 from core.errors import InputError
-from core.kpi import cue_kg_per_kwh, partial_pue, pue, ratio_of_sums, wue_l_per_kwh
 from core.points import CATALOGUE, PointRef, Role
 from core.series import Series, floor_time, on_grid
-
-
-def test_pue_is_a_ratio_of_sums_and_not_a_mean_of_ratios() -> None:
-    assert pue([150.0, 1200.0], [100.0, 1000.0]) == pytest.approx(1350 / 1100)
-    assert partial_pue([22.0], [100.0]) == pytest.approx(1.22)
-    assert wue_l_per_kwh([180.0], [100.0]) == pytest.approx(1.8)
-    assert cue_kg_per_kwh([40.0], [100.0]) == pytest.approx(0.4)
-
-
-def test_intervals_with_one_meter_missing_do_not_count() -> None:
-    assert ratio_of_sums([150.0, np.nan, 999.0], [100.0, 100.0, np.nan]) == pytest.approx(1.5)
-    assert np.isnan(ratio_of_sums([1.0], [0.0]))
-    assert np.isnan(ratio_of_sums([], []))
 
 
 def test_a_series_lies_on_its_grid() -> None:
