@@ -168,3 +168,16 @@ class PlantState:
         hours = step_s / SECONDS_PER_HOUR
         overhead = {name.removesuffix("_kw"): getattr(self, name) * hours for name in BREAKDOWN[1:]}
         return kpi.breakdown(self.facility_kw * hours, self.it_kw * hours, overhead)
+
+    def indicators(self) -> dict[str, float]:
+        """PUE, TUE, MLC, ELC [1] and WUE [L/kWh] over all steps and scenarios of this state; see `core.kpi`.
+
+        Server fans are what the IT equipment draws beside computing: its power supplies are not modelled.
+        """
+        return {
+            "pue": kpi.pue(self.facility_kw, self.it_kw),
+            "tue": kpi.tue(self.facility_kw, self.it_kw, self.it_kw - self.server_fan_kw),
+            "mlc": kpi.mlc(self.cooling_kw, self.it_kw),
+            "elc": kpi.elc(self.electrical_loss_kw, self.it_kw),
+            "wue_l_per_kwh": kpi.wue_l_per_kwh(self.water_l_per_h, self.it_kw),
+        }

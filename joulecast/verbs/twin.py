@@ -236,10 +236,20 @@ def whatif(
         }
         for name, kwh in before_rows.items()
     ]
-    pues = [operated.pue, changed.pue]
+    old, new = (s.indicators() for s in states)
     outside = float(np.mean(np.broadcast_to(calibration.outside(conditions, after), len(history))))
-    title = f"PUE {pues[0]:.4f} -> {pues[1]:.4f} (modelled); {outside:.0%} of the steps outside the envelope"
-    data = {"parts": rows, "pue_as_operated": pues[0], "pue_what_if": pues[1], "outside_ratio": outside}
+    title = (
+        f"PUE {old['pue']:.4f} -> {new['pue']:.4f}, TUE {old['tue']:.4f} -> {new['tue']:.4f} (modelled); "
+        f"{outside:.0%} of the steps outside the envelope"
+    )
+    data = {
+        "parts": rows,
+        "pue_as_operated": old["pue"],
+        "pue_what_if": new["pue"],
+        "indicators_as_operated": old,
+        "indicators_what_if": new,
+        "outside_ratio": outside,
+    }
     emit(data, table(rows, title=title), as_json=json)
     return 0
 

@@ -218,6 +218,9 @@ def test_smallest_pue_is_not_smallest_power(parameters: Parameters) -> None:
     by_pue, by_power = supply[state.power_ratio.argmin()], supply[state.facility_kw.argmin()]
     assert by_pue > by_power + 1
     assert state.facility_kw[state.power_ratio.argmin()] > state.facility_kw.min() + 1
+    greedy, frugal = (state.part(int(i)) for i in (state.power_ratio.argmin(), state.facility_kw.argmin()))
+    assert greedy.indicators()["pue"] < frugal.indicators()["pue"]
+    assert greedy.indicators()["tue"] > frugal.indicators()["tue"] + 0.001
 
 
 def test_best_chilled_water_lies_where_the_coils_still_suffice(parameters: Parameters) -> None:

@@ -191,3 +191,7 @@ def test_what_if_says_where_the_energy_goes(
         assert 1 + above == pytest.approx(found[pue])
     chiller = next(part for part in parts if part["part"] == "chiller_kw")
     assert chiller["what_if_partial_pue"] < chiller["as_operated_partial_pue"]
+    was = found["indicators_as_operated"]
+    other = next(part for part in parts if part["part"] == "other_kw")["as_operated_partial_pue"] - 1
+    assert 1 + was["mlc"] + was["elc"] + other == pytest.approx(found["pue_as_operated"])
+    assert was["tue"] > was["pue"]
