@@ -1,7 +1,7 @@
 """Moist air: saturation, humidity ratio, enthalpy, wet bulb and dew point, vectorised.
 
 References:
-    ASHRAE Handbook - Fundamentals (SI), 2017, chapter 1, equations 3, 5, 6, 20, 21, 30, 33, 35.
+    ASHRAE Handbook - Fundamentals (SI), 2017, chapter 1, equations 3, 5, 6, 20, 21, 26, 30, 33, 35.
 """
 
 from __future__ import annotations
@@ -91,6 +91,20 @@ def enthalpy_j_per_kg(dry_bulb_c: Floats, humidity: Floats) -> Floats:
     """
     temperature = np.asarray(dry_bulb_c, dtype=np.float64)
     return 1000.0 * (1.006 * temperature + humidity * (2501.0 + 1.86 * temperature))
+
+
+def specific_volume_m3_per_kg(
+    dry_bulb_c: Floats, humidity: Floats, pressure: float = STANDARD_PRESSURE_PA
+) -> Floats:
+    """Volume of moist air per mass of dry air [m3/kg dry air], equation 26.
+
+    Args:
+        dry_bulb_c: dry-bulb temperature [degC].
+        humidity: humidity ratio [kg/kg dry air].
+        pressure: total pressure [Pa].
+    """
+    kelvin = np.asarray(dry_bulb_c, dtype=np.float64) + KELVIN_OFFSET
+    return 287.042 * kelvin * (1.0 + 1.607858 * humidity) / pressure
 
 
 def saturation_enthalpy_j_per_kg(temperature_c: Floats, pressure: float = STANDARD_PRESSURE_PA) -> Floats:

@@ -1,9 +1,8 @@
-"""Cooling tower with variable-speed fans: York correlation, cells, free convection, evaporation.
+"""Cooling tower with variable-speed fans: York correlation, cells, free convection, make-up water.
 
 References:
     EnergyPlus Engineering Reference, "Variable Speed Cooling Towers", YorkCalc coefficients and bounds;
-    checked against 202 points of the Modelica Buildings ``yorkCalc`` function. Evaporation: saturated exit,
-    same chapter.
+    checked against 202 points of the Modelica Buildings ``yorkCalc`` function.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.polynomial.polynomial import polyval2d
 
-from twin.plant.curves import WATER_HEAT_KJ_PER_KGK, Bounds, Flags, Floats, divide, polynomial
-from twin.psychro import STANDARD_PRESSURE_PA, humidity_ratio_from_wet_bulb, saturation_table
+from twin.plant.curves import WATER_HEAT_KJ_PER_KGK, Bounds, Flags, Floats, polynomial
+from twin.plant.water import evaporation_kgs
+from twin.psychro import STANDARD_PRESSURE_PA
 
 YORK: Final = np.array(
     [
@@ -207,9 +207,5 @@ def make_up_l_per_h(
     water_kgs = parameters.heat_design_kw / (WATER_HEAT_KJ_PER_KGK * DESIGN_RANGE_K)
     moving = np.maximum(state.air_ratio, parameters.free_convection_ratio) * state.cell_ratio
     air_kgs = water_kgs / parameters.liquid_gas_design * moving
-    table = saturation_table(pressure)
-    entering = np.interp(wet_bulb_c, table.temperature_c, table.enthalpy_kj_per_kg)
-    leaving = np.interp(entering + divide(heat_kw, air_kgs), table.enthalpy_kj_per_kg, table.humidity_ratio)
-    humidity = humidity_ratio_from_wet_bulb(dry_bulb_c, wet_bulb_c, pressure)
-    evaporated_kgs = np.where(heat_kw > 0, air_kgs * np.maximum(leaving - humidity, 0.0), 0.0)
+    evaporated_kgs = evaporation_kgs(air_kgs, heat_kw, dry_bulb_c, wet_bulb_c, pressure)
     return evaporated_kgs * _SECONDS_PER_HOUR * CONCENTRATION_CYCLES / (CONCENTRATION_CYCLES - 1.0)
