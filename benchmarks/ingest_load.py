@@ -140,4 +140,4 @@ def wait_until(fulfilled: Callable[[], bool], what: str) -> None:
     while not fulfilled():
         if time.monotonic() > until:
             raise TimeoutError(f"waited in vain until {what}")
-        time.sleep(0.02)
+        time.sleep(0.02)  # the counter is in another process: it is asked again

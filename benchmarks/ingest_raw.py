@@ -13,24 +13,14 @@ import numpy as np
 from ingest_load import ASSETS, START
 
 from core import db
+from ingest.rows import COPY_HEADER, COPY_TRAILER, pack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-TRAILER: Final = b"\xff\xff"
 COPY: Final = b"COPY %s (time, value, point_id, status) FROM STDIN (FORMAT BINARY)"
-FROM_1970_US: Final = 946_684_800_000_000
-"""PostgreSQL counts from 2000 [us]."""
-ROW: Final = np.dtype(
-    [
-        ("fields", ">i2"), ("time_bytes", ">i4"), ("time", ">i8"), ("value_bytes", ">i4"), ("value", ">f8"),
-        ("point_bytes", ">i4"), ("point", ">i4"), ("status_bytes", ">i4"), ("status", ">i4"),
-    ]
-)  # fmt: skip
-SIZES: Final = {"fields": 4, "time_bytes": 8, "value_bytes": 8, "point_bytes": 4, "status_bytes": 4}
 BY_ROWS: Final = "copy_by_rows_5000"
 PACKED: Final = {"copy_packed_5000": 5000, "copy_packed_20000": 20_000}
 """Rows a transaction of those that are sent as finished bytes."""
@@ -74,12 +64,9 @@ def meters(first_second: int, seconds: int) -> Columns:
 
 def packed(columns: Columns) -> bytes:
     """Readings as the whole stream of one COPY."""
-    rows = np.zeros(len(columns.times_us), dtype=ROW)
-    for name, size in SIZES.items():
-        rows[name] = size
-    rows["time"], rows["value"] = columns.times_us - FROM_1970_US, columns.values
-    rows["point"] = columns.points
-    return HEADER + rows.tobytes() + TRAILER
+    nothing = np.zeros(len(columns.values), dtype=np.int64)
+    rows = pack(columns.times_us, columns.values, columns.points, nothing)
+    return COPY_HEADER + rows.tobytes() + COPY_TRAILER
 
 
 def copy_packed(conn: db.Connection, streams: Sequence[bytes], table: str = "reading") -> float:

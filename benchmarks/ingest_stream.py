@@ -160,7 +160,7 @@ def latency_p99_ms(servers: Servers, readings_per_s: float, per_message: int) ->
         for number in range(count):
             ahead_s = number * per_message / readings_per_s - (time.monotonic() - begin)
             if ahead_s > 0.0:
-                time.sleep(ahead_s)
+                time.sleep(ahead_s)  # the rate is what is asked for
             now = datetime.now(UTC)
             times = [(now + timedelta(microseconds=n)).isoformat() for n in range(per_message)]
             payload = {"time": times, "values": {"it_power": [1.5] * per_message}}
@@ -211,13 +211,14 @@ def database_away(servers: Servers, database: Postgres) -> Away:
                 sent, sent_bytes = sent + AWAY_PER_MESSAGE, sent_bytes + len(payload)
                 if sent % 1000 == 0:
                     most = max(most, worker.resident_bytes())
-                    time.sleep(max(0.0, sent / AWAY_RATE - (time.monotonic() - begin)))
+                    ahead_s = sent / AWAY_RATE - (time.monotonic() - begin)
+                    time.sleep(max(0.0, ahead_s))  # the rate is what is asked for
             publisher.flush()
         database.start()
         until = time.monotonic() + PATIENCE_S
         while servers.stored(worker.client_id) < total and time.monotonic() < until:
             most = max(most, worker.resident_bytes())
-            time.sleep(0.1)
+            time.sleep(0.1)  # its memory is looked at so often
     forget(servers, worker.client_id)
     with db.connect(servers.dsn) as conn:
         row = conn.execute("SELECT count(*) AS n FROM reading").fetchone()

@@ -179,6 +179,27 @@ def numbers_of(texts: list[str]) -> Floats:
     return np.fromiter((number(text) for text in texts), dtype=np.float64, count=len(texts))
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file with headings that has been looked at from beginning to end."""
+
+    path: Path
+    mapping: Mapping
+    rows: int
+    relative: bool
+    last_s: float
+
+    @property
+    def time(self) -> str:
+        """The heading of its times."""
+        return self.mapping.time
+
+    @property
+    def read_as(self) -> str:
+        """Its mapping, spelt out."""
+        return repr(self.mapping)
+
+
 @dataclass(slots=True)
 class Part:
     """One chunk on its way from cells to blocks."""

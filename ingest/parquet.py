@@ -17,6 +17,7 @@ from ingest.frame import (
     NO_TIME,
     READINGS_PER_CHUNK,
     Part,
+    Table,
     numbers_of,
     times_of_numbers,
     times_of_texts,
@@ -46,25 +47,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ParquetSource:
+class ParquetSource(Table):
     """A Parquet file."""
 
-    path: Path
-    mapping: Mapping
-    rows: int
-    relative: bool
-    last_s: float
     place: str = "row"
-
-    @property
-    def time(self) -> str:
-        """The heading of its times."""
-        return self.mapping.time
-
-    @property
-    def read_as(self) -> str:
-        """Its mapping, spelt out."""
-        return repr(self.mapping)
 
     def chunks(self, start: datetime | None, rows: int | None = None, skip: int = 0) -> Iterator[Chunk]:
         """Read it."""

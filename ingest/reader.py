@@ -27,6 +27,7 @@ from ingest.frame import (
     SHOWN_CHARS,
     BadCell,
     Part,
+    Table,
     iso,
     number,
     numbers_of,
@@ -94,27 +95,12 @@ def table_mapping(path: Path, mapping: Map, headings: tuple[str, ...]) -> Mappin
 
 
 @dataclass(frozen=True, slots=True)
-class CsvSource:
+class CsvSource(Table):
     """A CSV file."""
 
-    path: Path
-    mapping: Mapping
     headings: tuple[str, ...]
     """All of them, in the file's order."""
-    rows: int
-    relative: bool
-    last_s: float
     place: str = "line"
-
-    @property
-    def time(self) -> str:
-        """The heading of its times."""
-        return self.mapping.time
-
-    @property
-    def read_as(self) -> str:
-        """Its mapping, spelt out."""
-        return repr(self.mapping)
 
     def chunks(self, start: datetime | None, rows: int | None = None, skip: int = 0) -> Iterator[Chunk]:
         """Read it."""
@@ -187,7 +173,7 @@ def _survey(path: Path, mapping: Mapping, headings: tuple[str, ...]) -> CsvSourc
     for name, example in examples.items():
         if example != NUMERIC:
             raise no_number(path, name, f"{example[:SHOWN_CHARS]!r} and no number")
-    return CsvSource(path, mapping, headings, count, relative, last_s)
+    return CsvSource(path, mapping, count, relative, last_s, headings)
 
 
 def no_number(path: Path, name: str, found: str) -> InputError:

@@ -49,16 +49,9 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A refused message with what came."""
+class Shown(Refused):
+    """A refused message with what came; its name is the whole digest."""
 
-    name: str
-    topic: str
-    reason: str
-    first_at: datetime
-    last_at: datetime
-    seen: int
-    payload_bytes: int
     payload: str
     """As text; what is no UTF-8 is escaped."""
 

@@ -126,7 +126,9 @@ def register_site(conn: db.Connection, site: Site, now: datetime) -> None:
 
 
 def insert(conn: db.Connection, rows: Rows, *, places: Places, again: bool = False) -> int:
-    """Store readings, leaving out what is there already; to be called in a transaction.
+    """Store readings, leaving out what is there already, and the newest of each point.
+
+    To be called in a transaction.
 
     Args:
         conn: connection.
@@ -142,16 +144,21 @@ def insert(conn: db.Connection, rows: Rows, *, places: Places, again: bool = Fal
     touch(conn, rows)
     narrow, of_gpus = places.split(rows)
     new = samples.insert(conn, of_gpus, again=again) if of_gpus else 0
-    if not len(narrow):
-        return new
-    if not again and _copied(conn, narrow):
-        return new + len(narrow)
-    fresh = _fresh(conn, narrow)
+    new += _insert(conn, narrow, again=again) if len(narrow) else 0
+    _upsert_latest(conn, rows)
+    return new
+
+
+def _insert(conn: db.Connection, rows: Rows, *, again: bool) -> int:
+    """Store readings that are no samples; how many are new."""
+    if not again and _copied(conn, rows):
+        return len(rows)
+    fresh = _fresh(conn, rows)
     if fresh is not None and _copied(conn, fresh):
-        return new + len(fresh)
+        return len(fresh)
     db.rows(conn, "ingest_staging")  # what was there is not all: late readings, or another writer's
-    _copy(conn, b"reading_staging", narrow)
-    return new + conn.execute(sql.query("ingest_insert_staged")).rowcount
+    _copy(conn, b"reading_staging", rows)
+    return conn.execute(sql.query("ingest_insert_staged")).rowcount
 
 
 def _copied(conn: db.Connection, rows: Rows) -> bool:
@@ -219,18 +226,17 @@ def _copy(conn: db.Connection, table: bytes, rows: Rows) -> None:
         copy.write(COPY_TRAILER)
 
 
-def upsert_latest(conn: db.Connection, rows: Rows) -> None:
+def _upsert_latest(conn: db.Connection, rows: Rows) -> None:
     """Bring `reading_latest` up to date."""
-    if len(rows):
-        found = newest(rows)
-        db.rows(
-            conn,
-            "ingest_upsert_latest",
-            points=found["point"].tolist(),
-            times=[as_datetime(us) for us in times_us(found).tolist()],
-            values=found["value"].tolist(),
-            statuses=found["status"].tolist(),
-        )
+    found = newest(rows)
+    db.rows(
+        conn,
+        "ingest_upsert_latest",
+        points=found["point"].tolist(),
+        times=[as_datetime(us) for us in times_us(found).tolist()],
+        values=found["value"].tolist(),
+        statuses=found["status"].tolist(),
+    )
 
 
 def save_refusals(conn: db.Connection, refusals: Iterable[Refusal], now: datetime) -> None:

@@ -59,7 +59,6 @@ def store(conn: db.Connection, rows: Rows, *, places: Places, again: bool = True
     try:
         with conn.transaction():
             new = storage.insert(conn, rows, places=places, again=again)
-            storage.upsert_latest(conn, rows)
     except PERMANENT as error:
         if len(rows) == 1:
             return Stored(0, ((0, _sentence(error)),))
@@ -141,7 +140,6 @@ class Writer:
     def _commit(self, conn: db.Connection, batch: Batch, rows: Rows) -> Counts:
         with conn.transaction():
             new = storage.insert(conn, rows, places=self._points.places, again=self._again)
-            storage.upsert_latest(conn, rows)
             counts = _counts(batch, new, len(rows) - new, ())
             self._beside(conn, batch, batch.refusals, counts)
         self._again = counts.duplicate > 0

@@ -73,10 +73,6 @@ class Decoding(NamedTuple):
     runs: Sequence[Run] = ()
     """More readings."""
 
-    def all_readings(self) -> list[Decoded]:
-        """Those of the runs included."""
-        return [*self.readings, *(reading for run in self.runs for reading in run.readings())]
-
 
 class Source(NamedTuple):
     """What the topic says about a payload."""

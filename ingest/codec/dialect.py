@@ -95,6 +95,12 @@ class Letter(NamedTuple):
     payload: bytes
     arrived: datetime
 
+    @property
+    def prefix(self) -> str:
+        """What stands before the names of its values: the device that the topic names, and a slash."""
+        device = captured(self.mapped.filter, self.topic)
+        return f"{device}/" if device else ""
+
 
 class Unmapped(NamedTuple):
     """A value that no mapping names."""

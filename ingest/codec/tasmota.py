@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest.codec.base import Rejected, quoted
-from ingest.codec.dialect import Heard, Letter, captured, json_object, leaves
+from ingest.codec.dialect import Heard, Letter, json_object, leaves
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -41,8 +41,7 @@ def read(letter: Letter) -> Heard:
     time = letter.arrived if "Time" not in found else local_time(found["Time"], letter.mapped.zone)
     if isinstance(time, Rejected):
         return heard.refuse(time.reason)
-    device = captured(letter.mapped.filter, letter.topic)
-    prefix = f"{device}/" if device else ""
+    prefix = letter.prefix
     for name, value in leaves(found):
         if isinstance(value, int | float) or f"{prefix}{name}" in letter.mapped.points:
             kind = name.rstrip(_LISTS)

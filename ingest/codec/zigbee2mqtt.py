@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from ingest.codec.base import Rejected, Time
-from ingest.codec.dialect import Heard, Letter, captured, json_object, leaves
+from ingest.codec.dialect import Heard, Letter, json_object, leaves
 from ingest.codec.tasmota import local_time
 
 UNITS: Final = {
@@ -50,8 +50,7 @@ def read(letter: Letter) -> Heard:
         time = local_time(seen, letter.mapped.zone)
     if isinstance(time, Rejected):
         return heard.refuse(time.reason)
-    device = captured(letter.mapped.filter, letter.topic)
-    prefix = f"{device}/" if device else ""
+    prefix = letter.prefix
     for name, value in leaves(found):
         if isinstance(value, int | float) or f"{prefix}{name}" in letter.mapped.points:
             unit, suggestion = UNITS.get(name), SUGGESTIONS.get(name, "")

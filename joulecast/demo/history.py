@@ -146,9 +146,7 @@ def _store(
     )
     rows = ids.rows(conn, readings)
     with conn.transaction():
-        stored = storage.insert(conn, rows, places=ids.places, again=again)
-        storage.upsert_latest(conn, rows)
-    return stored
+        return storage.insert(conn, rows, places=ids.places, again=again)
 
 
 def _forecasts(conn: db.Connection, site: str, begin: datetime, end: datetime) -> None:

@@ -33,7 +33,7 @@ def wait_until(fulfilled: Callable[[], Any], what: str, patience_s: float = PATI
     until = time.monotonic() + patience_s
     while not fulfilled():
         assert time.monotonic() < until, f"waited in vain until {what}"
-        time.sleep(0.05)
+        time.sleep(0.05)  # it is in another process: asked again
 
 
 def one_row(dsn: str, query: str) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def stream_through_faults(
                 device.publish("joulecast/demo/ups", block(first, PER_MESSAGE), first)
                 ahead_s = first / RATE - (time.monotonic() - begin)
                 if ahead_s > 0.0:
-                    time.sleep(ahead_s)
+                    time.sleep(ahead_s)  # the rate is what is asked for
             device.flush()
             done.set()
 
@@ -96,7 +96,7 @@ def stream_through_faults(
                 in_time += not done.is_set()
         until = time.monotonic() + SETTLE_S
         while how_many(dsn) < READINGS and time.monotonic() < until:
-            time.sleep(0.1)
+            time.sleep(0.1)  # the counter is in another process: it is asked again
         assert worker.terminate() == 0
     return _counted(dsn, labels_of(device.acknowledged, PER_MESSAGE), len(faults), in_time)
 

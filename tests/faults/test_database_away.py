@@ -36,13 +36,13 @@ def test_memory_is_bounded_and_nothing_is_lost(
                 device.publish("joulecast/demo/ups", block(first, PER_MESSAGE), first)
                 ahead_s = first / RATE - (time.monotonic() - begin)
                 if ahead_s > 0.0:
-                    time.sleep(ahead_s)
+                    time.sleep(ahead_s)  # the rate is what is asked for
             device.flush()
 
         with in_background(publish) as publishing:
             while publishing.is_alive() or time.monotonic() - begin < AWAY_S:
                 most = max(most, worker.resident_bytes())
-                time.sleep(0.1)
+                time.sleep(0.1)  # its memory is looked at so often
         database.start()
         wait_until(lambda: how_many(dsn) == READINGS + PER_MESSAGE, "all are stored")
         most = max(most, worker.resident_bytes())

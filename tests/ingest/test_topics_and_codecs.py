@@ -27,7 +27,7 @@ BATCH = Source("crah-1")
 def decode(codec: str, source: Source, payload: object) -> tuple[list[Decoded], list[Rejected]]:
     raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     found = CODECS[codec](source, raw, NOW)
-    return found.all_readings(), found.rejected
+    return [*found.readings, *(r for run in found.runs for r in run.readings())], found.rejected
 
 
 class TestTopics:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ctypes.util
 import json
-import os
 import socket
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from watching import run
 
 from core import db
 from joulecast.verbs.common import DEMO_SITE
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 CSV = "t,kw\n2026-01-01T00:00:00Z,1.5\n2026-01-01T00:01:00Z,2.5\n"
@@ -25,21 +24,6 @@ CSV = "t,kw\n2026-01-01T00:00:00Z,1.5\n2026-01-01T00:01:00Z,2.5\n"
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "data.csv").write_text(CSV)
     return tmp_path
-
-
-def _run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("JOULECAST_")} | environment
-    command = [sys.executable, "-m", "joulecast", *arguments]
-    return subprocess.run(
-        command,
-        check=False,
-        env=env,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-    )
 
 
 def _one_sentence(done: subprocess.CompletedProcess[str]) -> str:
@@ -80,7 +64,7 @@ def _readings(dsn: str) -> int:
 def test_bad_input_is_one_sentence_and_changes_nothing(
     folder: Path, dsn: str, arguments: tuple[str, ...], words: list[str]
 ) -> None:
-    sentence = _one_sentence(_run(folder, *arguments, JOULECAST_DSN=dsn))
+    sentence = _one_sentence(run(folder, *arguments, JOULECAST_DSN=dsn))
     for word in words:
         assert word.lower() in sentence.lower()
     assert _readings(dsn) == 0
@@ -88,14 +72,14 @@ def test_bad_input_is_one_sentence_and_changes_nothing(
 
 
 def test_programs_get_the_sentence_as_json(folder: Path, dsn: str) -> None:
-    done = _run(folder, "replay", "--day", "soon", "--json", JOULECAST_DSN=dsn)
+    done = run(folder, "replay", "--day", "soon", "--json", JOULECAST_DSN=dsn)
     assert done.returncode == 2
     assert "--day" in json.loads(done.stdout)["error"]
 
 
 def test_a_malformed_site_stops_everything_before_it_starts(folder: Path) -> None:
     (folder / "site.toml").write_text(DEMO_SITE.read_text().replace("category = 2", "category = 9"))
-    assert "meters.category" in _one_sentence(_run(folder, "up"))
+    assert "meters.category" in _one_sentence(run(folder, "up"))
     assert not (folder / ".joulecast" / "postgres").exists()
 
 
@@ -104,22 +88,22 @@ def test_a_busy_port_stops_everything_before_it_starts(folder: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert port in _one_sentence(_run(folder, "up", JOULECAST_UI_PORT=port))
+        assert port in _one_sentence(run(folder, "up", JOULECAST_UI_PORT=port))
     assert not (folder / ".joulecast" / "postgres").exists()
 
 
 def test_without_a_broker_publish_says_where_to_get_one(folder: Path) -> None:
-    done = _run(folder, "publish", "data.csv", "--map", "time=t,it_power=kw")
+    done = run(folder, "publish", "data.csv", "--map", "time=t,it_power=kw")
     assert "joulecast up" in _one_sentence(done)
 
 
 def test_an_unknown_setting_is_refused(folder: Path) -> None:
-    assert "JOULECAST_UI_PORT" in _one_sentence(_run(folder, "doctor", JOULECAST_UI_PROT="1"))
+    assert "JOULECAST_UI_PORT" in _one_sentence(run(folder, "doctor", JOULECAST_UI_PROT="1"))
 
 
 def test_an_import_is_loaded_once(folder: Path, dsn: str) -> None:
     for stored in (2, 0):
-        done = _run(
+        done = run(
             folder, "import", "data.csv", "--map", "time=t,it_power=kw:kW", "--json", JOULECAST_DSN=dsn
         )
         assert done.returncode == 0, done.stderr
@@ -130,11 +114,9 @@ def test_an_import_is_loaded_once(folder: Path, dsn: str) -> None:
 
 
 def test_migrate_and_doctor_say_what_is_in_force(folder: Path, dsn: str, broker_url: str) -> None:
-    done = _run(folder, "migrate", "--json", JOULECAST_DSN=dsn)
+    done = run(folder, "migrate", "--json", JOULECAST_DSN=dsn)
     assert json.loads(done.stdout) == {"applied": [], "mode": "plain"}
-    found = json.loads(
-        _run(folder, "doctor", "--json", JOULECAST_DSN=dsn, JOULECAST_BROKER=broker_url).stdout
-    )
+    found = json.loads(run(folder, "doctor", "--json", JOULECAST_DSN=dsn, JOULECAST_BROKER=broker_url).stdout)
     states = {row["what"]: row["state"] for row in found}
     assert states["database"] == states["broker"] == "ok"
 
@@ -142,4 +124,4 @@ def test_migrate_and_doctor_say_what_is_in_force(folder: Path, dsn: str, broker_
 def test_without_a_driver_collecting_says_so(folder: Path) -> None:
     if ctypes.util.find_library("nvidia-ml"):
         pytest.skip("this machine has an NVIDIA driver")
-    assert "NVIDIA driver" in _one_sentence(_run(folder, "collect", "nvml"))
+    assert "NVIDIA driver" in _one_sentence(run(folder, "collect", "nvml"))

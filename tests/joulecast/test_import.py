@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from watching import run
 
 from core import db
 
@@ -30,26 +28,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("JOULECAST_")} | environment
-    return subprocess.run(
-        [sys.executable, "-m", "joulecast", "import", *arguments],
-        check=False,
-        env=env,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-    )
-
-
 def test_a_dry_run_needs_no_database_and_changes_nothing(folder: Path) -> None:
-    text = _run(folder, "data.csv", "--map-file", "map.toml", "--dry-run")
+    text = run(folder, "import", "data.csv", "--map-file", "map.toml", "--dry-run")
     assert text.returncode == 0, text.stderr
     assert "nothing has been changed" in text.stdout
     assert "line 3: kw 'much' is no number" in text.stdout
-    done = json.loads(_run(folder, "data.csv", "--map-file", "map.toml", "--dry-run", "--json").stdout)
+    done = json.loads(
+        run(folder, "import", "data.csv", "--map-file", "map.toml", "--dry-run", "--json").stdout
+    )
     assert (done["rows"], done["readings"], done["rejected"]) == (3, 1, 2)
     assert [(p["asset"], p["point"], p["unit"], p["most"]) for p in done["points"]] == [
         ("rack-0", "it_power", "W", 1500.0)
@@ -59,7 +45,7 @@ def test_a_dry_run_needs_no_database_and_changes_nothing(folder: Path) -> None:
 
 
 def test_a_mapping_file_imports(folder: Path, dsn: str) -> None:
-    done = _run(folder, "data.csv", "--map-file", "map.toml", "--json", JOULECAST_DSN=dsn)
+    done = run(folder, "import", "data.csv", "--map-file", "map.toml", "--json", JOULECAST_DSN=dsn)
     assert json.loads(done.stdout)["stored"] == 1
     with db.connect(dsn) as conn:
         assert [r["value"] for r in conn.execute("SELECT value FROM reading")] == [1500.0]
@@ -77,7 +63,7 @@ def test_a_mapping_file_imports(folder: Path, dsn: str) -> None:
     ],
 )
 def test_bad_input_is_one_sentence(folder: Path, arguments: tuple[str, ...], word: str) -> None:
-    done = _run(folder, *arguments)
+    done = run(folder, "import", *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     (line,) = done.stderr.strip().splitlines()
     assert word in line

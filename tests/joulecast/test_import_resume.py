@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from watching import start
 
 from core import db
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
@@ -56,16 +55,7 @@ def _export(folder: Path) -> tuple[str, ...]:
 
 
 def _start(folder: Path, dsn: str, *arguments: str) -> subprocess.Popen[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("JOULECAST_")} | {"JOULECAST_DSN": dsn}
-    return subprocess.Popen(
-        [sys.executable, "-m", "joulecast", "import", *arguments],
-        env=env,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return start(folder, "import", *arguments, JOULECAST_DSN=dsn)
 
 
 def _done_at_the_kill(process: subprocess.Popen[str], conn: db.Connection) -> int:
@@ -78,7 +68,7 @@ def _done_at_the_kill(process: subprocess.Popen[str], conn: db.Connection) -> in
     while not conn.execute("SELECT 1 FROM import_progress").fetchall():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until
-        time.sleep(0.005)
+        time.sleep(0.005)  # often, so that it is caught in the middle
     with conn.transaction():
         conn.execute("LOCK TABLE import_progress IN ACCESS EXCLUSIVE MODE")
         (row,) = conn.execute("SELECT rows_done, rows_total FROM import_progress").fetchall()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +10,7 @@ from queue import Queue
 from typing import TYPE_CHECKING
 
 import pytest
+from watching import start
 
 from core.clock import SystemClock
 from core.jobs import Context
@@ -25,6 +23,7 @@ from joulecast.doctor import Verdict, check
 from joulecast.embedded_broker import BrokerKind, have_rumqttd
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -61,17 +60,7 @@ def hearing(url: str, topic: str) -> Iterator[Queue[str]]:
 
 
 def command(folder: Path, url: str, version: str, *arguments: str) -> subprocess.Popen[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("JOULECAST_")}
-    env |= {"JOULECAST_BROKER": url, "JOULECAST_MQTT_VERSION": version}
-    return subprocess.Popen(
-        [sys.executable, "-m", "joulecast", *arguments],
-        env=env,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return start(folder, *arguments, JOULECAST_BROKER=url, JOULECAST_MQTT_VERSION=version)
 
 
 @pytest.mark.parametrize(("version", "status"), [("3.1.1", 0), ("5", 1)])

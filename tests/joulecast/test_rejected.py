@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from watching import run
 
 from core import db
 from core.clock import ManualClock
@@ -21,6 +19,7 @@ from ingest.rejected import Filter
 from joulecast.verbs.common import DEMO_SITE
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -150,17 +149,7 @@ def test_one_is_shown_by_the_beginning_of_its_name(conn: db.Connection) -> None:
 
 
 def _run(folder: Path, dsn: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("JOULECAST_")} | {"JOULECAST_DSN": dsn}
-    return subprocess.run(
-        [sys.executable, "-m", "joulecast", "rejected", *arguments],
-        check=False,
-        env=env,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-    )
+    return run(folder, "rejected", *arguments, JOULECAST_DSN=dsn)
 
 
 def test_the_command(site_file: Path, dsn: str, conn: db.Connection) -> None:
