@@ -241,5 +241,6 @@ def _envelope(parameters: Parameters, history: History) -> dict[str, tuple[float
     for part in (history.conditions(parameters), history.setpoints):
         for name in part.__dataclass_fields__:
             values = np.asarray(getattr(part, name), float)
-            envelope[name] = (float(values.min()), float(values.max()))
+            if np.isfinite(values).all():  # the plant has no setpoint of which it is NaN
+                envelope[name] = (float(values.min()), float(values.max()))
     return envelope

@@ -133,6 +133,8 @@ class Calibration:
         flags: Flags = np.array(False)  # noqa: FBT003  # an array of one flag
         for part in (conditions, setpoints):
             for name in part.__dataclass_fields__:
+                if name not in self.envelope:
+                    continue
                 low, high = self.envelope[name]
                 margin, values = margin_ratio * (high - low), np.asarray(getattr(part, name), float)
                 flags = flags | (values < low - margin) | (values > high + margin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import InputError
@@ -12,9 +13,11 @@ from twin.plant.crah import CrahParameters
 from twin.plant.curves import AIR_HEAT_KJ_PER_M3K
 from twin.plant.economizer import EconomizerParameters
 from twin.plant.pump import AffinityParameters
+from twin.plant.rejection import Rejection
 from twin.plant.server import ServerParameters
 from twin.plant.tower import TowerParameters
 from twin.plant.ups import UpsParameters
+from twin.plant.water import WaterParameters
 from twin.psychro import STANDARD_PRESSURE_PA, pressure_pa
 
 if TYPE_CHECKING:
@@ -41,12 +44,14 @@ MULTIPLIERS: Final[dict[str, tuple[str, ...]]] = {
     "leakage": ("server.leakage_per_k", "server.fan_share_ratio"),
     "pump": ("chilled_water_pump.design_kw", "condenser_water_pump.design_kw"),
     "chiller_power": ("chiller.power_ratio",),
-    "tower_fan": ("tower.fan_kw",),
-    "tower_approach": ("tower.approach_ratio",),
+    "tower_fan": ("rejection.fan_kw", "rejection.fan.design_kw"),
+    "tower_approach": ("rejection.approach_ratio",),
     "economizer": ("economizer.effectiveness",),
     "other_load": ("other_kw",),
 }
 """Calibration multipliers: name to the quantities it multiplies; 1 is the design."""
+CONCENTRATION_CYCLES: Final = 4.0
+"""Dissolved solids in the basin over those in the make-up water, as usual [1]."""
 _TOWER_MARGIN: Final = 1.1
 _SERVER_MASS_MJ_PER_K_MW: Final = 15.0
 _KJ_PER_MJ: Final = 1000.0
@@ -67,8 +72,8 @@ class Parameters:
     """Air handlers."""
     chiller: ChillerParameters
     """Chillers."""
-    tower: TowerParameters
-    """Cooling tower."""
+    rejection: Rejection
+    """Cooling tower or dry cooler."""
     economizer: EconomizerParameters
     """Waterside economizer."""
     chilled_water_pump: AffinityParameters
@@ -81,6 +86,16 @@ class Parameters:
     """Heat that warms the hall's air and equipment by 1 K [kJ/K]."""
     pressure_pa: float = STANDARD_PRESSURE_PA
     """Atmospheric pressure [Pa]."""
+    water: WaterParameters = WaterParameters(CONCENTRATION_CYCLES)
+    """The basin's chemistry."""
+    return_air_control: bool = False
+    """Whether the CRAH fans hold a return air temperature; else they follow the equipment."""
+    envelope_kw_per_k: float = 0.0
+    """Heat through walls and roof by the difference of outdoor and return air [kW/K]."""
+    liquid_ratio: float = 0.0
+    """Share of the IT power that goes to liquid [1]."""
+    zones: int = 1
+    """Equal zones on the first axis of the load, each with its own IT, CRAHs, UPS and liquid loop."""
 
     @classmethod
     def from_design(cls, plant: Plant) -> Parameters:
@@ -94,7 +109,7 @@ class Parameters:
             ups=UpsParameters(plant.ups_rated_kw),
             crah=_coils(plant.crah_count, plant.crah_airflow_m3s, per_unit, load_kw),
             chiller=ChillerParameters(plant.chiller_count, plant.chiller_capacity_kw, plant.chiller_cop),
-            tower=TowerParameters(heat_kw, plant.tower_fan_kw),
+            rejection=TowerParameters(heat_kw, plant.tower_fan_kw),
             economizer=EconomizerParameters(plant.has_waterside_economizer),
             chilled_water_pump=AffinityParameters(plant.chilled_water_pump_kw),
             condenser_water_pump=AffinityParameters(plant.condenser_water_pump_kw),
@@ -121,8 +136,8 @@ class Parameters:
                     allowed=", ".join(MULTIPLIERS),
                     do="use one of these",
                 )
-            for path in MULTIPLIERS[name]:
-                adjusted = _scaled(adjusted, tuple(path.split(".")), factor)
+            for path in _paths(self, name):
+                adjusted = _scaled(adjusted, path, factor)
         return adjusted
 
 
@@ -139,6 +154,16 @@ def _coils(count: int, airflow_m3s: float, fan: AffinityParameters, load_kw: flo
         enough = least * (1.0 - decay) >= wanted * (1.0 - ratio * decay)
         low, high = (low, ntu) if enough else (ntu, high)
     return CrahParameters(count, airflow_m3s, fan, high * least, water)
+
+
+def _paths(parameters: Parameters, name: str) -> list[tuple[str, ...]]:
+    """Those quantities of a multiplier that this plant has."""
+    paths = [tuple(text.split(".")) for text in MULTIPLIERS[name]]
+    return [path for path in paths if isinstance(reduce(_part, path, parameters), float)]
+
+
+def _part(whole: object, name: str) -> object:
+    return getattr(whole, name, None)
 
 
 def _scaled(part: Any, path: tuple[str, ...], factor: float) -> Any:

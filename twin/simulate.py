@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from types import EllipsisType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from twin.network import Conditions, Parameters, PlantState, Setpoints, solve
+from twin.network import solve_inputs
+from twin.state import Inputs, PlantState
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from twin.parameters import Parameters
     from twin.plant.curves import Floats
+    from twin.state import Conditions, Setpoints
 
 SUBSTEP_MAX_S: Final = 60.0
 """The hall's state moves on at least this often [s]."""
@@ -58,67 +60,28 @@ def simulate(
     """
     chillers = parameters.chiller.count if chillers_available is None else chillers_available
     crahs = parameters.crah.count if crahs_available is None else crahs_available
-    inputs = _Inputs(parameters, conditions, setpoints, chillers, crahs)
-    steady = inputs.solve(..., 0.0, 0.0)
+    inputs = Inputs.of(conditions, setpoints, chillers, crahs)
+    steady = solve_inputs(parameters, inputs)
     if steady.it_kw.ndim == 0 or steady.it_kw.shape[-1] == 0:
         return steady
     excess = np.zeros(steady.it_kw.shape[:-1])
     if initial_hall_c is not None:
         excess = excess + np.asarray(initial_hall_c, float) - steady.inlet_mean_c[..., 0]
-    _move_on(inputs, steady, excess, step_s)
+    _move_on(parameters, inputs, steady, excess, step_s)
     return steady
 
 
-_Where = EllipsisType | tuple[EllipsisType, int]
+def _recovery_kw(parameters: Parameters, load_kw: Floats, excess_k: Floats, substep_s: float) -> Floats:
+    """Mean heat over a sub-step by which the hall's excess decays [kW]."""
+    decayed = -np.expm1(-substep_s / RECOVERY_S)
+    wanted = parameters.hall_kj_per_k * excess_k * decayed / substep_s
+    recovery: Floats = np.maximum(wanted, -_COOLER_LIMIT_RATIO * load_kw)
+    return recovery
 
 
-class _Inputs:
-    """All inputs broadcast to one shape, to be taken one step at a time."""
-
-    def __init__(
-        self,
-        parameters: Parameters,
-        conditions: Conditions,
-        setpoints: Setpoints,
-        chillers: ArrayLike,
-        crahs: ArrayLike,
-    ) -> None:
-        self.parameters = parameters
-        given = (
-            conditions.it_reference_kw,
-            conditions.dry_bulb_c,
-            conditions.wet_bulb_c,
-            setpoints.supply_air_temperature_c,
-            setpoints.chilled_water_supply_temperature_c,
-            setpoints.condenser_water_supply_temperature_c,
-            chillers,
-            crahs,
-        )
-        self.arrays = np.broadcast_arrays(*(np.asarray(values, dtype=np.float64) for values in given))
-
-    def solve(self, where: _Where, excess_k: ArrayLike, extra_kw: ArrayLike) -> PlantState:
-        """The steady state at one index of all inputs."""
-        it, dry, wet, supply, chilled, condenser, chillers, crahs = (a[where] for a in self.arrays)
-        return solve(
-            self.parameters,
-            Conditions(it, dry, wet),
-            Setpoints(supply, chilled, condenser),
-            chillers_available=chillers,
-            crahs_available=crahs,
-            hall_excess_k=excess_k,
-            extra_heat_kw=extra_kw,
-        )
-
-    def recovery_kw(self, where: _Where, excess_k: Floats, substep_s: float) -> Floats:
-        """Mean heat over a sub-step by which the hall's excess decays [kW]."""
-        decayed = -np.expm1(-substep_s / RECOVERY_S)
-        load: Floats = self.arrays[0][where]
-        wanted = self.parameters.hall_kj_per_k * excess_k * decayed / substep_s
-        recovery: Floats = np.maximum(wanted, -_COOLER_LIMIT_RATIO * load)
-        return recovery
-
-
-def _move_on(inputs: _Inputs, steady: PlantState, excess: Floats, step_s: float) -> None:
+def _move_on(
+    parameters: Parameters, inputs: Inputs, steady: PlantState, excess: Floats, step_s: float
+) -> None:
     """Replace in place those steps of the steady state in which the hall stores or gives back heat."""
     count = max(int(np.ceil(step_s / SUBSTEP_MAX_S)), 1)
     substep_s = step_s / count
@@ -127,11 +90,12 @@ def _move_on(inputs: _Inputs, steady: PlantState, excess: Floats, step_s: float)
         if not short[step] and not (np.abs(excess) > SETTLED_K).any():
             continue
         where = (..., step)
+        now = inputs.at(where)
         states = []
         for _ in range(count):
-            extra = inputs.recovery_kw(where, excess, substep_s)
-            state = inputs.solve(where, excess, extra)
-            excess = excess + state.stored_kw * substep_s / inputs.parameters.hall_kj_per_k
+            extra = _recovery_kw(parameters, now.it_reference_kw, excess, substep_s)
+            state = solve_inputs(parameters, now._replace(hall_excess_k=excess, extra_kw=extra))
+            excess = excess + state.stored_kw * substep_s / parameters.hall_kj_per_k
             states.append(state)
         for field in fields(PlantState):
             values = np.stack([getattr(state, field.name) for state in states])

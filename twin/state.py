@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final
+from types import EllipsisType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
 
 from core import kpi
 from core.units import SECONDS_PER_HOUR
@@ -21,14 +24,17 @@ BREAKDOWN: Final[tuple[str, ...]] = (
     "ups_loss_kw",
     "pdu_loss_kw",
     "crah_fan_kw",
+    "evaporative_kw",
     "chiller_kw",
     "chilled_water_pump_kw",
     "condenser_water_pump_kw",
+    "liquid_pump_kw",
     "tower_fan_kw",
+    "learned_kw",
     "other_kw",
 )
 """Fields of `PlantState` that add up to `facility_kw`."""
-COOLING: Final[tuple[str, ...]] = BREAKDOWN[3:8]
+COOLING: Final[tuple[str, ...]] = BREAKDOWN[3:11]
 """Those that add up to `cooling_kw`."""
 
 
@@ -42,6 +48,8 @@ class Conditions:
     """Outdoor dry bulb [degC]."""
     wet_bulb_c: ArrayLike
     """Outdoor wet bulb [degC]."""
+    heat_reuse_kw: ArrayLike = 0.0
+    """Heat that somebody outside takes at that time, if there is as much [kW]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +62,65 @@ class Setpoints:
     """Chilled water supply setpoint [degC]."""
     condenser_water_supply_temperature_c: ArrayLike
     """Condenser water supply setpoint [degC]; in force while the economizer is off."""
+    return_air_temperature_c: ArrayLike = float("nan")
+    """Return air that the CRAH fans hold [degC]; NaN where they follow the equipment instead."""
+    liquid_supply_temperature_c: ArrayLike = float("nan")
+    """Supply of the technology cooling loop [degC]; NaN where there is none."""
 
     @classmethod
     def of(cls, values: Mapping[Setpoint, ArrayLike]) -> Setpoints:
-        """From values by the names of `core.actions.Setpoint`; all three are needed."""
+        """From values by the names of `core.actions.Setpoint`; the first three are needed."""
         return cls(**{f"{name.value}_c": value for name, value in values.items()})
 
     def replace(self, values: Mapping[Setpoint, ArrayLike]) -> Setpoints:
         """The same with some of them changed."""
         now = {field.name: getattr(self, field.name) for field in fields(self)}
         return Setpoints(**{**now, **{f"{name.value}_c": value for name, value in values.items()}})
+
+
+class Inputs(NamedTuple):
+    """Everything that the solve is given, as arrays of one shape; see `Conditions` and `Setpoints`."""
+
+    it_reference_kw: Floats
+    dry_bulb_c: Floats
+    wet_bulb_c: Floats
+    heat_reuse_kw: Floats
+    supply_air_c: Floats
+    chilled_water_c: Floats
+    condenser_water_c: Floats
+    return_air_c: Floats
+    liquid_c: Floats
+    chillers: Floats
+    """Chillers that can run."""
+    crahs: Floats
+    """CRAHs that can run."""
+    hall_excess_k: Floats
+    """How much warmer the hall is than its controls ask, from stored heat [K]."""
+    extra_kw: Floats
+    """Stored heat to take out of the hall on top of what arises [kW]."""
+
+    @classmethod
+    def of(
+        cls,
+        conditions: Conditions,
+        setpoints: Setpoints,
+        chillers: ArrayLike,
+        crahs: ArrayLike,
+        hall_excess_k: ArrayLike = 0.0,
+        extra_kw: ArrayLike = 0.0,
+    ) -> Inputs:
+        """All of them broadcast."""
+        given = [getattr(part, field.name) for part in (conditions, setpoints) for field in fields(part)]
+        given += [chillers, crahs, hall_excess_k, extra_kw]
+        return cls(*np.broadcast_arrays(*(np.asarray(values, dtype=np.float64) for values in given)))
+
+    def at(self, where: Where) -> Inputs:
+        """The same at one index."""
+        return Inputs(*(values[where] for values in self))
+
+
+Where = EllipsisType | int | tuple[EllipsisType, int]
+"""An index into the inputs: all of them, a zone, a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +139,24 @@ class PlantState:
     """Lost in power distribution [kW]."""
     crah_fan_kw: Floats
     """CRAH fans [kW]."""
+    evaporative_kw: Floats
+    """Pumps and secondary fans of the evaporative stages [kW]."""
     chiller_kw: Floats
     """Chillers [kW]."""
     chilled_water_pump_kw: Floats
     """Chilled-water pumps [kW]."""
     condenser_water_pump_kw: Floats
     """Condenser-water pumps [kW]."""
+    liquid_pump_kw: Floats
+    """Pumps of the technology cooling loops [kW]."""
     tower_fan_kw: Floats
-    """Tower fans [kW]."""
+    """Fans of tower or dry cooler [kW]."""
+    learned_kw: Floats
+    """Cooling power that the residual learned from the meters adds to the physics [kW]; may be negative."""
     other_kw: Floats
     """Everything else [kW]."""
     cooling_kw: Floats
-    """Chillers, CRAH fans, pumps and tower fans [kW]."""
+    """Everything that moves heat [kW]: the sum of COOLING."""
     facility_kw: Floats
     """Everything the site draws [kW]: the sum of BREAKDOWN."""
     cooling_load_kw: Floats
@@ -102,10 +165,16 @@ class PlantState:
     """Part of it that the economizer takes [kW]."""
     chiller_load_kw: Floats
     """Part of it that the chillers take [kW]."""
+    outdoor_air_load_kw: Floats
+    """Heat that outdoor air takes ahead of the coils, by economizer or evaporative stage [kW]."""
+    liquid_load_kw: Floats
+    """Heat that the technology cooling loops take to the facility's water [kW]."""
     tower_heat_kw: Floats
-    """Heat rejected by the tower [kW]."""
+    """Heat rejected by tower, dry cooler or air-cooled condenser [kW]."""
     heat_rejected_kw: Floats
-    """All heat that leaves the site: by the tower, and directly from electrical and plant rooms [kW]."""
+    """All heat that leaves the site unused [kW]: that, by outdoor air, and directly from plant rooms."""
+    reused_kw: Floats
+    """Heat that is used outside the site [kW]."""
     unmet_kw: Floats
     """Heat that coils or chillers cannot take [kW]; it warms the hall."""
     stored_kw: Floats
@@ -135,11 +204,11 @@ class PlantState:
     economizer_fraction: Floats
     """Economizer load over cooling load [1]."""
     water_l_per_h: Floats
-    """Make-up water of the tower [L/h]."""
+    """Water of tower and evaporative stages [L/h]."""
     power_ratio: Floats
     """Facility power over IT power [1]; infinite without IT power. PUE is of energies: core.kpi."""
     balance_residual_kw: Floats
-    """Power in minus heat rejected minus heat stored [kW]: zero but for rounding."""
+    """Power in minus heat rejected, reused and stored [kW]: zero but for rounding."""
     extrapolated: Flags
     """Whether some correlation is used outside its bounds."""
     supply_air_short: Flags
@@ -151,8 +220,8 @@ class PlantState:
 
     @property
     def pump_kw(self) -> Floats:
-        """Both water loops' pumps [kW]."""
-        return self.chilled_water_pump_kw + self.condenser_water_pump_kw
+        """All water loops' pumps [kW]."""
+        return self.chilled_water_pump_kw + self.condenser_water_pump_kw + self.liquid_pump_kw
 
     @property
     def electrical_loss_kw(self) -> Floats:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from twin.plant import chiller, crah, pump, server, tower, ups
+from twin.plant import chiller, crah, pump, rejection, server, tower, ups
 from twin.plant.curves import AIR_HEAT_KJ_PER_M3K, Bounds
+from twin.plant.water import WaterParameters
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,9 +134,10 @@ def test_tower_air_found_in_closed_form_gives_the_wanted_approach() -> None:
 def test_tower_evaporates_about_what_its_heat_does_and_nothing_without_heat() -> None:
     parameters = tower.TowerParameters(1000.0, 10.0)
     heat, dry, wet = np.array([800.0, 0.0]), np.array([25.0, 25.0]), np.array([18.0, 18.0])
-    state = tower.solve(parameters, heat, wet, np.full(2, 24.0))
-    water = tower.make_up_l_per_h(parameters, state, heat, dry, wet)
-    latent_l_per_h = 800.0 * 3600.0 / 2450.0 * tower.CONCENTRATION_CYCLES / (tower.CONCENTRATION_CYCLES - 1.0)
+    outdoor = rejection.OutdoorAir(dry, wet)
+    state = rejection.solve(parameters, heat, outdoor, np.full(2, 24.0))
+    water = rejection.make_up_l_per_h(WaterParameters(4.0), state, heat, outdoor)
+    latent_l_per_h = 800.0 * 3600.0 / 2450.0 * 4.0 / 3.0
     assert 0.6 < water[0] / latent_l_per_h < 1.3  # published spread of evaporation over heat / latent heat
     assert water[1] == 0
 

@@ -182,10 +182,13 @@ def test_cooling_is_the_sum_of_its_parts(parameters: Parameters) -> None:
     assert float(state.cooling_kw) == pytest.approx(sum(float(getattr(state, name)) for name in COOLING))
     assert COOLING == (
         "crah_fan_kw",
+        "evaporative_kw",
         "chiller_kw",
         "chilled_water_pump_kw",
         "condenser_water_pump_kw",
+        "liquid_pump_kw",
         "tower_fan_kw",
+        "learned_kw",
     )
 
 

@@ -13,12 +13,15 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from twin.plant.curves import AIR_HEAT_KJ_PER_M3K, Flags, Floats
 from twin.plant.pump import AffinityParameters, power_kw
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 WATER_EXPONENT = 0.85
 AIR_EXPONENT = 0.8
@@ -56,7 +59,9 @@ class CrahState(NamedTuple):
     """What the CRAHs do."""
 
     heat_kw: Floats
-    """Heat that the coils have to take, fans included [kW]."""
+    """Heat that the coils have to take, that of the fans included [kW]."""
+    removed_kw: Floats
+    """Heat that outdoor air takes out of the hall's air before the coils [kW]."""
     unmet_kw: Floats
     """Part of it that they cannot take even with supply air at SUPPLY_AIR_MAX_C [kW]."""
     fan_kw: Floats
@@ -102,6 +107,7 @@ def solve(
     supply_air_set_c: Floats,
     water_supply_c: Floats,
     available: Floats,
+    removable_kw: ArrayLike = 0.0,
 ) -> CrahState:
     """Fan speed, water flow and supply air that take the hall's heat.
 
@@ -112,16 +118,19 @@ def solve(
         supply_air_set_c: supply air temperature setpoint [degC].
         water_supply_c: chilled water supply temperature [degC].
         available: units that can run, 0 to `count`.
+        removable_kw: heat that outdoor air can take at the airflow wanted, ahead of the coils [kW].
 
     Returns:
-        Arrays of the broadcast shape; all arguments have to be arrays.
+        Arrays of the broadcast shape; all arguments but the last have to be arrays.
     """
     share = np.maximum(available, _UNITS_MIN) / parameters.count
     full_m3s = share * parameters.count * parameters.airflow_m3s
     track = np.clip(airflow_wanted_m3s / full_m3s, parameters.fan.flow_min_ratio, 1.0)
-    coils = _Coils(parameters, heat_kw, supply_air_set_c, water_supply_c, share, full_m3s, track)
+    left_kw = heat_kw - np.asarray(removable_kw, dtype=np.float64)
+    coils = _Coils(parameters, left_kw, supply_air_set_c, water_supply_c, share, full_m3s, track)
     effort, most = coils.least_effort()
     air, water = coils.speeds(effort)
+    fan_kw = coils.fan_kw(air)
     total = coils.heat(air)
     drifted = np.where(effort >= most, coils.lowest_supply_c(effort), supply_air_set_c)
     supply = np.minimum(np.maximum(drifted, supply_air_set_c), np.maximum(SUPPLY_AIR_MAX_C, supply_air_set_c))
@@ -129,7 +138,8 @@ def solve(
     taken = conductance_kw_per_k(parameters, air, water, share) * np.maximum(entering - water_supply_c, 0.0)
     unmet = np.where(drifted > supply, np.maximum(total - taken, 0.0), 0.0)
     short = supply > supply_air_set_c
-    return CrahState(total, unmet, total - heat_kw, full_m3s * air, air, supply, water, short)
+    removed = heat_kw + fan_kw - total
+    return CrahState(total, removed, unmet, fan_kw, full_m3s * air, air, supply, water, short)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +148,7 @@ class _Coils:
 
     parameters: CrahParameters
     heat_kw: Floats
+    """Of the hall, less what outdoor air can take; below zero where that is more [kW]."""
     supply_air_set_c: Floats
     water_supply_c: Floats
     share: Floats
@@ -149,9 +160,13 @@ class _Coils:
         water = self.parameters.water_flow_min_ratio ** (1.0 - np.minimum(effort, _VALVE_OPEN))
         return self.track + (1.0 - self.track) * np.maximum(effort - _VALVE_OPEN, 0.0), water
 
+    def fan_kw(self, air: Floats) -> Floats:
+        """Power of all fans [kW]."""
+        return self.share * self.parameters.count * power_kw(self.parameters.fan, air)
+
     def heat(self, air: Floats) -> Floats:
-        """Heat to take, that of the fans included [kW]."""
-        return self.heat_kw + self.share * self.parameters.count * power_kw(self.parameters.fan, air)
+        """Heat to take, that of the fans included; outdoor air may take more than there is [kW]."""
+        return np.maximum(self.heat_kw + self.fan_kw(air), 0.0)
 
     def _resistances(self, effort: Floats) -> tuple[Floats, Floats]:
         """Entering air above entering water, and entering air above supply air, both for all heat [K]."""

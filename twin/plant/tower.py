@@ -1,4 +1,4 @@
-"""Cooling tower with variable-speed fans: York correlation, cells, free convection, make-up water.
+"""Cooling tower with variable-speed fans: York correlation, cells, free convection.
 
 References:
     EnergyPlus Engineering Reference, "Variable Speed Cooling Towers", YorkCalc coefficients and bounds;
@@ -14,8 +14,6 @@ import numpy as np
 from numpy.polynomial.polynomial import polyval2d
 
 from twin.plant.curves import WATER_HEAT_KJ_PER_KGK, Bounds, Flags, Floats, polynomial
-from twin.plant.water import evaporation_kgs
-from twin.psychro import STANDARD_PRESSURE_PA
 
 YORK: Final = np.array(
     [
@@ -50,9 +48,6 @@ DESIGN_RANGE_K: Final = 5.56
 """Standard selection: 25.55 degC wet bulb, 5.56 K range, 3.89 K approach."""
 DESIGN_WET_BULB_C: Final = 25.55
 DESIGN_APPROACH_K: Final = 3.89
-CONCENTRATION_CYCLES: Final = 4.0
-"""Dissolved solids in the basin over those in the make-up water [1]."""
-_SECONDS_PER_HOUR: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,26 +181,12 @@ def _vertex(c1: Floats, c2: Floats) -> Floats:
     )
 
 
-def make_up_l_per_h(
-    parameters: TowerParameters,
-    state: TowerState,
-    heat_kw: Floats,
-    dry_bulb_c: Floats,
-    wet_bulb_c: Floats,
-    pressure: float = STANDARD_PRESSURE_PA,
-) -> Floats:
-    """Make-up water [L/h]: evaporation by saturated exit air, times C / (C - 1) for blow-down and drift.
+def water_design_kgs(parameters: TowerParameters) -> float:
+    """Water at design flow [kg/s]."""
+    return parameters.heat_design_kw / (WATER_HEAT_KJ_PER_KGK * DESIGN_RANGE_K)
 
-    Args:
-        parameters: the tower.
-        state: what it does.
-        heat_kw: heat it rejects [kW].
-        dry_bulb_c: entering air dry bulb [degC].
-        wet_bulb_c: entering air wet bulb [degC].
-        pressure: atmospheric pressure [Pa].
-    """
-    water_kgs = parameters.heat_design_kw / (WATER_HEAT_KJ_PER_KGK * DESIGN_RANGE_K)
+
+def air_kgs(parameters: TowerParameters, state: TowerState) -> Floats:
+    """Air through the cells in use [kg/s], by itself where no fan runs."""
     moving = np.maximum(state.air_ratio, parameters.free_convection_ratio) * state.cell_ratio
-    air_kgs = water_kgs / parameters.liquid_gas_design * moving
-    evaporated_kgs = evaporation_kgs(air_kgs, heat_kw, dry_bulb_c, wet_bulb_c, pressure)
-    return evaporated_kgs * _SECONDS_PER_HOUR * CONCENTRATION_CYCLES / (CONCENTRATION_CYCLES - 1.0)
+    return water_design_kgs(parameters) / parameters.liquid_gas_design * moving

@@ -31,6 +31,8 @@ class UpsParameters:
     """Loss by the square of load, a2 [1]."""
     distribution_ratio: float = 0.01
     """Loss between UPS and IT over the power that enters [1]."""
+    hall_share_ratio: float = 0.0
+    """Share of the UPS's loss that warms the hall's air: 1 where it stands there, or in the servers [1]."""
 
 
 class Losses(NamedTuple):

@@ -1,0 +1,174 @@
+"""The halls: equipment, electrical losses, outdoor air and air handlers settle together.
+
+The CRAH fans follow the equipment's airflow, or hold a return air temperature where the site controls by
+that. A plant of several zones has them on the first axis, all alike, each with its own equipment and air handlers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from twin.plant import crah, server, ups
+from twin.plant.curves import AIR_HEAT_KJ_PER_M3K, Flags, Floats, divide
+
+if TYPE_CHECKING:
+    from twin.parameters import Parameters
+    from twin.state import Inputs
+
+_ITERATIONS: Final = 8
+_RISE_MIN_K: Final = 1.0
+"""Least rise of the air through the hall that a return air setpoint asks for [K]."""
+
+
+class OutdoorCooling(NamedTuple):
+    """What economizer and evaporative stages can do at an airflow."""
+
+    removable_kw: Floats
+    """Heat that they can take out of the air that comes back [kW]."""
+    power_kw: Floats
+    """Power of their pumps and fans [kW]."""
+    water_l_per_h: Floats
+    """Water that they use [L/h]."""
+    outdoor_ratio: Floats
+    """Share of outdoor air in the air to the coils [1]."""
+    outside: Flags
+    """Whether a correlation is used outside its bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """What the halls do."""
+
+    it: server.ServerState
+    """Equipment cooled by air."""
+    liquid_it_kw: Floats
+    """Power of equipment cooled by liquid [kW]."""
+    losses: ups.Losses
+    """Electrical losses."""
+    handlers: crah.CrahState
+    """Air handlers."""
+    outdoor: OutdoorCooling
+    """Economizer and evaporative stages."""
+    envelope_kw: Floats
+    """Heat that comes in through walls and roof [kW]; negative where it goes out."""
+
+    @property
+    def it_kw(self) -> Floats:
+        """All IT power [kW]."""
+        return self.it.it_kw + self.liquid_it_kw
+
+
+class _Hall(NamedTuple):
+    """Equipment and the air that it is given."""
+
+    it: server.ServerState
+    losses: ups.Losses
+    heat_kw: Floats
+    envelope_kw: Floats
+    airflow_m3s: Floats
+    return_c: Floats
+
+
+def solve(parameters: Parameters, inputs: Inputs) -> Air:
+    """Equipment and air handlers; repeated while supply air drifts, as warmer equipment draws more power.
+
+    Args:
+        parameters: the plant.
+        inputs: what it is given.
+    """
+    supply_set = inputs.supply_air_c + inputs.hall_excess_k
+    liquid = inputs.it_reference_kw * parameters.liquid_ratio
+    hall = _held_by_return_air if parameters.return_air_control else _following_equipment
+    supply = supply_set
+    for _ in range(_ITERATIONS):
+        now = hall(parameters, inputs, supply, liquid)
+        outdoor = _outdoor_cooling(parameters, inputs, now, supply_set)
+        handlers = crah.solve(
+            parameters.crah,
+            now.heat_kw,
+            now.airflow_m3s,
+            supply_set,
+            inputs.chilled_water_c,
+            inputs.crahs,
+            outdoor.removable_kw,
+        )
+        supply = handlers.supply_air_c
+        if not handlers.short.any():
+            break
+    return Air(now.it, liquid, now.losses, handlers, outdoor, now.envelope_kw)
+
+
+def _following_equipment(parameters: Parameters, inputs: Inputs, supply: Floats, liquid: Floats) -> _Hall:
+    """The CRAHs move what the equipment draws, with the bypass on top."""
+    load, most = inputs.it_reference_kw - liquid, inputs.crahs * parameters.crah.airflow_m3s
+    it = server.solve(parameters.server, load, supply, most)
+    airflow = it.airflow_m3s * (1.0 - it.recirculation_ratio) / (1.0 - parameters.server.bypass_ratio)
+    moved = np.minimum(airflow, most)
+    losses = ups.losses(parameters.ups, it.it_kw + liquid)
+    inner = _inner_heat_kw(parameters, inputs, it, losses)
+    return _hall(parameters, inputs, it, losses, inner, airflow, moved, supply)
+
+
+def _held_by_return_air(parameters: Parameters, inputs: Inputs, supply: Floats, liquid: Floats) -> _Hall:
+    """The CRAHs hold the return air while they can; a share of the equipment's intake is the hall's air."""
+    load, most = inputs.it_reference_kw - liquid, inputs.crahs * parameters.crah.airflow_m3s
+    least = parameters.crah.fan.flow_min_ratio * most
+    wanted = np.maximum(inputs.return_air_c, supply + _RISE_MIN_K)
+    share = parameters.server.recirculation_ratio
+    drawing = replace(parameters.server, recirculation_ratio=0.0)
+    back = wanted
+    for _ in range(_RETURN_ITERATIONS):
+        intake = supply + share * (back - supply)
+        it = server.solve(drawing, load, intake, np.full(np.shape(load), np.inf))
+        losses = ups.losses(parameters.ups, it.it_kw + liquid)
+        inner = _inner_heat_kw(parameters, inputs, it, losses)
+        heat = inner + parameters.envelope_kw_per_k * (inputs.dry_bulb_c - wanted)
+        airflow = np.maximum(heat, 0.0) / (AIR_HEAT_KJ_PER_M3K * (wanted - supply))
+        moved = np.clip(airflow, least, most)
+        hall = _hall(parameters, inputs, it, losses, inner, airflow, moved, supply)
+        back = hall.return_c
+    worst = supply + parameters.server.worst_rise_ratio * (it.inlet_c - supply)
+    return hall._replace(it=it._replace(inlet_worst_c=worst))
+
+
+_RETURN_ITERATIONS: Final = 3
+
+
+def _inner_heat_kw(
+    parameters: Parameters, inputs: Inputs, it: server.ServerState, losses: ups.Losses
+) -> Floats:
+    """Heat that arises in the halls' air [kW]."""
+    return it.it_kw + losses.pdu_kw + parameters.ups.hall_share_ratio * losses.ups_kw + inputs.extra_kw
+
+
+def _hall(
+    parameters: Parameters,
+    inputs: Inputs,
+    it: server.ServerState,
+    losses: ups.Losses,
+    inner: Floats,
+    airflow: Floats,
+    moved: Floats,
+    supply: Floats,
+) -> _Hall:
+    """With the envelope's heat, which depends on the return air that it warms: in closed form."""
+    air_kw_per_k = AIR_HEAT_KJ_PER_M3K * moved
+    if parameters.envelope_kw_per_k == 0.0:
+        envelope = np.zeros(np.shape(inner))
+    else:
+        through = parameters.envelope_kw_per_k
+        difference_k = inputs.dry_bulb_c - supply - divide(inner, air_kw_per_k)
+        envelope = through * difference_k / (1.0 + divide(np.full_like(inner, through), air_kw_per_k))
+    heat = inner + envelope
+    return _Hall(it, losses, heat, envelope, airflow, supply + divide(heat, air_kw_per_k))
+
+
+def _outdoor_cooling(  # noqa: ARG001
+    parameters: Parameters, inputs: Inputs, hall: _Hall, supply_set: Floats
+) -> OutdoorCooling:
+    """Economizer first, then the evaporative stages, as far as the plant has them."""
+    none = np.zeros(np.shape(hall.heat_kw))
+    return OutdoorCooling(none, none, none, none, np.zeros(np.shape(none), dtype=np.bool_))
