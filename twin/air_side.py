@@ -1,7 +1,8 @@
 """The halls: equipment, electrical losses, outdoor air and air handlers settle together.
 
 The CRAH fans follow the equipment's airflow, or hold a return air temperature where the site controls by
-that. A plant of several zones has them on the first axis, all alike, each with its own equipment and air handlers.
+that. Outdoor air, if the plant lets it in, and evaporative stages take heat ahead of the coils. A plant of
+several zones has them on the first axis, all alike, each with its own equipment and air handlers.
 """
 
 from __future__ import annotations
@@ -11,14 +12,22 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from twin.plant import crah, server, ups
+from core.units import SECONDS_PER_HOUR
+from twin.plant import air_economizer, crah, evaporative, pump, server, ups
+from twin.plant.air import DRY_AIR_HEAT_KJ_PER_KGK, Air
 from twin.plant.curves import AIR_HEAT_KJ_PER_M3K, Flags, Floats, divide
+from twin.psychro import humidity_ratio_from_wet_bulb
 
 if TYPE_CHECKING:
     from twin.parameters import Parameters
     from twin.state import Inputs
 
 _ITERATIONS: Final = 8
+_RETURN_ITERATIONS: Final = 3
+_NEARLY_NONE: Final = 1e-6
+_SHUT: Final = air_economizer.AirEconomizerParameters(present=False)
+_ALL: Final = 1.0 + 1e-9
+"""What can take all of the heat takes all of it, whatever the rounding."""
 _RISE_MIN_K: Final = 1.0
 """Least rise of the air through the hall that a return air setpoint asks for [K]."""
 
@@ -39,7 +48,7 @@ class OutdoorCooling(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Air:
+class AirSide:
     """What the halls do."""
 
     it: server.ServerState
@@ -72,7 +81,7 @@ class _Hall(NamedTuple):
     return_c: Floats
 
 
-def solve(parameters: Parameters, inputs: Inputs) -> Air:
+def solve(parameters: Parameters, inputs: Inputs) -> AirSide:
     """Equipment and air handlers; repeated while supply air drifts, as warmer equipment draws more power.
 
     Args:
@@ -98,7 +107,7 @@ def solve(parameters: Parameters, inputs: Inputs) -> Air:
         supply = handlers.supply_air_c
         if not handlers.short.any():
             break
-    return Air(now.it, liquid, now.losses, handlers, outdoor, now.envelope_kw)
+    return AirSide(now.it, liquid, now.losses, handlers, outdoor, now.envelope_kw)
 
 
 def _following_equipment(parameters: Parameters, inputs: Inputs, supply: Floats, liquid: Floats) -> _Hall:
@@ -134,9 +143,6 @@ def _held_by_return_air(parameters: Parameters, inputs: Inputs, supply: Floats, 
     return hall._replace(it=it._replace(inlet_worst_c=worst))
 
 
-_RETURN_ITERATIONS: Final = 3
-
-
 def _inner_heat_kw(
     parameters: Parameters, inputs: Inputs, it: server.ServerState, losses: ups.Losses
 ) -> Floats:
@@ -166,9 +172,42 @@ def _hall(
     return _Hall(it, losses, heat, envelope, airflow, supply + divide(heat, air_kw_per_k))
 
 
-def _outdoor_cooling(  # noqa: ARG001
+def _outdoor_cooling(
     parameters: Parameters, inputs: Inputs, hall: _Hall, supply_set: Floats
 ) -> OutdoorCooling:
-    """Economizer first, then the evaporative stages, as far as the plant has them."""
+    """Economizer first; then the direct stage where it is open, the indirect one where it is shut.
+
+    The hall's air has the humidity of outdoor air: nothing in it gives off water.
+    """
     none = np.zeros(np.shape(hall.heat_kw))
-    return OutdoorCooling(none, none, none, none, np.zeros(np.shape(none), dtype=np.bool_))
+    nowhere = np.zeros(np.shape(none), dtype=np.bool_)
+    if not parameters.uses_outdoor_air:
+        return OutdoorCooling(none, none, none, none, nowhere)
+    full = np.maximum(inputs.crahs, _NEARLY_NONE) * parameters.crah.airflow_m3s
+    speed = np.clip(hall.airflow_m3s / full, parameters.crah.fan.flow_min_ratio, 1.0)
+    air_kw_per_k = AIR_HEAT_KJ_PER_M3K * full * speed
+    fan_kw = inputs.crahs * pump.power_kw(parameters.crah.fan, speed)
+    target = supply_set - fan_kw / air_kw_per_k
+    pressure = parameters.pressure_pa
+    dry, wet = inputs.dry_bulb_c, inputs.wet_bulb_c
+    humidity = humidity_ratio_from_wet_bulb(dry, wet, pressure)
+    economizer = air_economizer.solve(
+        parameters.air_economizer or _SHUT, Air(dry, humidity), Air(hall.return_c, humidity), target, pressure
+    )
+    after, power, water = economizer.mixed.dry_bulb_c, none, none
+    outside = economizer.outside & economizer.opened
+    if parameters.direct is not None:
+        all_outdoor = economizer.opened & (after > target)
+        air_kgs = np.where(all_outdoor, air_kw_per_k / DRY_AIR_HEAT_KJ_PER_KGK, 0.0)
+        stage = evaporative.direct(parameters.direct, air_kgs, after, wet, target, pressure)
+        after = np.where(all_outdoor, stage.leaving.dry_bulb_c, after)
+        power, water = power + stage.power_kw, water + stage.water.make_up_kgs
+        outside = outside | stage.outside
+    if parameters.indirect is not None:
+        through = np.where(economizer.opened, 0.0, air_kw_per_k)
+        wall = evaporative.indirect(parameters.indirect, through, after, dry, wet, target)
+        after = np.where(economizer.opened, after, wall.leaving_c)
+        power, water = power + wall.power_kw, water + wall.water.make_up_kgs
+        outside = outside | wall.outside
+    removable = _ALL * air_kw_per_k * np.maximum(hall.return_c - after, 0.0)
+    return OutdoorCooling(removable, power, water * SECONDS_PER_HOUR, economizer.outdoor_ratio, outside)

@@ -9,19 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from core.errors import NotReadyError
 from twin.calibration import PRIORS, Calibration, MeterError, latest, refusal, save
-from twin.history import METERS, History, load_history
-from twin.network import MULTIPLIERS, Parameters, PlantState, solve
+from twin.fit import FIT, identify, predicted
+from twin.history import History, load_history
+from twin.network import Parameters, solve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from core.site import Site
-    from twin.plant.curves import Flags, Floats
+    from twin.plant.curves import Flags
 
 __all__ = [
     "PRIORS",
@@ -41,41 +40,7 @@ HELD_OUT_RATIO: Final = 0.25
 """Last share of the history, not fitted, on which errors are computed."""
 STEPS_MIN: Final = 96
 """Fewest usable steps."""
-IDENTIFIED_SD_RATIO: Final = 0.7
-"""A multiplier is identified where data shrink its standard deviation below this share of the prior's."""
-SCALE_SHARE: Final = 0.03
-"""First guess of the twin's error on a meter over the meter's mean [1]."""
-SCALE_MOST_RATIO: Final = 3.0
-"""The error to reckon with grows at most by this over the first guess [1]."""
-SCALE_FLOOR_SHARE: Final = 0.003
-"""Least error to reckon with over a meter's mean [1]."""
-INLET_SCALE_K: Final = 0.3
-INLET_SCALE_FLOOR_K: Final = 0.05
-CORRELATED_STEPS: Final = 4.0
-"""Steps of 15 min that carry the information of one: errors last for about an hour."""
-_DIFFERENCE_STEP: Final = 5e-3
-COARSE_STRIDE: Final = 4
-"""The first fits use every so manieth step."""
-_EVALUATIONS_MAX: Final = 30
 _MIDDLE_PERCENTILE: Final = 95.0
-_FIT: Final = (*METERS, "inlet_c")
-BLOCKS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
-    (("ups_loss", "ups_no_load"), ("ups_loss_kw",)),
-    (("server_airflow", "coil_ua", "crah_fan", "recirculation"), ("crah_fan_kw", "inlet_c")),
-    (
-        ("tower_approach", "economizer", "tower_fan", "pump", "chiller_power"),
-        ("tower_fan_kw", "pump_kw", "chiller_kw"),
-    ),
-)
-"""Multipliers to find first from the meters that they act on most, from the load down to the tower."""
-LOG_OFFSET_RATIO: Final = 0.25
-"""Powers are compared by the logarithm of power plus this share of the mean: errors grow with power."""
-
-
-def predicted(state: PlantState, meter: str) -> Floats:
-    """What the twin says of one of METERS [kW] or of ``inlet_c`` [degC]."""
-    values: Floats = state.electrical_loss_kw if meter == "ups_loss_kw" else getattr(state, meter)
-    return values
 
 
 def calibrate(site: Site, history: History, *, created_at: datetime | None = None) -> Calibration:
@@ -102,7 +67,7 @@ def calibrate(site: Site, history: History, *, created_at: datetime | None = Non
     cut = int(len(clean) * (1.0 - HELD_OUT_RATIO))
     fit, check = clean.part(slice(0, cut)), clean.part(slice(cut, None))
     design = Parameters.from_design(site.plant)
-    multipliers, names, covariance = _identify(design, fit)
+    multipliers, names, covariance = identify(design, fit)
     parameters = design.with_multipliers(multipliers)
     return Calibration(
         created_at=created_at or history.end,
@@ -111,7 +76,7 @@ def calibrate(site: Site, history: History, *, created_at: datetime | None = Non
         multipliers=multipliers,
         names=names,
         covariance=tuple(tuple(row) for row in covariance.tolist()),
-        unidentified=tuple(name for name in MULTIPLIERS if name not in names),
+        unidentified=tuple(name for name in multipliers if name not in names),
         errors=held_out_errors(parameters, check),
         envelope=_envelope(parameters, clean),
         steps_used=len(clean),
@@ -125,105 +90,11 @@ def _possible(history: History) -> Flags:
         return (history.it_kw > 0) & (history.facility_kw >= history.it_kw)
 
 
-class _Problem:
-    """Residuals of the meters that a history has, each over the error to reckon with."""
-
-    def __init__(self, design: Parameters, history: History) -> None:
-        self.design, self.history = design, history
-        self.measured = {
-            name: getattr(history, name) for name in _FIT if np.isfinite(getattr(history, name)).any()
-        }
-        self.scales = {name: _first_scale(name) for name in self.measured}
-        self.found = dict.fromkeys(MULTIPLIERS, 1.0)
-
-    def off(self, names: Sequence[str], values: Floats, meters: Sequence[str]) -> dict[str, Floats]:
-        """By meter, predicted minus measured: kelvin, or share of the mean after taking logarithms."""
-        parameters = self.design.with_multipliers(self.found | dict(zip(names, values.tolist(), strict=True)))
-        state = solve(parameters, self.history.conditions(parameters), self.history.setpoints)
-        return {
-            meter: np.nan_to_num(_difference(meter, predicted(state, meter), self.measured[meter]))
-            for meter in meters
-            if meter in self.measured
-        }
-
-    def residuals(self, values: Floats, names: Sequence[str], meters: Sequence[str]) -> Floats:
-        """Meters' residuals, then the priors'."""
-        parts = [
-            off / (self.scales[meter] * np.sqrt(CORRELATED_STEPS))
-            for meter, off in self.off(names, values, meters).items()
-        ]
-        parts.append(np.array([(v - 1.0) / PRIORS[n].sd for n, v in zip(names, values, strict=True)]))
-        return np.concatenate(parts)
-
-    def rescale(self) -> None:
-        """Set each meter's error to what the fit leaves on it, within reason."""
-        for meter, off in self.off((), np.zeros(0), _FIT).items():
-            left = float(np.sqrt(np.mean(off**2)))
-            self.scales[meter] = float(np.clip(left, *_scale_bounds(meter)))
-
-    def fit(self, names: Sequence[str], meters: Sequence[str] = _FIT) -> Floats:
-        """Find these multipliers, the others being as found before; returns their covariance."""
-        priors = [PRIORS[name] for name in names]
-        result = least_squares(
-            self.residuals,
-            [self.found[name] for name in names],
-            bounds=([p.low for p in priors], [p.high for p in priors]),
-            x_scale=[p.sd for p in priors],
-            diff_step=[_DIFFERENCE_STEP] * len(names),
-            max_nfev=_EVALUATIONS_MAX,
-            args=(tuple(names), tuple(meters)),
-        )
-        self.found.update(zip(names, result.x.tolist(), strict=True))
-        jacobian = np.asarray(result.jac, dtype=np.float64)
-        return np.asarray(np.linalg.inv(jacobian.T @ jacobian), dtype=np.float64)
-
-
-def _difference(meter: str, model: Floats, measured: Floats) -> Floats:
-    if meter == "inlet_c":
-        return model - measured
-    mean = max(float(np.nanmean(measured)), 1e-3)
-    return (1.0 + LOG_OFFSET_RATIO) * np.log(
-        (model / mean + LOG_OFFSET_RATIO) / (np.maximum(measured / mean, 0.0) + LOG_OFFSET_RATIO)
-    )
-
-
-def _first_scale(meter: str) -> float:
-    return INLET_SCALE_K if meter == "inlet_c" else SCALE_SHARE
-
-
-def _scale_bounds(meter: str) -> tuple[float, float]:
-    floor = INLET_SCALE_FLOOR_K if meter == "inlet_c" else SCALE_FLOOR_SHARE
-    return floor, SCALE_MOST_RATIO * _first_scale(meter)
-
-
-def _identify(design: Parameters, history: History) -> tuple[dict[str, float], tuple[str, ...], Floats]:
-    """Fit by blocks, then together; drop what the data do not narrow, fit the others again."""
-    coarse = _Problem(design, history.part(slice(None, None, COARSE_STRIDE)))
-    for block, meters in BLOCKS:
-        coarse.fit(block, meters)
-    names = tuple(MULTIPLIERS)
-    for _ in range(2):
-        coarse.fit(names)
-        coarse.rescale()
-    problem = _Problem(design, history)
-    problem.found, problem.scales = coarse.found, coarse.scales
-    covariance = problem.fit(names)
-    while names:
-        ratios = np.sqrt(np.diag(covariance)) / np.array([PRIORS[name].sd for name in names])
-        kept = tuple(name for name, ratio in zip(names, ratios, strict=True) if ratio < IDENTIFIED_SD_RATIO)
-        if kept == names:
-            break
-        problem.found.update(dict.fromkeys(set(names) - set(kept), 1.0))
-        names = kept
-        covariance = problem.fit(names) if names else np.zeros((0, 0))
-    return problem.found, names, covariance
-
-
 def held_out_errors(parameters: Parameters, history: History) -> dict[str, MeterError]:
     """The twin's errors by meter over a history [kW], [K]; meters that are not there are left out."""
     state = solve(parameters, history.conditions(parameters), history.setpoints)
     errors = {}
-    for name in _FIT:
+    for name in FIT:
         measured = getattr(history, name)
         known = np.isfinite(measured)
         if not known.any():

@@ -44,6 +44,18 @@ PRIORS: Final[dict[str, Prior]] = {
     "tower_approach": Prior(0.2, 0.5, 2.0),
     "economizer": Prior(0.1, 0.5, 1.2),
     "other_load": Prior(1.0, 0.0, 8.0),
+    "pump_exponent": Prior(0.15, 0.4, 1.2),
+    "crah_fan_exponent": Prior(0.1, 0.5, 1.1),
+    "envelope": Prior(0.5, 0.0, 4.0),
+    "direct_effectiveness": Prior(0.15, 0.4, 1.4),
+    "indirect_wet_effectiveness": Prior(0.15, 0.4, 1.35),
+    "indirect_dry_effectiveness": Prior(0.15, 0.4, 1.35),
+    "indirect_power": Prior(0.25, 0.3, 2.0),
+    "indirect_part_power": Prior(0.5, 0.05, 1.6),
+    "indirect_wet_from": Prior(0.15, 0.5, 1.5),
+    "indirect_wet_bulb_max": Prior(0.1, 0.7, 1.3),
+    "air_economizer_dry_bulb_max": Prior(0.15, 0.5, 1.5),
+    "air_economizer_dew_point_max": Prior(0.2, 0.5, 1.6),
 }
 """By name of `MULTIPLIERS`; the widths are engineering judgement from the ranges in the literature."""
 

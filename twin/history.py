@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from core.site import Site
     from twin.plant.curves import Flags, Floats
 
-METERS: Final = ("chiller_kw", "crah_fan_kw", "pump_kw", "tower_fan_kw", "ups_loss_kw", "facility_kw")
+METERS: Final = (
+    "chiller_kw",
+    "crah_fan_kw",
+    "evaporative_kw",
+    "pump_kw",
+    "tower_fan_kw",
+    "ups_loss_kw",
+    "cooling_load_kw",
+    "facility_kw",
+)
 """Power meters that the twin can be compared with, where the site has them."""
 _NEEDED: Final = (
     "it_kw",
@@ -35,6 +44,12 @@ _NEEDED: Final = (
     "wet_bulb_c",
 )
 """Without these a step says nothing."""
+_OPTIONAL: Final = ("evaporative_kw", "cooling_load_kw", "return_air_c", "return_air_setpoint_c")
+
+
+def _nothing() -> Floats:
+    """A series that a site does not have."""
+    return np.array(np.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,19 @@ class History:
     """Outdoor dry bulb [degC]."""
     wet_bulb_c: Floats
     """Outdoor wet bulb [degC]."""
+    evaporative_kw: Floats = field(default_factory=_nothing)
+    """Pumps and fans of the evaporative stages [kW]; all NaN where there are none, as the next ones."""
+    cooling_load_kw: Floats = field(default_factory=_nothing)
+    """Heat that the chilled water carries, from a heat meter [kW]."""
+    return_air_c: Floats = field(default_factory=_nothing)
+    """Return air [degC]."""
+    return_air_setpoint_c: Floats = field(default_factory=_nothing)
+    """Return air that the CRAH fans hold [degC]."""
+
+    def __post_init__(self) -> None:
+        for name in _OPTIONAL:
+            if not np.ndim(getattr(self, name)):
+                object.__setattr__(self, name, np.full(len(self.it_kw), np.nan))
 
     def __len__(self) -> int:
         return len(self.it_kw)
@@ -92,7 +120,10 @@ class History:
     def setpoints(self) -> Setpoints:
         """Setpoints in force, (n,)."""
         return Setpoints(
-            self.supply_air_setpoint_c, self.chilled_water_setpoint_c, self.condenser_water_setpoint_c
+            self.supply_air_setpoint_c,
+            self.chilled_water_setpoint_c,
+            self.condenser_water_setpoint_c,
+            self.return_air_setpoint_c,
         )
 
     def conditions(self, parameters: Parameters) -> Conditions:

@@ -87,7 +87,9 @@ def solve_inputs(parameters: Parameters, inputs: Inputs) -> PlantState:
     return _state(parameters, inputs, air, water)
 
 
-def _state(parameters: Parameters, inputs: Inputs, air: air_side.Air, water: water_side.Water) -> PlantState:
+def _state(
+    parameters: Parameters, inputs: Inputs, air: air_side.AirSide, water: water_side.Water
+) -> PlantState:
     it, handlers, machines, tower = air.it, air.handlers, water.chillers, water.tower
     nothing = np.zeros(np.shape(it.it_kw))
     powers = {
@@ -155,7 +157,7 @@ def _state(parameters: Parameters, inputs: Inputs, air: air_side.Air, water: wat
     )
 
 
-def _return_air_c(parameters: Parameters, air: air_side.Air) -> Floats:
+def _return_air_c(parameters: Parameters, air: air_side.AirSide) -> Floats:
     heat = air.it.it_kw + air.losses.pdu_kw + parameters.ups.hall_share_ratio * air.losses.ups_kw
     return air.handlers.supply_air_c + (heat + air.envelope_kw) / (
         AIR_HEAT_KJ_PER_M3K * air.handlers.airflow_m3s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +13,6 @@ from twin.plant.crah import CrahParameters
 from twin.plant.curves import AIR_HEAT_KJ_PER_M3K
 from twin.plant.economizer import EconomizerParameters
 from twin.plant.pump import AffinityParameters
-from twin.plant.rejection import Rejection
 from twin.plant.server import ServerParameters
 from twin.plant.tower import TowerParameters
 from twin.plant.ups import UpsParameters
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.site import Plant
+    from twin.plant.air_economizer import AirEconomizerParameters
+    from twin.plant.evaporative import DirectParameters, IndirectParameters
+    from twin.plant.rejection import Rejection
 
 COIL_DESIGN_DIFFERENCE_K: Final = 10.0
 """Supply air above supply water with which the coils carry the design load [K], e.g. 22 and 12 degC."""
@@ -48,6 +50,18 @@ MULTIPLIERS: Final[dict[str, tuple[str, ...]]] = {
     "tower_approach": ("rejection.approach_ratio",),
     "economizer": ("economizer.effectiveness",),
     "other_load": ("other_kw",),
+    "pump_exponent": ("chilled_water_pump.exponent", "condenser_water_pump.exponent"),
+    "crah_fan_exponent": ("crah.fan.exponent",),
+    "envelope": ("envelope_kw_per_k",),
+    "direct_effectiveness": ("direct.effectiveness",),
+    "indirect_wet_effectiveness": ("indirect.wet_effectiveness",),
+    "indirect_dry_effectiveness": ("indirect.dry_effectiveness",),
+    "indirect_power": ("indirect.full_kw",),
+    "indirect_part_power": ("indirect.part_ratio",),
+    "indirect_wet_from": ("indirect.wet_from_c",),
+    "indirect_wet_bulb_max": ("indirect.wet_bulb_max_c",),
+    "air_economizer_dry_bulb_max": ("air_economizer.dry_bulb_max_c",),
+    "air_economizer_dew_point_max": ("air_economizer.dew_point_max_c",),
 }
 """Calibration multipliers: name to the quantities it multiplies; 1 is the design."""
 CONCENTRATION_CYCLES: Final = 4.0
@@ -86,8 +100,14 @@ class Parameters:
     """Heat that warms the hall's air and equipment by 1 K [kJ/K]."""
     pressure_pa: float = STANDARD_PRESSURE_PA
     """Atmospheric pressure [Pa]."""
-    water: WaterParameters = WaterParameters(CONCENTRATION_CYCLES)
+    water: WaterParameters = field(default_factory=lambda: WaterParameters(CONCENTRATION_CYCLES))
     """The basin's chemistry."""
+    air_economizer: AirEconomizerParameters | None = None
+    """Outdoor air let into the halls."""
+    direct: DirectParameters | None = None
+    """Direct evaporative stage in outdoor air that is let in."""
+    indirect: IndirectParameters | None = None
+    """Indirect evaporative stage in return air."""
     return_air_control: bool = False
     """Whether the CRAH fans hold a return air temperature; else they follow the equipment."""
     envelope_kw_per_k: float = 0.0
@@ -96,6 +116,16 @@ class Parameters:
     """Share of the IT power that goes to liquid [1]."""
     zones: int = 1
     """Equal zones on the first axis of the load, each with its own IT, CRAHs, UPS and liquid loop."""
+
+    @property
+    def uses_outdoor_air(self) -> bool:
+        """Whether outdoor air can take heat ahead of the coils."""
+        return self.air_economizer is not None or self.indirect is not None
+
+    @property
+    def adjustable(self) -> tuple[str, ...]:
+        """The MULTIPLIERS that act on something that this plant has."""
+        return tuple(name for name in MULTIPLIERS if _paths(self, name))
 
     @classmethod
     def from_design(cls, plant: Plant) -> Parameters:
@@ -159,10 +189,12 @@ def _coils(count: int, airflow_m3s: float, fan: AffinityParameters, load_kw: flo
 def _paths(parameters: Parameters, name: str) -> list[tuple[str, ...]]:
     """Those quantities of a multiplier that this plant has."""
     paths = [tuple(text.split(".")) for text in MULTIPLIERS[name]]
-    return [path for path in paths if isinstance(reduce(_part, path, parameters), float)]
+    whole: Any = parameters
+    found = {path: reduce(_part, path, whole) for path in paths}
+    return [path for path, value in found.items() if isinstance(value, float) and value]
 
 
-def _part(whole: object, name: str) -> object:
+def _part(whole: Any, name: str) -> Any:
     return getattr(whole, name, None)
 
 

@@ -13,7 +13,7 @@ from measured import STEPS_PER_DAY, TRUTH, history, store
 from core import db
 from core.errors import NotReadyError
 from twin.calibrate import Calibration, MeterError, calibrate, latest, load_history, refusal, save
-from twin.network import MULTIPLIERS, Conditions, Parameters, Setpoints
+from twin.network import Conditions, Parameters, Setpoints
 
 if TYPE_CHECKING:
     from core.site import Site
@@ -60,7 +60,7 @@ def test_what_the_data_cannot_tell_is_named_and_left_alone(site: Site) -> None:
     found = calibrate(site, replace(steady, inlet_c=nothing, tower_fan_kw=nothing))
     assert "leakage" in found.unidentified
     assert all(found.multipliers[name] == 1.0 for name in found.unidentified)
-    assert set(found.names) | set(found.unidentified) == set(MULTIPLIERS)
+    assert set(found.names) | set(found.unidentified) == set(Parameters.from_design(site.plant).adjustable)
     assert "tower_fan_kw" not in found.errors
     assert np.isnan(found.inlet_p95_k)
 
