@@ -47,6 +47,7 @@ PRIORS: Final[dict[str, Prior]] = {
     "pump_exponent": Prior(0.15, 0.4, 1.2),
     "crah_fan_exponent": Prior(0.1, 0.5, 1.1),
     "envelope": Prior(0.5, 0.0, 4.0),
+    "basin_heater": Prior(1.0, 0.0, 8.0),
     "direct_effectiveness": Prior(0.15, 0.4, 1.4),
     "indirect_wet_effectiveness": Prior(0.15, 0.4, 1.35),
     "indirect_dry_effectiveness": Prior(0.15, 0.4, 1.35),

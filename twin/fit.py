@@ -33,6 +33,8 @@ CORRELATED_STEPS: Final = 4.0
 _DIFFERENCE_STEP: Final = 5e-3
 COARSE_STRIDE: Final = 4
 """The first fits use every so manieth step."""
+STEPS_MOST: Final = 6000
+"""The last fit uses no more steps than this, evenly taken: neighbours say the same."""
 _EVALUATIONS_MAX: Final = 30
 TEMPERATURES: Final = ("inlet_c", "return_air_c")
 """Compared by their difference; powers by their logarithm."""
@@ -82,8 +84,10 @@ def predicted(state: PlantState, meter: str) -> Floats:
 class Problem:
     """Residuals of the meters that a history has, each over the error to reckon with."""
 
-    def __init__(self, design: Parameters, history: History) -> None:
-        self.design, self.history = design, history
+    def __init__(self, design: Parameters, history: History, stride: int = 1) -> None:
+        self.design, self.history = design, history.part(slice(None, None, stride))
+        history = self.history
+        self.correlated = max(CORRELATED_STEPS / stride, 1.0)
         self.measured = {
             name: getattr(history, name) for name in FIT if np.isfinite(getattr(history, name)).any()
         }
@@ -103,7 +107,7 @@ class Problem:
     def residuals(self, values: Floats, names: Sequence[str], meters: Sequence[str]) -> Floats:
         """Meters' residuals, then the priors'."""
         parts = [
-            off / (self.scales[meter] * np.sqrt(CORRELATED_STEPS))
+            off / (self.scales[meter] * np.sqrt(self.correlated))
             for meter, off in self.off(names, values, meters).items()
         ]
         parts.append(np.array([(v - 1.0) / PRIORS[n].sd for n, v in zip(names, values, strict=True)]))
@@ -172,7 +176,8 @@ def identify(design: Parameters, history: History) -> tuple[dict[str, float], tu
     Returns:
         All multipliers [1]; the names of those that the data identify; their covariance [1].
     """
-    coarse = Problem(design, history.part(slice(None, None, COARSE_STRIDE)))
+    fine = max(len(history) // STEPS_MOST, 1)
+    coarse = Problem(design, history, COARSE_STRIDE * fine)
     smooth = tuple(name for name in coarse.found if name not in THRESHOLDS)
     for _ in range(2 if len(smooth) < len(coarse.found) else 1):
         for block, meters in BLOCKS:
@@ -183,7 +188,7 @@ def identify(design: Parameters, history: History) -> tuple[dict[str, float], tu
     for _ in range(2):
         coarse.fit(smooth)
         coarse.rescale()
-    problem = Problem(design, history)
+    problem = Problem(design, history, fine)
     problem.found, problem.scales = coarse.found, coarse.scales
     names, covariance = smooth, problem.fit(smooth)
     while names:

@@ -103,6 +103,7 @@ def _state(
         "condenser_water_pump_kw": water.condenser_pump_kw,
         "liquid_pump_kw": nothing,
         "tower_fan_kw": tower.fan_kw,
+        "basin_heater_kw": water.basin_heater_kw,
         "learned_kw": nothing.copy(),
         "other_kw": nothing + parameters.other_kw,
     }
@@ -110,7 +111,8 @@ def _state(
     motor_loss = machines.power_kw * (1.0 - chiller.RECORDS[parameters.chiller.record].motor_heat_ratio)
     pump_loss = (water.chilled_pump_kw + water.condenser_pump_kw) * (1.0 - PUMP_HEAT_RATIO)
     ups_room = air.losses.ups_kw * (1.0 - parameters.ups.hall_share_ratio)
-    direct = ups_room + powers["other_kw"] + tower.fan_kw + motor_loss + pump_loss + air.outdoor.power_kw
+    beside = ("other_kw", "tower_fan_kw", "basin_heater_kw", "evaporative_kw")
+    direct = ups_room + motor_loss + pump_loss + _total(powers, beside)
     rejected = water.rejected_kw - water.reused_kw + direct + handlers.removed_kw - air.envelope_kw
     stored = handlers.unmet_kw + machines.unmet_kw - inputs.extra_kw
     unmet = np.where(inputs.extra_kw > 0, np.maximum(stored, 0.0), stored + inputs.extra_kw)

@@ -53,6 +53,7 @@ MULTIPLIERS: Final[dict[str, tuple[str, ...]]] = {
     "pump_exponent": ("chilled_water_pump.exponent", "condenser_water_pump.exponent"),
     "crah_fan_exponent": ("crah.fan.exponent",),
     "envelope": ("envelope_kw_per_k",),
+    "basin_heater": ("basin_heater_kw_per_k",),
     "direct_effectiveness": ("direct.effectiveness",),
     "indirect_wet_effectiveness": ("indirect.wet_effectiveness",),
     "indirect_dry_effectiveness": ("indirect.dry_effectiveness",),
@@ -112,6 +113,8 @@ class Parameters:
     """Whether the CRAH fans hold a return air temperature; else they follow the equipment."""
     envelope_kw_per_k: float = 0.0
     """Heat through walls and roof by the difference of outdoor and return air [kW/K]."""
+    basin_heater_kw_per_k: float = 0.0
+    """Heat that keeps a standing tower basin from freezing, by the frost outside [kW/K]."""
     liquid_ratio: float = 0.0
     """Share of the IT power that goes to liquid [1]."""
     zones: int = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from twin.parameters import Parameters
     from twin.plant.curves import Floats
+    from twin.residual import Residual
     from twin.state import Conditions, Setpoints
 
 SUBSTEP_MAX_S: Final = 60.0
@@ -69,6 +70,29 @@ def simulate(
         excess = excess + np.asarray(initial_hall_c, float) - steady.inlet_mean_c[..., 0]
     _move_on(parameters, inputs, steady, excess, step_s)
     return steady
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A plant with what was learned on top of it."""
+
+    parameters: Parameters
+    """The plant."""
+    residual: Residual | None = None
+    """What its meters say beyond the physics, where that earns its place."""
+
+    def run(self, conditions: Conditions, setpoints: Setpoints, step_s: float) -> PlantState:
+        """`simulate`, with the residual on top.
+
+        Args:
+            conditions: load and weather, (..., time).
+            setpoints: setpoints, a shape that broadcasts with them.
+            step_s: length of a step [s].
+        """
+        state = simulate(self.parameters, conditions, setpoints, step_s)
+        if self.residual is None:
+            return state
+        return self.residual.correct(state, conditions, setpoints, step_s)
 
 
 def _recovery_kw(parameters: Parameters, load_kw: Floats, excess_k: Floats, substep_s: float) -> Floats:

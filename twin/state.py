@@ -30,11 +30,12 @@ BREAKDOWN: Final[tuple[str, ...]] = (
     "condenser_water_pump_kw",
     "liquid_pump_kw",
     "tower_fan_kw",
+    "basin_heater_kw",
     "learned_kw",
     "other_kw",
 )
 """Fields of `PlantState` that add up to `facility_kw`."""
-COOLING: Final[tuple[str, ...]] = BREAKDOWN[3:11]
+COOLING: Final[tuple[str, ...]] = BREAKDOWN[3:12]
 """Those that add up to `cooling_kw`."""
 
 
@@ -151,6 +152,8 @@ class PlantState:
     """Pumps of the technology cooling loops [kW]."""
     tower_fan_kw: Floats
     """Fans of tower or dry cooler [kW]."""
+    basin_heater_kw: Floats
+    """Heaters that keep the tower's basin from freezing [kW]."""
     learned_kw: Floats
     """Cooling power that the residual learned from the meters adds to the physics [kW]; may be negative."""
     other_kw: Floats

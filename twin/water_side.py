@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _ITERATIONS: Final = 5
 _FIRST_GUESS_COP: Final = 5.0
+BASIN_HEATED_BELOW_C: Final = 4.5
+"""Outdoor dry bulb below which a standing basin is heated [degC]: water is kept at about 4 degC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Water:
     """Tower or dry cooler."""
     water_l_per_h: Floats
     """Its make-up water [L/h]."""
+    basin_heater_kw: Floats
+    """Heaters of its basin [kW]."""
 
 
 def solve(parameters: Parameters, inputs: Inputs, coil_kw: Floats, flow_ratio: Floats) -> Water:
@@ -80,4 +84,6 @@ def solve(parameters: Parameters, inputs: Inputs, coil_kw: Floats, flow_ratio: F
         heat = carried + motor_heat * machines.power_kw + PUMP_HEAT_RATIO * condenser_pump_kw
     reused = np.minimum(inputs.heat_reuse_kw, heat)
     make_up = rejection.make_up_l_per_h(parameters.water, cold, heat - reused, outdoor)
-    return Water(load, back, pump_kw, condenser_pump_kw, saved, machines, heat, reused, cold, make_up)
+    frost_k = np.maximum(BASIN_HEATED_BELOW_C - inputs.dry_bulb_c, 0.0)
+    heater = np.where(heat > 0, 0.0, parameters.basin_heater_kw_per_k * frost_k)
+    return Water(load, back, pump_kw, condenser_pump_kw, saved, machines, heat, reused, cold, make_up, heater)

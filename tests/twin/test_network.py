@@ -188,6 +188,7 @@ def test_cooling_is_the_sum_of_its_parts(parameters: Parameters) -> None:
         "condenser_water_pump_kw",
         "liquid_pump_kw",
         "tower_fan_kw",
+        "basin_heater_kw",
         "learned_kw",
     )
 
