@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 IDENTIFIED_SD_RATIO: Final = 0.7
 """A coefficient is identified where data shrink its standard deviation below this share of the prior's."""
 _FORGOTTEN: Final = 1e-9
+_ROOM: Final = 32
 _NOISE_STEPS: Final = 30
+_SETTLED_RATIO: Final = 1e-9
 _NOISE_FLOOR_RATIO: Final = 1e-12
 _LEAST: Final = 1e-300
 
@@ -100,26 +102,21 @@ class Rolling:
     """
 
     def __init__(
-        self,
-        coefficients: Sequence[Coefficient],
-        memory: Memory,
-        *,
-        correlated_rows: float = 1.0,
+        self, coefficients: Sequence[Coefficient], memory: Memory, *, correlated_rows: float = 1.0
     ) -> None:
         self._names = tuple(c.name for c in coefficients)
         self._mean = np.array([c.mean for c in coefficients])
         self._sd = np.array([c.sd for c in coefficients])
         self._memory, self._correlated = memory, correlated_rows
-        size = len(coefficients) + 1
-        self._blocks = np.zeros(0)
-        self._sums = np.zeros((0, size, size))
-        self._rows = np.zeros(0)
+        self._count = 0
+        # a line by block: its number, how many rows it has, their sums of products
+        self._lines = np.zeros((_ROOM, 2 + (len(coefficients) + 1) ** 2))
 
     def add(self, block: int, x: Floats, y: Floats, scale: Floats | None = None) -> None:
         """Learn from rows of a block.
 
         Args:
-            block: its number, counting time, so that gaps age what lies before them.
+            block: its number, counting time, so that gaps age what lies before them; never falling.
             x: (n, p) what is known.
             y: (n,) what it led to; rows with anything missing are left out.
             scale: (n,) the error to reckon with in each row [unit of `y`]; equal where not given.
@@ -130,17 +127,24 @@ class Rolling:
             return
         x, y = x[whole] / scale[whole, None], y[whole] / scale[whole]
         columns = np.column_stack([x * self._sd, y - x @ self._mean])
-        kept = self._memory.weights(np.maximum(block - 1 - self._blocks, 0.0)) > _FORGOTTEN
-        self._blocks = np.append(self._blocks[kept], float(block))
-        self._sums = np.concatenate([self._sums[kept], [columns.T @ columns]])
-        self._rows = np.append(self._rows[kept], float(len(y)))
+        if self._count == len(self._lines):
+            self._make_room(block)
+        self._lines[self._count] = (block, len(y), *(columns.T @ columns).ravel())
+        self._count += 1
+
+    def _make_room(self, block: int) -> None:
+        """Drop what is forgotten; keep as much room again as the rest takes."""
+        age = np.maximum(block - 1 - self._lines[:, 0], 0.0)
+        kept = self._lines[self._memory.weights(age) > _FORGOTTEN]
+        self._count = len(kept)
+        self._lines = np.concatenate([kept, np.zeros((_ROOM + len(kept), kept.shape[1]))])
 
     def fit(self, block: int) -> Fit:
         """The coefficients to use in a block, from the blocks before it alone."""
-        before = self._blocks < block
-        faded = self._memory.weights(block - 1 - self._blocks[before])
-        sums, rows = np.tensordot(faded, self._sums[before], axes=1), float(faded @ self._rows[before])
+        before = self._lines[: np.searchsorted(self._lines[: self._count, 0], block)]
+        rows, *products = (self._memory.weights(block - 1 - before[:, 0]) @ before[:, 1:]).tolist()
         size = len(self._names)
+        sums = np.reshape(products, (size + 1, size + 1))
         values, covariance, noise_sd = np.zeros(size), np.eye(size), math.inf
         free = np.arange(size) if rows > 0.0 else np.arange(0)
         while free.size:
@@ -197,8 +201,11 @@ def _posterior(sums: Floats, rows: float, correlated_rows: float) -> tuple[Float
     strength, axes = np.linalg.eigh(sums[:-1, :-1])
     along, square = axes.T @ sums[:-1, -1], float(sums[-1, -1])
     strength, floor = np.maximum(strength, 0.0), _NOISE_FLOOR_RATIO * square / rows
-    variance = square / rows
+    variance, before = square / rows, math.inf
     for _ in range(_NOISE_STEPS):
+        if abs(before - variance) <= _SETTLED_RATIO * variance:
+            break
+        before = variance
         ridge = correlated_rows * max(variance, floor, _LEAST)
         found = along / (strength + ridge)
         left = max(square - 2.0 * float(found @ along) + float(found**2 @ strength), 0.0)

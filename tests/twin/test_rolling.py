@@ -79,16 +79,16 @@ def test_the_covariance_is_as_wide_as_the_errors_are() -> None:
 def test_it_is_least_squares_with_fading_weights(
     seed: int, short: float, long: float, share: float, window: int
 ) -> None:
-    block, x, y = drawn(seed)
+    block, x, y = drawn(seed, blocks=100)
     scale = np.random.default_rng(seed).uniform(0.5, 2.0, len(y))
     wide = [Coefficient(c.name, 0.0, 1e6) for c in WIDE]
     rolling = Rolling(wide, Memory((short, long), (share, 1.0 - share), window))
     predict(rolling, block, x, y, scale)
-    age = 19.0 - block
+    age = 99.0 - block
     weight = np.sqrt(share * 0.5 ** (age / short) + (1.0 - share) * 0.5 ** (age / long)) / scale
     weight[age >= window] = 0.0
     expected = np.linalg.lstsq(x * weight[:, None], y * weight, rcond=None)[0]
-    assert rolling.fit(20).values == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    assert rolling.fit(100).values == pytest.approx(expected, rel=1e-5, abs=1e-5)
 
 
 @settings(max_examples=20, deadline=None)
