@@ -147,8 +147,8 @@ def course_exchanging(
         step_s: length of a step [s].
     """
 
-    def step(temperature_c: Floats, *now: Floats) -> LoopStep:
-        return exchanging(parameters, temperature_c, *now, step_s=step_s)
+    def step(temperature_c: Floats, heat_kw: Floats, conductance: Floats, cold_c: Floats) -> LoopStep:
+        return exchanging(parameters, temperature_c, heat_kw, conductance, cold_c, step_s)
 
     return _course(step, start_c, heat_in_kw, conductance_kw_per_k, sink_c)
 
@@ -172,8 +172,8 @@ def course_held(
         step_s: length of a step [s].
     """
 
-    def step(temperature_c: Floats, *now: Floats) -> LoopStep:
-        return held(parameters, temperature_c, *now, step_s=step_s)
+    def step(temperature_c: Floats, heat_kw: Floats, most_kw: Floats, wanted_c: Floats) -> LoopStep:
+        return held(parameters, temperature_c, heat_kw, most_kw, wanted_c, step_s)
 
     return _course(step, start_c, heat_in_kw, able_kw, setpoint_c)
 
