@@ -1,14 +1,15 @@
 """Evaporative stages: direct, in the stream of air itself, and indirect, across a wall from outdoor air.
 
-Direct: the air is cooled towards its wet bulb and takes up the water. Indirect: the air is cooled towards the
-dry bulb of the secondary air while the wall is dry and towards its wet bulb while it is wet, and takes up
-nothing. The indirect stage modulates its secondary fan where it could cool more than is wanted and runs
-full where it could not, so that its power jumps at the edge: below it the power is a fraction of the full.
+Direct: the air is cooled towards its wet bulb and takes up the water; as much of the media is wetted as is
+wanted. Indirect: the air is cooled towards the dry bulb of the secondary air while the wall is dry and
+towards its wet bulb while it is wet, and takes up nothing. The indirect stage modulates its secondary fan
+where it could cool more than is wanted and runs full where it could not, so that its power jumps at the
+edge: below it the power is a fraction of the full.
 
 References:
     EnergyPlus Engineering Reference, "Evaporative Coolers", ``Direct:ResearchSpecial`` (constant wet bulb)
     and ``Indirect:ResearchSpecial`` (dry and wet effectiveness, water by latent heat, blow-down by cycles of
-    concentration). The power law of the modulating stage is an empirical form, for calibration.
+    concentration). The power law of the modulating indirect stage is an empirical form, for calibration.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class DirectParameters:
     """A direct stage: wetted media or nozzles in the stream."""
 
     pump_kw: float
-    """Power of the circulating pump while the stage runs [kW]."""
+    """Power of the circulating pump with all of the media wet [kW]."""
     effectiveness: float = 0.7
     """Cooling of the air over its wet-bulb depression, at most [1]."""
     water: WaterParameters = field(default_factory=_no_drift)
@@ -150,7 +151,7 @@ def direct(
     outside = WET_BULB_BOUNDS.outside(wet_bulb_c) | DRY_BULB_BOUNDS.outside(dry_bulb_c) | (entering <= 0)
     return DirectState(
         leaving=Air(dry_bulb_c - cooled, leaving),
-        power_kw=np.where(running, parameters.pump_kw, 0.0),
+        power_kw=parameters.pump_kw * divide(cooled, most),
         water=_use(parameters.water, air_kgs * (leaving - entering)),
         short=cooled < wanted,
         outside=running & outside,
