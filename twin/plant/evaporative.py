@@ -15,7 +15,7 @@ References:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -29,14 +29,11 @@ WET_BULB_BOUNDS: Final = Bounds(0.0, 35.0)
 """Wet bulb at which a wet stage works [degC]: below it water freezes; above is an engineering assumption."""
 DRY_BULB_BOUNDS: Final = Bounds(-40.0, 50.0)
 """Dry bulb of the air that cools [degC]; an engineering assumption."""
+SUMP: Final = WaterParameters(concentration_cycles=3.0, drift_ratio=0.0)
+"""Chemistry of a stage's sump where nothing else is known: media lose no droplets."""
 
 _COOLER_WATER_KJ_PER_KGK: Final = 2.326
 """Fall of the heat of evaporation with the wet bulb, water fed at it [kJ/(kg K)]: 4.186 - 1.86."""
-_CYCLES: Final = 3.0
-
-
-def _no_drift() -> WaterParameters:
-    return WaterParameters(concentration_cycles=_CYCLES, drift_ratio=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ class DirectParameters:
     """Power of the circulating pump with all of the media wet [kW]."""
     effectiveness: float = 0.7
     """Cooling of the air over its wet-bulb depression, at most [1]."""
-    water: WaterParameters = field(default_factory=_no_drift)
+    water: WaterParameters = SUMP
     """Chemistry of the sump."""
 
 
@@ -96,7 +93,7 @@ class IndirectParameters:
     """Modulating power goes with cooling wanted over the most to this [1]."""
     latent_ratio: float = 1.0
     """Share of the heat that evaporates water while wet [1]; the rest warms the secondary air."""
-    water: WaterParameters = field(default_factory=_no_drift)
+    water: WaterParameters = SUMP
     """Chemistry of the sump."""
 
 
@@ -152,7 +149,7 @@ def direct(
     return DirectState(
         leaving=Air(dry_bulb_c - cooled, leaving),
         power_kw=parameters.pump_kw * divide(cooled, most),
-        water=_use(parameters.water, air_kgs * (leaving - entering)),
+        water=_use(parameters.water, air_kgs * np.maximum(leaving - entering, 0.0)),
         short=cooled < wanted,
         outside=running & outside,
     )
