@@ -26,7 +26,7 @@ Modes = NDArray[np.int8]
 HOLD_S: Final = 1200.0
 """Least time in a state [s]."""
 
-_ROUNDING: Final = 1e-12
+_ROUNDED_DOWN: Final = 1.0 - 1e-12
 
 
 class CoolingMode(IntEnum):
@@ -120,7 +120,7 @@ def first_stage(
         capacity_kw: capacity of one chiller [kW].
         available: chillers that can run.
     """
-    wanted = np.ceil(divide(load_kw, parameters.on_above_ratio * capacity_kw) - _ROUNDING)
+    wanted = np.ceil(divide(load_kw, parameters.on_above_ratio * capacity_kw) * _ROUNDED_DOWN)
     running = np.clip(wanted, 0.0, available)
     return ChillerStage(running, np.full(running.shape, parameters.hold_s))
 
@@ -153,7 +153,7 @@ def next_stage(
     remaining = before - 1.0
     none_needed = (in_chillers <= 0) & (before > 0)
     fewer = free & (none_needed | (in_chillers < parameters.off_below_ratio * remaining))
-    at_least = np.ceil(in_chillers - _ROUNDING)
+    at_least = np.ceil(in_chillers * _ROUNDED_DOWN)
     wanted = np.maximum(before + more - fewer, at_least)
     running = np.minimum(wanted, available)
     return ChillerStage(running, np.where(running == stage.running, stage.held_s, 0.0) + step_s)
