@@ -1,20 +1,21 @@
 """Evaporative stages: direct, in the stream of air itself, and indirect, across a wall from outdoor air.
 
-Direct: the air is cooled towards its wet bulb and takes up the water. Indirect: the air is cooled towards the
-dry bulb of the secondary air while the wall is dry and towards its wet bulb while it is wet, and takes up
-nothing. The indirect stage modulates its secondary fan where it could cool more than is wanted and runs
-full where it could not, so that its power jumps at the edge: below it the power is a fraction of the full.
+Direct: the air is cooled towards its wet bulb and takes up the water; as much of the media is wetted as is
+wanted. Indirect: the air is cooled towards the dry bulb of the secondary air while the wall is dry and
+towards its wet bulb while it is wet, and takes up nothing. The indirect stage modulates its secondary fan
+where it could cool more than is wanted and runs full where it could not, so that its power jumps at the
+edge: below it the power is a fraction of the full.
 
 References:
     EnergyPlus Engineering Reference, "Evaporative Coolers", ``Direct:ResearchSpecial`` (constant wet bulb)
     and ``Indirect:ResearchSpecial`` (dry and wet effectiveness, water by latent heat, blow-down by cycles of
-    concentration). The power law of the modulating stage is an empirical form, for calibration.
+    concentration). The power law of the modulating indirect stage is an empirical form, for calibration.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -28,14 +29,11 @@ WET_BULB_BOUNDS: Final = Bounds(0.0, 35.0)
 """Wet bulb at which a wet stage works [degC]: below it water freezes; above is an engineering assumption."""
 DRY_BULB_BOUNDS: Final = Bounds(-40.0, 50.0)
 """Dry bulb of the air that cools [degC]; an engineering assumption."""
+SUMP: Final = WaterParameters(concentration_cycles=3.0, drift_ratio=0.0)
+"""Chemistry of a stage's sump where nothing else is known: media lose no droplets."""
 
 _COOLER_WATER_KJ_PER_KGK: Final = 2.326
 """Fall of the heat of evaporation with the wet bulb, water fed at it [kJ/(kg K)]: 4.186 - 1.86."""
-_CYCLES: Final = 3.0
-
-
-def _no_drift() -> WaterParameters:
-    return WaterParameters(concentration_cycles=_CYCLES, drift_ratio=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +41,10 @@ class DirectParameters:
     """A direct stage: wetted media or nozzles in the stream."""
 
     pump_kw: float
-    """Power of the circulating pump while the stage runs [kW]."""
+    """Power of the circulating pump with all of the media wet [kW]."""
     effectiveness: float = 0.7
     """Cooling of the air over its wet-bulb depression, at most [1]."""
-    water: WaterParameters = field(default_factory=_no_drift)
+    water: WaterParameters = SUMP
     """Chemistry of the sump."""
 
 
@@ -95,7 +93,7 @@ class IndirectParameters:
     """Modulating power goes with cooling wanted over the most to this [1]."""
     latent_ratio: float = 1.0
     """Share of the heat that evaporates water while wet [1]; the rest warms the secondary air."""
-    water: WaterParameters = field(default_factory=_no_drift)
+    water: WaterParameters = SUMP
     """Chemistry of the sump."""
 
 
@@ -150,8 +148,8 @@ def direct(
     outside = WET_BULB_BOUNDS.outside(wet_bulb_c) | DRY_BULB_BOUNDS.outside(dry_bulb_c) | (entering <= 0)
     return DirectState(
         leaving=Air(dry_bulb_c - cooled, leaving),
-        power_kw=np.where(running, parameters.pump_kw, 0.0),
-        water=_use(parameters.water, air_kgs * (leaving - entering)),
+        power_kw=parameters.pump_kw * divide(cooled, most),
+        water=_use(parameters.water, air_kgs * np.maximum(leaving - entering, 0.0)),
         short=cooled < wanted,
         outside=running & outside,
     )

@@ -1,4 +1,4 @@
-"""Counterflow heat exchange by effectiveness-NTU, both ways, and the fan speed that an approach needs.
+"""Counterflow heat exchange by effectiveness-NTU, both ways, and the flow that an approach needs.
 
 References:
     Incropera, Fundamentals of Heat and Mass Transfer, tables 11.3 and 11.4.
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _RATIO_MAX: Final = 1.0 - 1e-7
 _BISECTIONS: Final = 34
+_ROOT_STEPS: Final = 8
 
 
 def capacity_ratio(least: Floats, most: Floats) -> Floats:
@@ -90,3 +91,37 @@ def least_speed(approach_k: Callable[[Floats], Floats], wanted_k: Floats, slowes
         enough = approach_k(middle) <= wanted_k
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     return high
+
+
+def least_flow(approach_k: Callable[[Floats], Floats], wanted_k: Floats, low: Floats, high: Floats) -> Floats:
+    """The flow that has the approach wanted, by the Illinois rule between logarithms, to 1e-9.
+
+    Args:
+        approach_k: approach [K] by flow over design flow [1], falling, above 0.
+        wanted_k: approach wanted [K], above 0.
+        low: flow over design that is too little or just enough [1], above 0.
+        high: flow over design that is enough [1].
+
+    Returns:
+        The broadcast shape, between `low` and `high`.
+    """
+
+    def excess(log_flow: Floats) -> Floats:
+        return np.log(approach_k(np.exp(log_flow)) / wanted_k)
+
+    left, right = np.log(low), np.log(high)
+    at_left, at_right = excess(left), excess(right)
+    middle, was = left, np.zeros(np.shape(at_left))
+    for _ in range(_ROOT_STEPS):
+        slope = at_left - at_right
+        share = np.clip(at_left / np.where(slope > 0, slope, 1.0), 0.0, 1.0)
+        middle = left + (right - left) * share
+        value = excess(middle)
+        side = np.sign(value)
+        stale = np.where(side == was, 0.5, 1.0)  # an end that stays twice counts half
+        at_left, at_right = (
+            np.where(side > 0, value, stale * at_left),
+            np.where(side > 0, stale * at_right, value),
+        )
+        left, right, was = np.where(side > 0, middle, left), np.where(side > 0, right, middle), side
+    return np.exp(middle)
