@@ -4,8 +4,8 @@ Beside `server`, for comparison with EnergyPlus and for its users' curves; the e
 realistic (fans of 40 %, power that doubles between 15 and 30 degC).
 
 References:
-    EnergyPlus Input Output Reference and Engineering Reference, ``ElectricEquipment:ITE:AirCooled``. Curves and
-    their bounds: EnergyPlus's data-centre example files, "Data Center Servers".
+    EnergyPlus Input Output Reference and Engineering Reference, ``ElectricEquipment:ITE:AirCooled``. Curves
+    and their bounds: EnergyPlus's data-centre example files, "Data Center Servers".
 """
 
 from __future__ import annotations
