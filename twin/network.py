@@ -159,7 +159,7 @@ def _water_side(
     predicted = tower.coldest_c(parameters.tower, guess, wet)
     free = economizer.mode(parameters.economizer, chilled, back, predicted, condenser)
     tower_heat = guess
-    motor_heat = chiller.RECORDS[parameters.chiller.record].motor_heat_ratio
+    motor_heat = parameters.chiller.record.motor_heat_ratio
     for _ in range(_WATER_ITERATIONS):
         cold = tower.solve(parameters.tower, tower_heat, wet, free.target_c)
         saved = economizer.load_kw(
@@ -196,7 +196,7 @@ def _state(
         )
     )
     facility = _total(powers, BREAKDOWN)
-    motor_loss = machines.power_kw * (1.0 - chiller.RECORDS[parameters.chiller.record].motor_heat_ratio)
+    motor_loss = machines.power_kw * (1.0 - parameters.chiller.record.motor_heat_ratio)
     pump_loss = (water.chilled_pump_kw + water.condenser_pump_kw) * (1.0 - PUMP_HEAT_RATIO)
     direct = air.losses.ups_kw + other + water.tower.fan_kw + motor_loss + pump_loss
     rejected = water.tower_heat_kw + direct

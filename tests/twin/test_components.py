@@ -57,7 +57,7 @@ def test_chiller_gives_the_49_dymola_points(shared_data: Path) -> None:
 
 def test_every_record_is_what_it_says_at_its_reference_point() -> None:
     for name, record in chiller.RECORDS.items():
-        parameters = chiller.ChillerParameters(1, 500.0, 5.0, name)
+        parameters = chiller.ChillerParameters(1, 500.0, 5.0, record)
         state = chiller.solve(
             parameters,
             np.array(500.0),

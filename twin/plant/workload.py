@@ -111,4 +111,5 @@ def outside(workload: Workload) -> Flags:
     negative = (on < 0) | (total < 0) | (tasks < 0) | (roots < 0)
     stray = (on <= 0) & (total > 0)
     unlike = ROOT_BOUNDS.outside(spread * (1.0 + _ROUNDING)) | (roots > most * (1.0 + _ROUNDING))
-    return negative | stray | unlike | UTILISATION_BOUNDS.outside(mean / (1.0 + _ROUNDING))
+    impossible: Flags = negative | stray | unlike | UTILISATION_BOUNDS.outside(mean / (1.0 + _ROUNDING))
+    return impossible
