@@ -75,6 +75,12 @@ def usable(table: Path, published: dict[str, chiller.ChillerRecord]) -> list[chi
     return fit
 
 
+@pytest.fixture(scope="module")
+def pick(usable: list[chiller.ChillerRecord]) -> Callable[[int], chiller.ChillerRecord]:
+    """One of them by any number; a function, because hypothesis prints what it is given."""
+    return lambda index: usable[index % len(usable)]
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Path]:
     def one(*rows: dict[str, str], text: str | None = None) -> Path:
@@ -139,9 +145,9 @@ def test_the_others_give_their_own_rating_and_say_what_was_changed(
 @settings(max_examples=150, deadline=None)
 @given(index=names, share=st.floats(0, 1), warm=st.floats(0, 1), cold=st.floats(0, 1))
 def test_any_that_is_taken_has_capacity_and_needs_more_power_for_more_load(
-    usable: list[chiller.ChillerRecord], index: int, share: float, warm: float, cold: float
+    pick: Callable[[int], chiller.ChillerRecord], index: int, share: float, warm: float, cold: float
 ) -> None:
-    record = usable[index % len(usable)]
+    record = pick(index)
     leaving = record.leaving_bounds.low + cold * (record.leaving_bounds.high - record.leaving_bounds.low)
     entering = record.entering_bounds.low + warm * (record.entering_bounds.high - record.entering_bounds.low)
     machines = chiller.ChillerParameters(2, 500.0, 5.0, record)
@@ -152,10 +158,9 @@ def test_any_that_is_taken_has_capacity_and_needs_more_power_for_more_load(
     assert state.power_kw[0] == 0
     assert (state.power_kw[1:] > 0).all()
     assert state.served_kw + state.unmet_kw == pytest.approx(load)
-    # a fit's waviness: up to 5 % of the mean, and never more
     fall = np.maximum.accumulate(state.power_kw) - state.power_kw
-    assert fall.max() <= 0.06 * state.power_kw.max()
-    assert state.served_kw[-1] >= 0.3 * min(float(load[-1]), 1000.0)
+    assert fall.max() <= 0.002 * state.power_kw.max()  # the waviness of two of the fits
+    assert state.served_kw[-1] >= 0.25 * min(float(load[-1]), 1000.0)  # two of 500 kW, at their worst corner
 
 
 @pytest.mark.parametrize(
