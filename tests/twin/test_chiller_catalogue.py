@@ -148,8 +148,8 @@ def test_any_that_is_taken_has_capacity_and_needs_more_power_for_more_load(
     pick: Callable[[int], chiller.ChillerRecord], index: int, share: float, warm: float, cold: float
 ) -> None:
     record = pick(index)
-    leaving = record.leaving_bounds.low + cold * (record.leaving_bounds.high - record.leaving_bounds.low)
-    entering = record.entering_bounds.low + warm * (record.entering_bounds.high - record.entering_bounds.low)
+    leaving = np.interp(cold, (0.0, 1.0), (record.leaving_bounds.low, record.leaving_bounds.high))
+    entering = np.interp(warm, (0.0, 1.0), (record.entering_bounds.low, record.entering_bounds.high))
     machines = chiller.ChillerParameters(2, 500.0, 5.0, record)
     load = np.concatenate(([0.0], np.linspace(0.05, 1.0, 40) * 900.0 * (0.5 + share)))
     state = chiller.solve(machines, load, np.full(41, leaving), np.full(41, entering), np.full(41, 2.0))
