@@ -159,7 +159,7 @@ def test_any_that_is_taken_has_capacity_and_needs_more_power_for_more_load(
     assert (state.power_kw[1:] > 0).all()
     assert state.served_kw + state.unmet_kw == pytest.approx(load)
     fall = np.maximum.accumulate(state.power_kw) - state.power_kw
-    assert fall.max() <= 0.002 * state.power_kw.max()  # the waviness of two of the fits
+    assert fall.max() <= 0.5  # 0.5 % of one's rated 100 kW: the waviness of a few fits
     assert state.served_kw[-1] >= 0.25 * min(float(load[-1]), 1000.0)  # two of 500 kW, at their worst corner
 
 
