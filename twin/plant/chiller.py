@@ -278,7 +278,7 @@ def performance(
     Curves are renormalised to be 1 at the reference point. Outside their bounds capacity stays at the
     border's value and the input ratio follows that of a Carnot machine, so that warmer chilled or colder
     condenser water never makes it worse. Condenser water below the bounds is held at the bound by the
-    head-pressure valve.
+    head-pressure valve; colder outdoor air counts as the bound's, which takes too much power, and is flagged.
 
     Args:
         parameters: the chillers.
@@ -288,7 +288,8 @@ def performance(
     record = parameters.record
     at_capacity, at_eir = at_reference(record)
     held = np.maximum(entering_c, record.entering_bounds.low)
-    outside = record.leaving_bounds.outside(leaving_c) | record.entering_bounds.outside(held)
+    entered = entering_c if record.air_cooled else held
+    outside = record.leaving_bounds.outside(leaving_c) | record.entering_bounds.outside(entered)
     leaving, entering = record.leaving_bounds.clip(leaving_c), record.entering_bounds.clip(held)
     for_capacity = np.maximum(entering, _best_entering_c(record, leaving))
     capacity = (
