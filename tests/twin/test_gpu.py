@@ -223,6 +223,9 @@ def test_outside_its_bounds_is_flagged() -> None:
     use, coolant = np.array([0.5, 1.2, 0.5, 0.5, 0.5]), np.array([30.0, 30.0, 60.0, 30.0, 30.0])
     cap, clock = np.array([700.0, 700.0, 700.0, 100.0, 700.0]), np.array([1.0, 1.0, 1.0, 1.0, 0.1])
     assert solve(H100, use, coolant, cap, clock).outside.tolist() == [False, True, True, True, True]
+    crawling = _at(replace(H100, cap_bounds=Bounds(100.0, 700.0)), 1.0, 50.0, 100.0)
+    assert crawling.clock_ratio < 0.25
+    assert crawling.outside
     sizzling = _at(H100, 1.0, 90.0, 700.0)
     assert sizzling.outside
     assert sizzling.die_c > H100.die_max_c

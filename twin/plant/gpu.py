@@ -26,6 +26,7 @@ CLOCK_BOUNDS: Final = Bounds(0.25, 1.0)
 COOLANT_BOUNDS: Final = Bounds(10.0, 50.0)
 """Inlet air or coolant [degC]: ASHRAE class A4 and W45, with a margin."""
 
+_ROUNDING: Final = 1e-9
 _LOOP_GAIN_MAX: Final = 0.9
 """Greatest share of its own power that leakage may add [1]; above it the die would run away."""
 
@@ -70,7 +71,7 @@ class GpuState(NamedTuple):
     capped: Flags
     """Whether the cap or the die's temperature slows the kernels down."""
     outside: Flags
-    """Whether an argument is outside its bounds, or the die warmer than the board allows."""
+    """Whether an argument or the clock reached is outside its bounds, or the die warmer than is allowed."""
 
 
 def growth_ratio(parameters: GpuParameters, die_c: Floats) -> Floats:
@@ -97,6 +98,36 @@ def _settled_w(
     gain = parameters.leakage_per_k * parameters.resistance_k_per_w * reference_w
     cold = reference_w * growth_ratio(parameters, coolant_c) + held_w
     return cold / (1.0 - np.minimum(gain, _LOOP_GAIN_MAX))
+
+
+def _board_w(
+    parameters: GpuParameters, use: Floats, coolant_c: Floats, cap_w: Floats, running_w: Floats
+) -> tuple[Floats, Flags]:
+    """Mean power of a board [W], and whether its cap or its die's greatest temperature holds it.
+
+    Args:
+        parameters: the group.
+        use: utilisation within its bounds [1].
+        coolant_c: inlet air or coolant [degC].
+        cap_w: power cap within what the board takes [W].
+        running_w: what kernels ask for while they run, at the reference die temperature [W].
+    """
+    resting = (1.0 - use) * parameters.idle_w
+    free = _settled_w(parameters, resting + use * running_w, coolant_c)
+    capped = running_w * growth_ratio(parameters, die_temperature_c(parameters, coolant_c, free)) > cap_w
+    board = np.where(capped, _settled_w(parameters, resting, coolant_c, use * cap_w), free)
+    asleep = _settled_w(parameters, np.full(use.shape, parameters.idle_w), coolant_c)
+    coolest = np.maximum((parameters.die_max_c - coolant_c) / parameters.resistance_k_per_w, asleep)
+    return np.minimum(board, coolest), (capped | (board > coolest)) & (use > 0)
+
+
+def _slowed_clock(parameters: GpuParameters, use: Floats, reference_w: Floats) -> Floats:
+    """Clock over full [1] that mean power at the reference die temperature [W] leaves the kernels."""
+    resting = (1.0 - use) * parameters.idle_w
+    running = divide(reference_w - resting, use, otherwise=parameters.idle_w)
+    kernels = np.full(use.shape, parameters.busy_w - parameters.idle_w)
+    share = divide(running - parameters.idle_w, kernels)
+    return np.maximum(share, 0.0) ** (1.0 / parameters.clock_exponent)
 
 
 def solve(
@@ -126,34 +157,24 @@ def solve(
     use = UTILISATION_BOUNDS.clip(asked_use)
     cap = parameters.cap_bounds.clip(asked_cap)
     clock = np.clip(asked_clock, 0.0, 1.0)
-    idle = parameters.idle_w
-    kernels = (parameters.busy_w - idle) * clock**parameters.clock_exponent
-    resting = (1.0 - use) * idle
-    free = _settled_w(parameters, resting + use * (idle + kernels), coolant)
-    held = _settled_w(parameters, resting, coolant, use * cap)
-    over = (idle + kernels) * growth_ratio(parameters, die_temperature_c(parameters, coolant, free)) > cap
-    board = np.where(over, held, free)
-    asleep = _settled_w(parameters, np.full(use.shape, idle), coolant)
-    coolest = np.maximum((parameters.die_max_c - coolant) / parameters.resistance_k_per_w, asleep)
-    hot = board > coolest
-    board = np.minimum(board, coolest)
+    kernels = (parameters.busy_w - parameters.idle_w) * clock**parameters.clock_exponent
+    board, capped = _board_w(parameters, use, coolant, cap, parameters.idle_w + kernels)
     die = die_temperature_c(parameters, coolant, board)
     growth = growth_ratio(parameters, die)
-    running = divide(board / growth - resting, use, otherwise=idle)
-    slowed = divide(running - idle, np.full(use.shape, parameters.busy_w - idle))
-    capped = (over | hot) & (use > 0)
-    reached = np.maximum(slowed, 0.0) ** (1.0 / parameters.clock_exponent)
+    slowed = np.minimum(_slowed_clock(parameters, use, board / growth), clock)
+    reached = np.where(capped, slowed, clock)
     group = parameters.count / W_PER_KW
     return GpuState(
         power_kw=group * board,
         leakage_kw=group * board * (1.0 - 1.0 / growth),
         board_w=board,
         die_c=die,
-        clock_ratio=np.where(capped, np.minimum(reached, clock), clock),
+        clock_ratio=reached,
         capped=capped,
         outside=UTILISATION_BOUNDS.outside(asked_use)
         | COOLANT_BOUNDS.outside(coolant)
         | parameters.cap_bounds.outside(asked_cap)
         | CLOCK_BOUNDS.outside(asked_clock)
-        | (die > parameters.die_max_c + 1e-9),
+        | CLOCK_BOUNDS.outside(reached)
+        | (die > parameters.die_max_c + _ROUNDING),
     )
