@@ -57,12 +57,28 @@ BASIN_HEATER_KW_PER_K_KW: Final = 0.001
 """Prior of a tower basin's heater by the heat rejected at design [kW/(K kW)]."""
 ENVELOPE_KW_PER_K_KW: Final = 0.002
 """Prior of the heat through walls and roof by IT design power [kW/(K kW)]."""
-NEEDED: Final = (
-    "time outdoor_dry_bulb_c outdoor_wet_bulb_c facility_power_w it_power_w chw_setpoint_c "
-    "supply_air_setpoint_c hall_setpoint_c hvac_power_w chiller_power_w chiller_cooling_w "
-    "tower_fan_power_w pump_power_w crah_fan_power_w ups_loss_w crah_air_flow_kg_s evap_cooler_power_w "
-    "hall_air_c it_inlet_c supply_air_c"
-).split()
+NEEDED: Final = [
+    "time",
+    "outdoor_dry_bulb_c",
+    "outdoor_wet_bulb_c",
+    "facility_power_w",
+    "it_power_w",
+    "chw_setpoint_c",
+    "supply_air_setpoint_c",
+    "hall_setpoint_c",
+    "hvac_power_w",
+    "chiller_power_w",
+    "chiller_cooling_w",
+    "tower_fan_power_w",
+    "pump_power_w",
+    "crah_fan_power_w",
+    "ups_loss_w",
+    "crah_air_flow_kg_s",
+    "evap_cooler_power_w",
+    "hall_air_c",
+    "it_inlet_c",
+    "supply_air_c",
+]
 
 
 @dataclass(frozen=True, slots=True)

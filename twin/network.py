@@ -13,7 +13,7 @@ import numpy as np
 
 from twin import air_side, water_side
 from twin.parameters import MULTIPLIERS, PUMP_HEAT_RATIO, Parameters
-from twin.plant import chiller, server, ups
+from twin.plant import server, ups
 from twin.plant.curves import AIR_HEAT_KJ_PER_M3K, Floats, divide
 from twin.state import BREAKDOWN, COOLING, Conditions, Inputs, PlantState, Setpoints
 
@@ -108,7 +108,7 @@ def _state(
         "other_kw": nothing + parameters.other_kw,
     }
     facility = _total(powers, BREAKDOWN)
-    motor_loss = machines.power_kw * (1.0 - chiller.RECORDS[parameters.chiller.record].motor_heat_ratio)
+    motor_loss = machines.power_kw * (1.0 - parameters.chiller.record.motor_heat_ratio)
     pump_loss = (water.chilled_pump_kw + water.condenser_pump_kw) * (1.0 - PUMP_HEAT_RATIO)
     ups_room = air.losses.ups_kw * (1.0 - parameters.ups.hall_share_ratio)
     beside = ("other_kw", "tower_fan_kw", "basin_heater_kw", "evaporative_kw")

@@ -70,7 +70,7 @@ def solve(parameters: Parameters, inputs: Inputs, coil_kw: Floats, flow_ratio: F
     predicted = rejection.coldest_c(parameters.rejection, guess, outdoor)
     free = economizer.mode(parameters.economizer, chilled, back, predicted, inputs.condenser_water_c)
     heat = guess
-    motor_heat = chiller.RECORDS[parameters.chiller.record].motor_heat_ratio
+    motor_heat = parameters.chiller.record.motor_heat_ratio
     for _ in range(_ITERATIONS):
         reused = np.minimum(inputs.heat_reuse_kw, heat)
         cold = rejection.solve(parameters.rejection, heat - reused, outdoor, free.target_c)

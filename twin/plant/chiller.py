@@ -1,5 +1,7 @@
 """Electric chillers: the EnergyPlus Electric EIR model (Modelica: ElectricEIR), staged for least power.
 
+Air-cooled ones are the same with outdoor air, as `condenser_air` gives it, for the condenser water.
+
 References:
     EnergyPlus Engineering Reference, "Electric Chiller Model Based on Condenser Entering Temperature".
     Records: EnergyPlus data set Chillers.idf.
@@ -59,6 +61,10 @@ class ChillerRecord:
     """EIRFPLR: electric input over full load's by part load, three coefficients."""
     motor_heat_ratio: float = 1.0
     """Share of the electric input that ends up in the condenser [1]."""
+    air_cooled: bool = False
+    """Whether outdoor air cools the condenser, so that there is neither tower nor condenser pump."""
+    note: str = ""
+    """What was changed of the published curves, for people to read."""
 
 
 RECORDS: Final[dict[str, ChillerRecord]] = {
@@ -76,6 +82,22 @@ RECORDS: Final[dict[str, ChillerRecord]] = {
         (1.082071, 0.03200888, -0.00399478, -0.005789604, -0.0008238938, 0.002933539),
         (0.7582035, 0.006896017, -0.001491911, 0.002249459, 0.0003908697, -0.0001735265),
         (0.2226232, 0.5199282, 0.257847),
+    ),
+    "carrier_30xa280_air": ChillerRecord(
+        "Carrier 30XA280 943.4kW/3.1COP",
+        943.4,
+        3.1,
+        6.67,
+        35.0,
+        0.1,
+        0.1,
+        1.0,
+        Bounds(4.44, 10.0),
+        Bounds(29.44, 46.11),
+        (0.979952514, 0.0359715682, -0.000324571, -0.003526257, -0.0000442458, -0.0001206704),
+        (0.1210926936, 0.0321255295, 0.0010019413, 0.0215864214, 0.0001997952, -0.0015848128),
+        (0.0, 1.0, 0.0),
+        air_cooled=True,
     ),
     "doe2_centrifugal": ChillerRecord(
         "DOE-2 Centrifugal/5.50COP",
@@ -136,6 +158,7 @@ RECORDS: Final[dict[str, ChillerRecord]] = {
         (-0.2660645697, 0.0998714035, -0.0023814154, 0.0628316481, -0.0009644649, -0.0011249224),
         (0.1807017787, 0.0271530312, -0.0004553574, 0.0188175079, 0.0002623276, -0.0012881189),
         (0.0, 1.0, 0.0),
+        air_cooled=True,
     ),
     "york_yt_1055_vanes": ChillerRecord(
         "ElectricEIRChiller York YT 1055kW/5.96COP/Vanes",
@@ -153,9 +176,9 @@ RECORDS: Final[dict[str, ChillerRecord]] = {
         (0.2619878, 0.2393605, 0.4988306),
     ),
 }
-"""Published curves by short name."""
+"""Published curves by short name; part-load limits of the 30XA280 are assumed."""
 
-DEFAULT_RECORD: Final = "carrier_19xr_1259_vanes"
+DEFAULT_RECORD: Final = RECORDS["carrier_19xr_1259_vanes"]
 """Efficiency and capacity are monotone over its whole range, which reaches 12.78 degC chilled water."""
 
 
@@ -169,8 +192,8 @@ class ChillerParameters:
     """Capacity of one at the record's reference point [kW]."""
     cop: float
     """Coefficient of performance there [1]."""
-    record: str = DEFAULT_RECORD
-    """Name of the curves in RECORDS."""
+    record: ChillerRecord = DEFAULT_RECORD
+    """Their curves: one of RECORDS, or one by `chiller_catalogue.record_named`."""
     power_ratio: float = 1.0
     """Power over what the curves say [1]; for calibration."""
 
@@ -227,8 +250,12 @@ def _beyond(record: ChillerRecord, leaving_c: Floats, entering_c: Floats) -> Flo
     return by_leaving * by_entering
 
 
-def _at_reference(record: ChillerRecord) -> tuple[float, float]:
-    """Values of CAPFT and EIRFT x EIRFPLR at the record's reference point; some records are not 1 there."""
+def at_reference(record: ChillerRecord) -> tuple[float, float]:
+    """Values of CAPFT and EIRFT x EIRFPLR [1] at the record's reference point; some records are not 1 there.
+
+    Args:
+        record: the machine.
+    """
     leaving, entering = np.array(record.leaving_c), np.array(record.entering_c)
     capacity = float(biquadratic(record.capacity_curve, leaving, entering))
     full_load = float(polynomial(record.part_load_curve, np.array(1.0)))
@@ -251,17 +278,18 @@ def performance(
     Curves are renormalised to be 1 at the reference point. Outside their bounds capacity stays at the
     border's value and the input ratio follows that of a Carnot machine, so that warmer chilled or colder
     condenser water never makes it worse. Condenser water below the bounds is held at the bound by the
-    head-pressure valve.
+    head-pressure valve; colder outdoor air counts as the bound's, which takes too much power, and is flagged.
 
     Args:
         parameters: the chillers.
         leaving_c: chilled water leaving [degC].
         entering_c: condenser water entering [degC].
     """
-    record = RECORDS[parameters.record]
-    at_capacity, at_eir = _at_reference(record)
+    record = parameters.record
+    at_capacity, at_eir = at_reference(record)
     held = np.maximum(entering_c, record.entering_bounds.low)
-    outside = record.leaving_bounds.outside(leaving_c) | record.entering_bounds.outside(held)
+    entered = entering_c if record.air_cooled else held
+    outside = record.leaving_bounds.outside(leaving_c) | record.entering_bounds.outside(entered)
     leaving, entering = record.leaving_bounds.clip(leaving_c), record.entering_bounds.clip(held)
     for_capacity = np.maximum(entering, _best_entering_c(record, leaving))
     capacity = (
@@ -287,7 +315,7 @@ def solve(
     Returns:
         Arrays of the broadcast shape; heat beyond the capacity is in `unmet_kw`.
     """
-    record = RECORDS[parameters.record]
+    record = parameters.record
     capacity, ratio, outside = performance(parameters, leaving_c, entering_c)
     served = np.minimum(load_kw, np.maximum(available, 0.0) * capacity * record.load_max_ratio)
     power = np.full(np.shape(served), NOT_POSSIBLE_KW)
