@@ -2,10 +2,10 @@
 
     python -m benchmarks.twin_eplus FILE --calibrate-days 1-21 --json
 
-Calibrated on the first days of each month from meters and sensors; the other days are predicted from weather, IT
-power and setpoints alone and scored by the hour. What an operator knows of his plant (design flows and powers,
-which submeters there are) is taken from the calibration days; the file's name says nothing. Whether the plant has
-an air economizer is found from the calibration days as well.
+Calibrated on the first days of each month from meters and sensors; the other days are predicted from weather,
+IT power and setpoints alone and scored by the hour. What an operator knows of his plant (design flows and
+powers, which submeters there are) is taken from the calibration days; the file's name says nothing. Whether
+the plant has an air economizer is found from the calibration days as well.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ BASIN_HEATER_KW_PER_K_KW: Final = 0.001
 """Prior of a tower basin's heater by the heat rejected at design [kW/(K kW)]."""
 ENVELOPE_KW_PER_K_KW: Final = 0.002
 """Prior of the heat through walls and roof by IT design power [kW/(K kW)]."""
-NEEDED: Final = [
+NEEDED: Final = (
     "time",
     "outdoor_dry_bulb_c",
     "outdoor_wet_bulb_c",
@@ -78,7 +78,8 @@ NEEDED: Final = [
     "hall_air_c",
     "it_inlet_c",
     "supply_air_c",
-]
+)
+MONTH_DAYS_MAX: Final = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,7 @@ def run(path: Path, first_day: int, last_day: int) -> dict[str, Any]:
 
 def _days(text: str) -> tuple[int, int]:
     first, _, last = text.partition("-")
-    if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last) <= 31):
+    if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last) <= MONTH_DAYS_MAX):
         raise argparse.ArgumentTypeError(f"found {text!r}; allowed is FIRST-LAST within 1-31, e.g. 1-21")
     return int(first), int(last)
 

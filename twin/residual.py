@@ -1,10 +1,10 @@
 """What the physics leaves over, learned from the meters: on top of the twin, never instead of it.
 
 Gradient-boosted trees predict measured minus modelled cooling power and inlet temperature from the weather,
-the load, the setpoints, what the physics says of them, and how these were some hours before. The cooling power
-that is added never falls with the load or the wet bulb and never rises with the chilled water's setpoint, as
-far as it depends on them directly. Where a condition or a setpoint lies outside what was measured, nothing is
-added.
+the load, the setpoints, what the physics says of them, and how these were some hours before. The cooling
+power that is added never falls with the load or the wet bulb and never rises with the chilled water's
+setpoint, as far as it depends on them directly. Where a condition or a setpoint lies outside what was
+measured, nothing is added.
 
 References:
     Ke et al., LightGBM: A Highly Efficient Gradient Boosting Decision Tree, NeurIPS 2017. The form, physics
@@ -206,7 +206,15 @@ def monotone() -> list[int]:
     return [signs.get(name.split(" ")[0], 0) for name in names()]
 
 
-def trained(table: Floats, off: Floats, monotone: list[int], weights: Floats | None) -> str:
+def trained(table: Floats, off: Floats, signs: list[int], weights: Floats | None) -> str:
+    """Trees for what was off, as text.
+
+    Args:
+        table: (n, features) what `features` says of each step.
+        off: (n,) measured minus modelled, NaN where unknown.
+        signs: by column the direction in which the answer may go with it; 0 is any.
+        weights: (n,) how much each step counts; alike where not given.
+    """
     import lightgbm  # noqa: PLC0415  # half a second that most commands do not need
 
     known = np.isfinite(off)
@@ -214,11 +222,12 @@ def trained(table: Floats, off: Floats, monotone: list[int], weights: Floats | N
         return ""
     weight = None if weights is None else weights[known]
     data = lightgbm.Dataset(table[known], off[known], weight=weight, free_raw_data=True)
-    options = TREE_OPTIONS | {"monotone_constraints": monotone}
+    options = TREE_OPTIONS | {"monotone_constraints": signs}
     return str(lightgbm.train(options, data, ROUNDS).model_to_string())
 
 
 def predicted(trees: str, table: Floats) -> Floats:
+    """(n,) what trees say of (n, features)."""
     return np.asarray(_booster(trees).predict(table, num_threads=1), dtype=np.float64)
 
 
