@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from core.actions import Setpoint
 from core.errors import InputError
 from core.limits import HOLD_MIN_S, MARGIN_MIN_K, STEP_MAX_K, THERMAL_CLASSES, AirEnvelope
+from core.plant import Plant
 from core.points import PointRef, point_type
 from core.units import to_canonical
 
@@ -58,12 +59,13 @@ class Meters(_Strict):
     crah_fan: Refs = ()
     pump: Refs = ()
     tower_fan: Refs = ()
+    evaporative: Refs = Field(default=(), description="Pumps and fans of evaporative stages.")
     ups_input: Refs = Field(default=(), description="UPS input; with `it` it gives the electrical losses.")
 
     @property
     def cooling(self) -> Refs:
         """Everything that removes heat."""
-        return self.chiller + self.crah_fan + self.pump + self.tower_fan
+        return self.chiller + self.crah_fan + self.pump + self.tower_fan + self.evaporative
 
 
 class Sensors(_Strict):
@@ -72,9 +74,13 @@ class Sensors(_Strict):
     rack_inlet: Refs = Field(min_length=1, description="IT inlet temperatures; the warmest one counts.")
     supply_air: Ref | None = None
     return_air: Ref | None = None
+    return_air_setpoint: Ref | None = Field(default=None, description="Return air that the CRAH fans hold.")
     chilled_water_supply: Ref | None = None
     chilled_water_return: Ref | None = None
     condenser_water_supply: Ref | None = None
+    liquid_supply: Ref | None = Field(default=None, description="Supply of the technology cooling loops.")
+    liquid_supply_setpoint: Ref | None = None
+    cooling_load: Ref | None = Field(default=None, description="Heat meter of the chilled water.")
     dry_bulb: Ref
     wet_bulb: Ref
     chillers_running: Refs = ()
@@ -109,25 +115,6 @@ class Limits(_Strict):
     def envelope(self) -> AirEnvelope:
         """The class's temperatures."""
         return THERMAL_CLASSES[self.thermal_class]
-
-
-class Plant(_Strict):
-    """Design data: what the twin begins with before it has been calibrated."""
-
-    it_design_kw: float = Field(gt=0, description="IT load the hall was built for [kW].")
-    ups_rated_kw: float = Field(gt=0, description="Rated power of the UPS modules in service [kW].")
-    crah_count: int = Field(ge=1)
-    crah_airflow_m3s: float = Field(gt=0, description="Design airflow of one CRAH [m3/s].")
-    crah_fan_kw: float = Field(gt=0, description="Design fan power of one CRAH [kW].")
-    chiller_count: int = Field(ge=1)
-    chiller_capacity_kw: float = Field(gt=0, description="Rated cooling capacity of one chiller [kW].")
-    chiller_cop: float = Field(gt=1, lt=15, description="Rated coefficient of performance.")
-    tower_fan_kw: float = Field(gt=0, description="Design fan power of the tower [kW].")
-    chilled_water_pump_kw: float = Field(gt=0)
-    condenser_water_pump_kw: float = Field(gt=0)
-    has_waterside_economizer: bool = False
-    hall_air_volume_m3: float = Field(default=3000.0, gt=0)
-    altitude_m: float = Field(default=0.0, ge=-430, le=5000)
 
 
 def _unit_fits(ref: PointRef, unit: str | None) -> None:
@@ -295,7 +282,7 @@ def load_site(path: Path) -> Site:
         InputError: the file is missing, is no TOML, or describes no possible plant.
     """
     try:
-        return Site.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        found = Site.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise InputError(
             str(path),
@@ -309,6 +296,27 @@ def load_site(path: Path) -> Site:
         ) from error
     except ValidationError as error:
         raise _sentence(path, error) from error
+    return _with_records_beside(path, found)
+
+
+def _with_records_beside(path: Path, site: Site) -> Site:
+    """The same with the table of chillers' records found from the file's own folder.
+
+    Raises:
+        InputError: it is not there.
+    """
+    named = site.plant.chiller_records_file
+    if named is None:
+        return site
+    records = path.parent / named
+    if not records.is_file():
+        raise InputError(
+            f"{path}: plant.chiller_records_file",
+            found=f"{str(named)!r}, where there is no file",
+            allowed="a CSV file, its name as seen from the folder of this one",
+            do="correct the name or bring the file",
+        )
+    return site.model_copy(update={"plant": site.plant.model_copy(update={"chiller_records_file": records})})
 
 
 def _sentence(path: Path, error: ValidationError) -> InputError:
@@ -324,5 +332,6 @@ def _sentence(path: Path, error: ValidationError) -> InputError:
 
 
 def _short(value: Any, length: int = 60) -> str:
-    text = repr(value) if isinstance(value, str | int | float | bool) else f"a {type(value).__name__}"
+    kind = "such a table" if isinstance(value, dict) else f"a {type(value).__name__}"
+    text = repr(value) if isinstance(value, str | int | float | bool) else kind
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -156,7 +156,8 @@ def _held_by_return_air(parameters: Parameters, inputs: Inputs, supply: Floats, 
     """The CRAHs hold the return air while they can; a share of the equipment's intake is the hall's air."""
     load, most = inputs.it_reference_kw - liquid, inputs.crahs * parameters.crah.airflow_m3s
     least = parameters.crah.fan.flow_min_ratio * most
-    wanted = np.maximum(inputs.return_air_c, supply + _RISE_MIN_K)
+    held_c = np.where(np.isnan(inputs.return_air_c), parameters.return_air_c, inputs.return_air_c)
+    wanted = np.maximum(held_c, supply + _RISE_MIN_K)
     share = parameters.server.recirculation_ratio
     drawing = replace(parameters.server, recirculation_ratio=0.0)
     back = wanted

@@ -66,7 +66,7 @@ def calibrate(site: Site, history: History, *, created_at: datetime | None = Non
     clean = history.part(good)
     cut = int(len(clean) * (1.0 - HELD_OUT_RATIO))
     fit, check = clean.part(slice(0, cut)), clean.part(slice(cut, None))
-    design = Parameters.from_design(site.plant)
+    design = Parameters.from_design(site.plant.as_one_zone)
     multipliers, names, covariance = identify(design, fit)
     parameters = design.with_multipliers(multipliers)
     return Calibration(

@@ -14,7 +14,8 @@ from twin.network import Conditions, Parameters, Setpoints
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.site import Plant, Site
+    from core.plant import Plant
+    from core.site import Site
     from twin.plant.curves import Flags
 
 
@@ -119,12 +120,12 @@ class Calibration:
         return self.errors["inlet_c"].p95_abs if "inlet_c" in self.errors else float("nan")
 
     def parameters(self, plant: Plant) -> Parameters:
-        """The calibrated plant."""
-        return Parameters.from_design(plant).with_multipliers(self.multipliers)
+        """The calibrated plant, its zones as one: the meters are of all of them."""
+        return Parameters.from_design(plant.as_one_zone).with_multipliers(self.multipliers)
 
     def samples(self, plant: Plant, count: int, rng: np.random.Generator) -> list[Parameters]:
         """Plants that the data allow: what is identified by its covariance, the rest by its prior."""
-        design, drawn = Parameters.from_design(plant), dict(self.multipliers)
+        design, drawn = Parameters.from_design(plant.as_one_zone), dict(self.multipliers)
         centre = np.array([self.multipliers[name] for name in self.names])
         plants = []
         for _ in range(count):

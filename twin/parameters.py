@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
+from core.actions import Setpoint
 from core.errors import InputError
-from twin.plant.chiller import ChillerParameters
+from twin import design
 from twin.plant.condenser_air import CondenserAirParameters
-from twin.plant.crah import CrahParameters
 from twin.plant.curves import AIR_HEAT_KJ_PER_M3K
-from twin.plant.economizer import EconomizerParameters
-from twin.plant.pump import AffinityParameters
 from twin.plant.server import ServerParameters
-from twin.plant.tower import TowerParameters
 from twin.plant.ups import UpsParameters
 from twin.plant.water import WaterParameters
 from twin.psychro import STANDARD_PRESSURE_PA, pressure_pa
@@ -23,21 +19,24 @@ from twin.psychro import STANDARD_PRESSURE_PA, pressure_pa
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.site import Plant
+    from core.plant import Plant
     from twin.plant.air_economizer import AirEconomizerParameters
     from twin.plant.cdu import CduParameters
+    from twin.plant.chiller import ChillerParameters
+    from twin.plant.crah import CrahParameters
+    from twin.plant.economizer import EconomizerParameters
     from twin.plant.evaporative import DirectParameters, IndirectParameters
     from twin.plant.loop import LoopParameters
+    from twin.plant.pump import AffinityParameters
     from twin.plant.rejection import Rejection
     from twin.plant.staging import ModeParameters, StagingParameters
 
-COIL_DESIGN_DIFFERENCE_K: Final = 10.0
-"""Supply air above supply water with which the coils carry the design load [K], e.g. 22 and 12 degC."""
-WATER_DESIGN_RISE_K: Final = 6.0
-"""Chilled water return above supply at design [K]."""
-FAN_AFFINITY_EXPONENT: Final = 3.0
 OTHER_SHARE_RATIO: Final = 0.005
 """Lighting, controls and offices over IT design power [1]."""
+RETURN_AIR_C: Final = 34.0
+"""Return air that CRAH fans hold where nobody says another [degC]: 22 degC and the equipment's rise."""
+LIQUID_SUPPLY_C: Final = 30.0
+"""Supply of a technology cooling loop where nobody says another [degC]."""
 PUMP_HEAT_RATIO: Final = 0.9
 """Share of a pump's power that ends up in its water [1]."""
 MULTIPLIERS: Final[dict[str, tuple[str, ...]]] = {
@@ -48,7 +47,7 @@ MULTIPLIERS: Final[dict[str, tuple[str, ...]]] = {
     "coil_ua": ("crah.ua_kw_per_k",),
     "recirculation": ("server.recirculation_ratio",),
     "leakage": ("server.leakage_per_k", "server.fan_share_ratio"),
-    "pump": ("chilled_water_pump.design_kw", "condenser_water_pump.design_kw"),
+    "pump": ("chilled_water_pump.design_kw", "condenser_water_pump.design_kw", "liquid.pump.design_kw"),
     "chiller_power": ("chiller.power_ratio",),
     "tower_fan": ("rejection.fan_kw", "rejection.fan.design_kw"),
     "tower_approach": ("rejection.approach_ratio",),
@@ -69,14 +68,9 @@ MULTIPLIERS: Final[dict[str, tuple[str, ...]]] = {
     "air_economizer_dew_point_max": ("air_economizer.dew_point_max_c",),
 }
 """Calibration multipliers: name to the quantities it multiplies; 1 is the design."""
-CONCENTRATION_CYCLES: Final = 4.0
-"""Dissolved solids in the basin over those in the make-up water, as usual [1]."""
-_TOWER_MARGIN: Final = 1.1
 _SERVER_MASS_MJ_PER_K_MW: Final = 15.0
 _KJ_PER_MJ: Final = 1000.0
 _KW_PER_MW: Final = 1000.0
-_BISECTIONS: Final = 60
-_NTU_MAX: Final = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +99,7 @@ class Parameters:
     """Heat that warms the hall's air and equipment by 1 K [kJ/K]."""
     pressure_pa: float = STANDARD_PRESSURE_PA
     """Atmospheric pressure [Pa]."""
-    water: WaterParameters = field(default_factory=lambda: WaterParameters(CONCENTRATION_CYCLES))
+    water: WaterParameters = field(default_factory=lambda: WaterParameters(design.CONCENTRATION_CYCLES))
     """The basin's chemistry."""
     air_economizer: AirEconomizerParameters | None = None
     """Outdoor air let into the halls."""
@@ -115,6 +109,8 @@ class Parameters:
     """Indirect evaporative stage in return air."""
     return_air_control: bool = False
     """Whether the CRAH fans hold a return air temperature; else they follow the equipment."""
+    return_air_c: float = RETURN_AIR_C
+    """Return air that they hold where no setpoint is given [degC]."""
     envelope_kw_per_k: float = 0.0
     """Heat through walls and roof by the difference of outdoor and return air [kW/K]."""
     basin_heater_kw_per_k: float = 0.0
@@ -125,8 +121,10 @@ class Parameters:
     """Coolant distribution of a zone, where part of the equipment is cooled by liquid."""
     liquid_from_chilled_water: bool = False
     """Whether it gives its heat to the chilled water; else to the tower's water."""
-    liquid_supply_c: float = 30.0
+    liquid_supply_c: float = LIQUID_SUPPLY_C
     """Supply of the technology cooling loop where no setpoint is given [degC]."""
+    heat_reuse_kw: float = 0.0
+    """Heat that somebody outside takes where the conditions do not say [kW], if there is as much."""
     loop: LoopParameters | None = None
     """Mass of the chilled water; none: it counts for nothing."""
     staging: StagingParameters | None = None
@@ -142,6 +140,18 @@ class Parameters:
         return 0.0 if self.liquid is None else self.liquid.liquid_ratio
 
     @property
+    def rejects_to_water(self) -> bool:
+        """Whether anything sends heat to tower or dry cooler."""
+        liquid = self.liquid is not None and not self.liquid_from_chilled_water
+        return not self.chiller.record.air_cooled or self.economizer.present or liquid
+
+    @property
+    def setpoints_needed(self) -> tuple[Setpoint, ...]:
+        """The setpoints that act on something that this plant has."""
+        nothing = set() if self.rejects_to_water else {Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE}
+        return tuple(name for name in Setpoint if name not in nothing)
+
+    @property
     def uses_outdoor_air(self) -> bool:
         """Whether outdoor air can take heat ahead of the coils."""
         return self.air_economizer is not None or self.indirect is not None
@@ -153,23 +163,43 @@ class Parameters:
 
     @classmethod
     def from_design(cls, plant: Plant) -> Parameters:
-        """Design data and published defaults: what is known before calibration."""
-        per_unit = AffinityParameters(plant.crah_fan_kw, FAN_AFFINITY_EXPONENT)
-        load_kw = plant.it_design_kw + plant.crah_count * plant.crah_fan_kw
-        heat_kw = _TOWER_MARGIN * plant.it_design_kw * (1.0 + 1.0 / plant.chiller_cop)
+        """Design data and published defaults: what is known before calibration; see `twin.design`.
+
+        Raises:
+            InputError: the chillers' record is unknown or unfit for use, or does not go with the rest.
+        """
         mass_mj = _SERVER_MASS_MJ_PER_K_MW * plant.it_design_kw / _KW_PER_MW
+        hall_kj_per_k = mass_mj * _KJ_PER_MJ + AIR_HEAT_KJ_PER_M3K * plant.hall_air_volume_m3
+        machines = design.chillers(plant)
         return cls(
-            server=ServerParameters(plant.it_design_kw),
-            ups=UpsParameters(plant.ups_rated_kw),
-            crah=_coils(plant.crah_count, plant.crah_airflow_m3s, per_unit, load_kw),
-            chiller=ChillerParameters(plant.chiller_count, plant.chiller_capacity_kw, plant.chiller_cop),
-            rejection=TowerParameters(heat_kw, plant.tower_fan_kw),
-            economizer=EconomizerParameters(plant.has_waterside_economizer),
-            chilled_water_pump=AffinityParameters(plant.chilled_water_pump_kw),
-            condenser_water_pump=AffinityParameters(plant.condenser_water_pump_kw),
+            server=ServerParameters(plant.it_design_kw / plant.zones),
+            ups=UpsParameters(plant.ups_rated_kw / plant.zones, hall_share_ratio=plant.ups_hall_share_ratio),
+            crah=design.coils(plant),
+            chiller=machines,
+            rejection=design.rejection(plant, machines),
+            economizer=design.economizer(plant),
+            chilled_water_pump=design.chilled_water_pump(plant),
+            condenser_water_pump=design.condenser_water_pump(plant),
             other_kw=OTHER_SHARE_RATIO * plant.it_design_kw,
-            hall_kj_per_k=mass_mj * _KJ_PER_MJ + AIR_HEAT_KJ_PER_M3K * plant.hall_air_volume_m3,
+            hall_kj_per_k=hall_kj_per_k / plant.zones,
             pressure_pa=pressure_pa(plant.altitude_m),
+            water=design.basin(plant),
+            air_economizer=design.air_economizer(plant),
+            direct=design.direct(plant),
+            indirect=design.indirect(plant),
+            return_air_control=plant.crah_control == "return_air",
+            return_air_c=plant.return_air_temperature_c or RETURN_AIR_C,
+            envelope_kw_per_k=plant.envelope_kw_per_k / plant.zones,
+            basin_heater_kw_per_k=plant.heat_rejection.basin_heater_kw_per_k or 0.0,
+            condenser_air=design.condenser_air(plant, machines),
+            liquid=design.liquid(plant),
+            liquid_from_chilled_water=plant.liquid is not None and plant.liquid.source == "chilled_water",
+            liquid_supply_c=LIQUID_SUPPLY_C if plant.liquid is None else plant.liquid.supply_c,
+            heat_reuse_kw=plant.heat_reuse_kw,
+            loop=design.loop(plant),
+            staging=design.staging(plant),
+            economizer_modes=design.economizer_modes(plant),
+            zones=plant.zones,
         )
 
     def with_multipliers(self, mapping: Mapping[str, float]) -> Parameters:
@@ -193,21 +223,6 @@ class Parameters:
             for path in _paths(self, name):
                 adjusted = _scaled(adjusted, path, factor)
         return adjusted
-
-
-def _coils(count: int, airflow_m3s: float, fan: AffinityParameters, load_kw: float) -> CrahParameters:
-    """Coils that carry the design load with all fans and valves open, by bisection of the NTU."""
-    air = AIR_HEAT_KJ_PER_M3K * count * airflow_m3s
-    water = load_kw / WATER_DESIGN_RISE_K
-    wanted = load_kw / (load_kw / air + COIL_DESIGN_DIFFERENCE_K)
-    least, ratio = min(air, water), min(air, water) / max(air, water)
-    low, high = 0.0, _NTU_MAX
-    for _ in range(_BISECTIONS):
-        ntu = 0.5 * (low + high)
-        decay = math.exp(-ntu * (1.0 - ratio))
-        enough = least * (1.0 - decay) >= wanted * (1.0 - ratio * decay)
-        low, high = (low, ntu) if enough else (ntu, high)
-    return CrahParameters(count, airflow_m3s, fan, high * least, water)
 
 
 def _paths(parameters: Parameters, name: str) -> list[tuple[str, ...]]:

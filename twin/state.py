@@ -49,8 +49,8 @@ class Conditions:
     """Outdoor dry bulb [degC]."""
     wet_bulb_c: ArrayLike
     """Outdoor wet bulb [degC]."""
-    heat_reuse_kw: ArrayLike = 0.0
-    """Heat that somebody outside takes at that time, if there is as much [kW]."""
+    heat_reuse_kw: ArrayLike = float("nan")
+    """Heat that somebody outside takes at that time, if there is as much [kW]; NaN where the plant says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ class Setpoints:
     """Supply air setpoint [degC]."""
     chilled_water_supply_temperature_c: ArrayLike
     """Chilled water supply setpoint [degC]."""
-    condenser_water_supply_temperature_c: ArrayLike
-    """Condenser water supply setpoint [degC]; in force while the economizer is off."""
+    condenser_water_supply_temperature_c: ArrayLike = float("nan")
+    """Condenser water supply setpoint [degC]; in force while the economizer is off; NaN: coldest."""
     return_air_temperature_c: ArrayLike = float("nan")
-    """Return air that the CRAH fans hold [degC]; NaN where they follow the equipment instead."""
+    """Return air that the CRAH fans hold [degC]; NaN where the plant says, or they follow the equipment."""
     liquid_supply_temperature_c: ArrayLike = float("nan")
-    """Supply of the technology cooling loop [degC]; NaN where there is none."""
+    """Supply of the technology cooling loop [degC]; NaN where the plant says, or there is none."""
 
     @classmethod
     def of(cls, values: Mapping[Setpoint, ArrayLike]) -> Setpoints:

@@ -98,8 +98,10 @@ def solve(
     motor_heat = p.chiller.record.motor_heat_ratio
     air = _condenser_air(p, inputs)
     heat = guess if air is None else np.zeros(np.shape(guess))
+    asked_for = inputs.heat_reuse_kw
+    wanted_outside = np.where(np.isnan(asked_for), p.heat_reuse_kw, asked_for)
     for _ in range(_ITERATIONS):
-        reused = np.minimum(inputs.heat_reuse_kw, heat)
+        reused = np.minimum(wanted_outside, heat)
         cold = rejection.solve(p.rejection, heat - reused, outdoor, free.target_c)
         saved = economizer.load_kw(p.economizer, free.enabled, water_kw_per_k, back, cold.leaving_c, load)
         entering = cold.leaving_c if air is None else air.entering_c
@@ -116,7 +118,7 @@ def solve(
             heat = heat + motor_heat * machines.power_kw
     if not p.liquid_from_chilled_water:
         liquid = _liquid(p, inputs, liquid_it_kw, cold.leaving_c)
-    reused = np.minimum(inputs.heat_reuse_kw, heat)
+    reused = np.minimum(wanted_outside, heat)
     make_up = rejection.make_up_l_per_h(p.water, cold, heat - reused, outdoor)
     frost_k = np.maximum(BASIN_HEATED_BELOW_C - inputs.dry_bulb_c, 0.0)
     if air is not None:
@@ -155,6 +157,7 @@ def _liquid_set_c(p: Parameters, inputs: Inputs) -> Floats:
 def _economizing(p: Parameters, inputs: Inputs, back: Floats, predicted: Floats) -> economizer.Mode:
     """The economizer's mode: as the weather has it, or as it was set."""
     chilled, wanted = inputs.chilled_water_c, inputs.condenser_water_c
+    wanted = np.where(np.isnan(wanted), predicted, wanted)
     free = economizer.mode(p.economizer, chilled, back, predicted, wanted)
     if not p.economizer.present or np.isnan(inputs.economizing).all():
         return free

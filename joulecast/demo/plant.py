@@ -19,8 +19,8 @@ from twin.network import Conditions, Parameters, Setpoints, solve
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from core.plant import Plant
     from core.series import Floats
-    from core.site import Plant
 
 TRUE_MULTIPLIERS: Final = {
     "chiller_power": 1.09,

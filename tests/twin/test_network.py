@@ -24,7 +24,8 @@ from twin.network import (
 )
 
 if TYPE_CHECKING:
-    from core.site import Plant, Site
+    from core.plant import Plant
+    from core.site import Site
     from twin.plant.curves import Floats
 
 load_kw = st.floats(0, 1200)
