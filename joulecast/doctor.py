@@ -16,9 +16,12 @@ from urllib.parse import urlsplit
 import sql
 from core import db
 from core.clock import Clock, SystemClock, clock_from
-from core.errors import JoulecastError
+from core.errors import InputError, JoulecastError
 from joulecast import embedded
 from joulecast.embedded_broker import BrokerKind, default_kind
+from joulecast.verbs.common import site_of
+from twin.describe import describe
+from twin.parameters import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +87,7 @@ def check(settings: Settings) -> list[Finding]:
         clock_from(live.clock) if live and not settings.clock else settings.make_clock(),
     )
     checks: tuple[Callable[[_Place], Iterator[Finding]], ...] = (
-        _python, _disk, _database, _broker, _nvml, _chromium, _clock,
+        _python, _disk, _plant, _database, _broker, _nvml, _chromium, _clock,
     )  # fmt: skip
     return [finding for one in checks for finding in one(place)]
 
@@ -107,6 +110,17 @@ def _disk(place: _Place) -> Iterator[Finding]:
     else:
         state = Verdict.FAIL if free_gb < DISK_FAIL_GB else Verdict.WARN
         yield Finding("disk", state, detail, "free some, or set JOULECAST_DATA_DIR to another disk")
+
+
+def _plant(place: _Place) -> Iterator[Finding]:
+    try:
+        site = site_of(place.settings)
+        parameters = Parameters.from_design(site.plant)
+    except InputError as error:
+        yield Finding("plant", Verdict.FAIL, str(error), "correct the site's description")
+        return
+    said = " (simulated)" if site.site.simulated else ""
+    yield Finding("plant", Verdict.OK, f"{site.site.name}{said}: {describe(parameters)}")
 
 
 def _database(place: _Place) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from joulecast.embedded import Broker, BrokerKind, Postgres, RunInfo
 from joulecast.process import FolderLock, ServiceSpec
 from joulecast.supervisor import Supervisor, stop_signals
 from joulecast.verbs.common import DEMO_SITE
+from twin.parameters import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -179,7 +180,7 @@ def _check(settings: Settings) -> None:
             do="stop that program or set JOULECAST_UI_PORT to another port",
         )
     if _has_site(settings):
-        load_site(settings.site_file)
+        Parameters.from_design(load_site(settings.site_file).plant)  # which refuses impossible chillers
 
 
 def _has_site(settings: Settings) -> bool:

@@ -15,6 +15,8 @@ from core.errors import InputError, NotReadyError
 from joulecast.verbs.common import Json, emit, table, working
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from core.jobs import Context
     from twin.calibrate import Calibration
 
@@ -78,6 +80,7 @@ def _calibration(conn: db.Connection, context: Context) -> Calibration:
 def calibrate(*, days: Days = 42.0, json: Json = False) -> int:
     """Fit the twin to the meters and keep the result as the calibration in use."""
     from twin import calibrate as room  # noqa: PLC0415  # each verb imports only its own room
+    from twin.describe import describe, note  # noqa: PLC0415  # as above
 
     with working() as (context, _), db.connect(context.dsn) as conn:
         now = context.clock.now()
@@ -87,13 +90,15 @@ def calibrate(*, days: Days = 42.0, json: Json = False) -> int:
         if reason:
             raise NotReadyError(f"calibration refused and not kept: {reason}")
         number = room.save(conn, context.site, found)
+        parameters = found.parameters(context.site.plant)
     rows = [
         {"multiplier": k, "value": v, "found": "from data" if k in found.names else "prior, data say nothing"}
         for k, v in found.multipliers.items()
     ]
+    plant, changed = describe(parameters), note(parameters)
     emit(
-        {"calibration_id": number, **found.to_json()},
-        table(rows, title=f"calibration {number}"),
+        {"calibration_id": number, "plant": plant, "chiller_note": changed, **found.to_json()},
+        table(rows, title="; ".join(filter(None, (f"calibration {number}", plant, changed)))),
         as_json=json,
     )
     return 0
@@ -137,7 +142,10 @@ def _error_row(meter: str, where: str, steps: int, error: Any) -> dict[str, Any]
 @app.command("simulate")
 def simulate(
     *,
-    it_kw: Annotated[float, typer.Option(min=0.0, help="IT load at a 23 degC inlet [kW].")],
+    it_kw: Annotated[
+        list[float],
+        typer.Option(min=0.0, help="IT load at a 23 degC inlet [kW]; of all zones, or once for each."),
+    ],
     dry_bulb_c: Annotated[float, typer.Option(help="Outdoor dry bulb [degC].")],
     wet_bulb_c: Annotated[float, typer.Option(help="Outdoor wet bulb [degC].")],
     set: Set = None,  # noqa: A002  # the option's name
@@ -145,6 +153,7 @@ def simulate(
 ) -> int:
     """The plant's steady state: from the calibration where there is one, else from design data."""
     from twin.calibrate import latest  # noqa: PLC0415  # each verb imports only its own room
+    from twin.describe import describe  # noqa: PLC0415  # as above
     from twin.network import BREAKDOWN, Conditions, Parameters, Setpoints, solve  # noqa: PLC0415
 
     asked = setpoints_from(set)
@@ -157,14 +166,17 @@ def simulate(
         )
     with working() as (context, _), db.connect(context.dsn) as conn:
         calibration, site = latest(conn, context.site), context.site
+    parameters = Parameters.from_design(site.plant)
+    if calibration:
+        parameters = parameters.with_multipliers(calibration.multipliers)
+    load = _load_by_zone(it_kw, parameters.zones)
     middle = {name: (r.low_c + r.high_c) / 2 for name, r in site.setpoints.items()}
-    missing = [s for s in Setpoint if s not in middle | asked]
+    missing = [s for s in parameters.setpoints_needed if s not in middle | asked]
     if missing:
         raise InputError(
             "--set", found="nothing", allowed=", ".join(f"{s}_c" for s in missing), do="give a value"
         )
-    parameters = calibration.parameters(site.plant) if calibration else Parameters.from_design(site.plant)
-    state = solve(parameters, Conditions(it_kw, dry_bulb_c, wet_bulb_c), Setpoints.of(middle | asked))
+    state = solve(parameters, Conditions(load, dry_bulb_c, wet_bulb_c), Setpoints.of(middle | asked))
     names = (
         *BREAKDOWN,
         "facility_kw",
@@ -183,10 +195,31 @@ def simulate(
     )
     rows = [{"quantity": k, "modelled": v} for k, v in found.items()]
     setpoints = {str(k): v for k, v in (middle | asked).items()}
+    plant = describe(parameters)
     emit(
-        {"basis": basis, "setpoints_c": setpoints, **found}, table(rows, title=f"from {basis}"), as_json=json
+        {"basis": basis, "plant": plant, "setpoints_c": setpoints, **found},
+        table(rows, title=f"{plant}; from {basis}"),
+        as_json=json,
     )
     return 0
+
+
+def _load_by_zone(it_kw: list[float], zones: int) -> ArrayLike:
+    """One load for the whole plant, shared evenly by its zones, or one for each of them.
+
+    Raises:
+        InputError: another number of loads.
+    """
+    if len(it_kw) == 1:
+        return it_kw[0] if zones == 1 else np.full(zones, it_kw[0] / zones)
+    if len(it_kw) != zones:
+        raise InputError(
+            "--it-kw",
+            found=f"{len(it_kw)} loads",
+            allowed="one" if zones == 1 else f"one, or one for each of the {zones} zones",
+            do="give as many",
+        )
+    return np.array(it_kw)
 
 
 def _energies(found: kpi.Breakdown) -> dict[str, float]:

@@ -118,7 +118,37 @@ def test_migrate_and_doctor_say_what_is_in_force(folder: Path, dsn: str, broker_
     assert json.loads(done.stdout) == {"applied": [], "mode": "plain"}
     found = json.loads(run(folder, "doctor", "--json", JOULECAST_DSN=dsn, JOULECAST_BROKER=broker_url).stdout)
     states = {row["what"]: row["state"] for row in found}
-    assert states["database"] == states["broker"] == "ok"
+    assert states["database"] == states["broker"] == states["plant"] == "ok"
+
+
+def test_a_plant_is_said_in_words_where_it_is_solved(folder: Path, dsn: str) -> None:
+    guide = (DEMO_SITE.parents[2] / "docs" / "plant.md").read_text(encoding="utf-8")
+    hall, warm = (text.partition("```")[0] for text in guide.split("```toml\n")[1:])
+    (folder / "site.toml").write_text(hall)
+    weather = ("--dry-bulb-c", "12", "--wet-bulb-c", "8", "--json")
+    done = run(folder, "twin", "simulate", "--it-kw", "600", *weather, JOULECAST_DSN=dsn)
+    found = json.loads(done.stdout)
+    assert found["plant"].startswith("2 air-cooled chillers (York YCAL0033EE")
+    assert (found["chiller_kw"], found["tower_fan_kw"]) == (0.0, 0.0)
+    (folder / "site.toml").write_text(warm)
+    uneven = [part for kw in (900, 700, 500, 300) for part in ("--it-kw", str(kw))]
+    done = run(folder, "twin", "simulate", *uneven, *weather, JOULECAST_DSN=dsn)
+    by_zone = json.loads(done.stdout)
+    assert by_zone["it_kw"] == pytest.approx(2400.0, rel=0.02)
+    done = run(folder, "twin", "simulate", "--it-kw", "2400", *weather, JOULECAST_DSN=dsn)
+    assert json.loads(done.stdout)["crah_fan_kw"] < by_zone["crah_fan_kw"] - 1.0
+    refused = run(folder, "twin", "simulate", "--it-kw", "1", "--it-kw", "2", *weather, JOULECAST_DSN=dsn)
+    assert "one, or one for each of the 4 zones" in json.loads(refused.stdout)["error"]
+
+
+def test_a_plant_that_cannot_be_stops_everything_before_it_starts(folder: Path, dsn: str) -> None:
+    named = 'chiller_record = "york_ycal_aire"\nchiller_count'
+    (folder / "site.toml").write_text(DEMO_SITE.read_text().replace("chiller_count", named, 1))
+    assert "York YCAL0033EE" in _one_sentence(run(folder, "up"))
+    found = json.loads(run(folder, "doctor", "--json", JOULECAST_DSN=dsn).stdout)
+    (plant,) = (row for row in found if row["what"] == "plant")
+    assert plant["state"] == "fail"
+    assert "york_ycal_aire" in plant["detail"]
 
 
 def test_without_a_driver_collecting_says_so(folder: Path) -> None:
