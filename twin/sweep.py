@@ -15,7 +15,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -45,6 +45,7 @@ SCENARIOS_MAX: Final = 100_000
 """A finer grid says less than a coarse one and a second one round its best."""
 DASK_TIMEOUT_S: Final = 10.0
 ENERGIES: Final = (*BREAKDOWN, "facility_kw")
+"""Powers of the twin whose energies are told."""
 _KEPT_ELEMENTS: Final = 3_900_000
 """Just below the largest allocation, 32 MiB, from which glibc learns what to keep."""
 AS_OPERATED: Final = math.nan
@@ -100,8 +101,8 @@ class Sweep:
     shift: Floats
     """Which of the grid's shifts."""
     figures: dict[str, Floats]
-    """Energies by ENERGIES [kWh]; ``pue`` and ``tue`` [1]; ``water_l``; ``unmet_kwh``; ``inlet_max_c``;
-    ``outside_ratio``, the share of steps outside the calibrated envelope or some curve's range [1]."""
+    """Energies of ENERGIES [kWh], as ``it_kwh``; ``pue`` and ``tue`` [1]; ``water_l``; ``unmet_kwh``;
+    ``inlet_max_c``; ``outside_ratio``, the share of steps outside the envelope or some curve's range [1]."""
     feasible: Flags
     """Whether it keeps the site's limits: setpoints in their ranges, the warmest inlet a margin below the
     recommended limit, all heat met, no step outside the envelope but those outside as operated too."""
@@ -120,7 +121,7 @@ class Sweep:
         """The scenarios of least facility energy and of least PUE, which differ where server fans decide."""
         found: dict[int, list[str]] = {}
         for where, aside in ((self.feasible, ""), (np.ones_like(self.feasible), ", limits aside")):
-            for name, words in (("facility_kw", "least energy"), ("pue", "least PUE")):
+            for name, words in (("facility_kwh", "least energy"), ("pue", "least PUE")):
                 best = _least(self.figures[name], where)
                 if best is not None and not (aside and self.feasible[best]):
                     found.setdefault(best, []).append(words + aside)
@@ -132,6 +133,21 @@ class Sweep:
         ratio = np.where(self.feasible, self.figures["pue"], np.inf)
         before = np.concatenate([[np.inf], np.minimum.accumulate(ratio)[:-1]])
         return np.asarray(self.feasible & (ratio < before), dtype=np.bool_)
+
+    def rows(self, top: int) -> list[dict[str, Any]]:
+        """The first `top` scenarios and those that are marked, each with all that is known of it."""
+        marks, front = self.marks, self.pareto
+        return [
+            {
+                **{f"{name.value}_c": float(values[i]) for name, values in self.setpoints_c.items()},
+                "shift": int(self.shift[i]),
+                **{name: float(values[i]) for name, values in self.figures.items()},
+                "feasible": bool(self.feasible[i]),
+                "pareto": bool(front[i]),
+                "marks": marks.get(i, []),
+            }
+            for i in sorted({*range(min(top, len(self))), *marks})
+        ]
 
 
 def _least(values: Floats, where: Flags) -> int | None:
@@ -222,7 +238,7 @@ def sweep(
     limit_c = site.limits.envelope.recommended_high_c - margin_k
     feasible = _allowed(site, values) & (figures["inlet_max_c"] <= limit_c + TOLERANCE_K)
     feasible &= (figures.pop("unmet_max_kw") <= UNMET_MAX_KW) & (figures.pop("strays") == 0)
-    order = np.lexsort((shift, *values.T, figures["facility_kw"], ~feasible))
+    order = np.lexsort((shift, *values.T, figures["facility_kwh"], ~feasible))
     return Sweep(
         setpoints_c={name: values[order, i] for i, name in enumerate(Setpoint)},
         shift=shift[order],
@@ -310,12 +326,12 @@ def _solved(block: _Block) -> dict[str, Floats]:
     def total(values: Floats) -> Floats:
         return np.asarray(np.ascontiguousarray(values).sum(axis=-1) * period.hours, dtype=np.float64)
 
-    energies = {name: total(getattr(state, name)) for name in ENERGIES}
+    energies = {f"{name}h": total(getattr(state, name)) for name in ENERGIES}
     compute = total(state.it_kw - state.server_fan_kw)
     return {
         **energies,
-        "pue": divide(energies["facility_kw"], energies["it_kw"], otherwise=math.nan),
-        "tue": divide(energies["facility_kw"], compute, otherwise=math.nan),
+        "pue": divide(energies["facility_kwh"], energies["it_kwh"], otherwise=math.nan),
+        "tue": divide(energies["facility_kwh"], compute, otherwise=math.nan),
         "water_l": total(state.water_l_per_h),
         "unmet_kwh": total(state.unmet_kw),
         "inlet_max_c": state.inlet_c.max(axis=-1),

@@ -19,10 +19,11 @@ from core.jobs import Context
 from core.settings import Settings
 from joulecast.verbs.twin import whatif
 from twin.calibrate import Calibration, calibrate, latest, save
+from twin.compare import compare
 from twin.jobs import calibrate_site
 from twin.network import BREAKDOWN
-from twin.replay import check_day, day_bounds, replay, replay_history
-from twin.scenario import HOURS_PER_DAY, Scenario
+from twin.replay import check_day, replay
+from twin.scenario import HOURS_PER_DAY, Scenario, day_span
 
 if TYPE_CHECKING:
     from core.site import Site
@@ -67,7 +68,7 @@ def test_a_measured_day(conn: db.Connection, site: Site) -> None:
 def test_an_alternative_setpoint(conn: db.Connection, site: Site) -> None:
     with conn:
         result = replay(conn, site, DAY, WARMER)
-    interval = result.difference_interval_kwh
+    interval = result.intervals.get("facility_kw")
     assert interval is not None
     assert interval.p10 < interval.p50 < interval.p90
     assert interval.p50 == pytest.approx(result.difference_kwh["facility_kw"])
@@ -84,15 +85,15 @@ def test_the_interval_holds_what_the_plant_would_have_done(
 ) -> None:
     day = measured.part(slice(0, STEPS_PER_DAY))
     scenario = Scenario("warmer", WARMER)
-    result = replay_history(site, DAY, day, calibration, scenario)
+    result = compare(site, day, calibration, scenario)
     truth = replace(
         calibration,
         multipliers={**dict.fromkeys(calibration.multipliers, 1.0), **TRUTH},
         names=(),
         covariance=(),
     )
-    actual = replay_history(site, DAY, day, truth, scenario).difference_kwh["facility_kw"]
-    interval = result.difference_interval_kwh
+    actual = compare(site, day, truth, scenario).difference_kwh["facility_kw"]
+    interval = result.intervals.get("facility_kw")
     assert interval is not None
     width = interval.p90 - interval.p10
     assert interval.p10 - 0.5 * width < actual < interval.p90 + 0.5 * width
@@ -120,13 +121,11 @@ def test_half_a_day_counts_half(site: Site, measured: History, calibration: Cali
     day = measured.part(slice(0, STEPS_PER_DAY))
     facility = day.facility_kw.copy()
     facility[48:] = np.nan
-    result = replay_history(
-        site, DAY, replace(day, facility_kw=facility), calibration, Scenario("warmer", WARMER)
-    )
+    result = compare(site, replace(day, facility_kw=facility), calibration, Scenario("warmer", WARMER))
     assert result.complete_ratio == 0.5
     assert np.isnan(result.as_operated.facility_kw[48:]).all()
     assert np.isfinite(result.as_operated.facility_kw[:48]).all()
-    whole = replay_history(site, DAY, day, calibration, Scenario("warmer", WARMER))
+    whole = compare(site, day, calibration, Scenario("warmer", WARMER))
     assert result.as_operated_kwh["it_kw"] < 0.7 * whole.as_operated_kwh["it_kw"]
     assert np.isfinite(result.difference_kwh["facility_kw"])
 
@@ -149,7 +148,7 @@ def test_a_day_to_come_is_refused(site: Site) -> None:
 
 
 def test_a_day_has_23_hours_when_the_clocks_go_forward(site: Site) -> None:
-    start, end = day_bounds(site, date(2026, 3, 29))
+    start, end = day_span(site.zone, date(2026, 3, 29))
     assert (end - start).total_seconds() == 23 * 3600
 
 

@@ -96,21 +96,21 @@ def test_a_line_is_what_the_twin_says_of_that_scenario(
         setpoints: Setpoints = day.setpoints.replace(held)
         state = solve(parameters, day.conditions(parameters), setpoints)
         for name in (*BREAKDOWN, "facility_kw"):
-            assert found.figures[name][i] == pytest.approx(getattr(state, name).sum() / 4)
+            assert found.figures[f"{name}h"][i] == pytest.approx(getattr(state, name).sum() / 4)
         indicators = state.indicators()
         assert found.figures["pue"][i] == pytest.approx(indicators["pue"])
         assert found.figures["tue"][i] == pytest.approx(indicators["tue"])
         assert found.figures["inlet_max_c"][i] == pytest.approx(state.inlet_c.max())
     assert np.isnan(found.setpoints_c[CONDENSER]).all()
-    parts = sum(found.figures[name] for name in BREAKDOWN)
-    assert parts == pytest.approx(found.figures["facility_kw"])
+    parts = sum(found.figures[f"{name}h"] for name in BREAKDOWN)
+    assert parts == pytest.approx(found.figures["facility_kwh"])
 
 
 def test_feasible_first_then_by_facility_energy(site: Site, day: History, calibration: Calibration) -> None:
     found = ask(
         site, day, calibration, Grid({SUPPLY: (18.0, 21.0, 23.0, 25.5), CHILLED: (9.0, 11.0, 12.5, 15.0)})
     )
-    energy, count = found.figures["facility_kw"], int(found.feasible.sum())
+    energy, count = found.figures["facility_kwh"], int(found.feasible.sum())
     assert 0 < count < len(found)
     assert found.feasible[:count].all()
     assert (np.diff(energy[:count]) >= 0).all()
@@ -163,8 +163,8 @@ def test_least_pue_is_not_least_energy_where_server_fans_decide(
     energy, ratio = marked["least energy, limits aside"], marked["least PUE, limits aside"]
     figures = found.figures
     assert figures["pue"][ratio] < figures["pue"][energy]
-    assert figures["facility_kw"][ratio] > 1.005 * figures["facility_kw"][energy]
-    assert figures["it_kw"][ratio] > figures["it_kw"][energy]
+    assert figures["facility_kwh"][ratio] > 1.005 * figures["facility_kwh"][energy]
+    assert figures["it_kwh"][ratio] > figures["it_kwh"][energy]
     assert figures["tue"][ratio] > figures["tue"][energy], "TUE counts server fans as overhead"
     assert found.setpoints_c[SUPPLY][ratio] > found.setpoints_c[SUPPLY][energy]
 
@@ -180,7 +180,7 @@ def test_they_differ_inside_the_limits_too_and_the_front_has_both(
     assert found.pareto[[energy, ratio]].all()
     front = np.flatnonzero(found.pareto)
     for i, j in itertools.combinations(front, 2):
-        assert found.figures["facility_kw"][i] <= found.figures["facility_kw"][j]
+        assert found.figures["facility_kwh"][i] <= found.figures["facility_kwh"][j]
         assert found.figures["pue"][i] > found.figures["pue"][j]
 
 
@@ -188,9 +188,9 @@ def test_shifted_load_is_an_axis(site: Site, day: History, calibration: Calibrat
     found = ask(site, day, calibration, Grid({}, ((), NIGHT_KW)))
     assert sorted(found.shift) == [0, 1]
     as_is, moved = (int(np.flatnonzero(found.shift == i)[0]) for i in (0, 1))
-    assert found.figures["facility_kw"][as_is] == found.reference["facility_kw"]
-    assert found.figures["it_kw"][moved] == pytest.approx(found.figures["it_kw"][as_is], rel=1e-3)
-    assert found.figures["facility_kw"][moved] != found.figures["facility_kw"][as_is]
+    assert found.figures["facility_kwh"][as_is] == found.reference["facility_kwh"]
+    assert found.figures["it_kwh"][moved] == pytest.approx(found.figures["it_kwh"][as_is], rel=1e-3)
+    assert found.figures["facility_kwh"][moved] != found.figures["facility_kwh"][as_is]
 
 
 def test_gaps_are_left_out_and_said(site: Site, day: History, calibration: Calibration) -> None:
@@ -200,7 +200,7 @@ def test_gaps_are_left_out_and_said(site: Site, day: History, calibration: Calib
     found = ask(site, replace(day, facility_kw=facility), calibration, grid)
     assert found.complete_ratio == 0.25
     quarter = ask(site, day.part(slice(0, 24)), calibration, grid)
-    assert found.figures["facility_kw"] == pytest.approx(quarter.figures["facility_kw"])
+    assert found.figures["facility_kwh"] == pytest.approx(quarter.figures["facility_kwh"])
     with pytest.raises(NotReadyError, match="measured completely"):
         ask(site, replace(day, facility_kw=facility * np.nan), calibration, grid)
 
