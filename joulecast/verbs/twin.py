@@ -252,6 +252,7 @@ def _what_changed(found: Comparison) -> dict[str, Any]:
     return {
         "indicator_differences": {name: found.intervals[name] for name in found.alternative_indicators},
         "load_shift": {**plain(found.shifted), "net_kwh": found.shifted.net_kwh} if found.shifted else None,
+        "twin_error_kwh": found.twin_error_kwh,
         "complete_ratio": found.complete_ratio,
         "outside_ratio": found.outside_ratio,
     }
@@ -276,6 +277,8 @@ def _changes(found: Comparison) -> str:
             f"load shift: {moved.into_kwh:,.1f} kWh came, {moved.out_kwh:,.1f} kWh left: "
             f"{net if abs(moved.net_kwh) >= ROUNDING_KWH else 'none added or dropped'}{undone}"
         )
+    error = found.twin_error_kwh["facility_kw"]
+    lines.append(f"the twin as operated was off by {error:+,.0f} kWh for the facility")
     lines.append(
         f"modelled, p10 to p90 in brackets; {found.complete_ratio:.0%} of the period was measured, "
         f"{found.outside_ratio:.0%} of its steps lie outside the envelope"
@@ -339,8 +342,10 @@ def sweep(
 
 
 def _sweep_table(found: Sweep, grid: Grid, rows: list[dict[str, Any]]) -> Table:
-    operated = {**found.reference, "feasible": None, "marks": ["as operated"], "shift": 0}
+    operated = {**found.reference, "feasible": True, "marks": ["as operated"], "shift": 0}
     held = [f"{name.value}_c" for name in grid.setpoints]
+    told = {"unmet_kwh": ("unmet kWh", ",.1f"), "outside_ratio": ("outside", ".0%")}
+    needed = {key: how for key, how in told.items() if any(row[key] for row in (operated, *rows))}
     shown = [
         {
             **{name.removesuffix("_temperature_c"): row.get(name) for name in held},
@@ -350,16 +355,14 @@ def _sweep_table(found: Sweep, grid: Grid, rows: list[dict[str, Any]]) -> Table:
             "PUE": f"{row['pue']:.4f}",
             "TUE": f"{row['tue']:.4f}",
             "water L": row["water_l"],
-            "unmet kWh": row["unmet_kwh"],
-            "inlet C": f"{row['inlet_max_c']:.1f}",
-            "outside": f"{row['outside_ratio']:.0%}",
-            "allowed": {True: "yes", False: "no", None: ""}[row["feasible"]],
-            "": ", ".join(row["marks"]),
+            "inlet max": f"{row['inlet_max_c']:.1f}",
+            **{words: f"{row[key]:{form}}" for key, (words, form) in needed.items()},
+            "": ", ".join([*row["marks"], *([] if row["feasible"] else ["limit broken"])]),
         }
         for row in (operated, *rows)
     ]
     title = (
-        f"{len(found):,} scenarios, {int(found.feasible.sum()):,} of them allowed: inlet at most "
+        f"{len(found):,} scenarios, {int(found.feasible.sum()):,} keep the limits: inlet at most "
         f"{found.inlet_limit_c:.1f} degC, all heat met, inside the site's ranges and the envelope; "
         f"modelled; {found.complete_ratio:.0%} of the period was measured"
     )
