@@ -11,7 +11,7 @@ from core import kpi
 from core.errors import NotReadyError
 from core.units import SECONDS_PER_HOUR
 from twin.history import METERS, History
-from twin.network import BREAKDOWN, Conditions, Parameters, PlantState, Setpoints
+from twin.network import BREAKDOWN, Conditions, Parameters, PlantState, Setpoints, solve
 from twin.scenario import Scenario, apply, shift_of
 from twin.simulate import simulate
 
@@ -198,11 +198,18 @@ class _Question:
         return apply(scenario, *found, self.shift_kw) if scenario else found
 
     def states(self, parameters: Parameters) -> tuple[PlantState, PlantState | None]:
-        """The plant as operated, and under the alternative."""
+        """The plant as operated, and under the alternative, with the heat that the hall holds."""
         operated = simulate(parameters, *self.inputs(parameters, None), self.step_s)
         if self.scenario is None:
             return operated, None
         return operated, simulate(parameters, *self.inputs(parameters, self.scenario), self.step_s)
+
+    def steady_differences(self, parameters: Parameters) -> dict[str, float]:
+        """Alternative minus as operated of everything, for one of many plants: the hall's heat left out."""
+        operated, alternative = (
+            solve(parameters, *self.inputs(parameters, s)) for s in (None, self.scenario)
+        )
+        return self.differences(operated, alternative)
 
     def energies(self, state: PlantState) -> dict[str, float]:
         """Energy by ENERGIES over the measured steps [kWh]."""
@@ -247,11 +254,8 @@ def _intervals(
     The relative error is that of the part's own meter on held-out data, the facility's where it has none.
     """
     middle = question.differences(operated, alternative)
-    drawn = []
-    for parameters in calibration.samples(question.site.plant, SAMPLES, np.random.default_rng(SEED)):
-        before, after = question.states(parameters)
-        if after is not None:
-            drawn.append(question.differences(before, after))
+    plants = calibration.samples(question.site.plant, SAMPLES, np.random.default_rng(SEED))
+    drawn = [question.steady_differences(parameters) for parameters in plants]
     intervals = {}
     for name, value in middle.items():
         spread = float(np.std([found[name] for found in drawn]))

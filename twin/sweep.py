@@ -15,6 +15,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -187,7 +188,26 @@ def workers(dask: str | None = None) -> Iterator[Executor]:
             client.wait_for_workers(1, timeout=DASK_TIMEOUT_S)
         except TimeoutError as error:
             raise ServiceError(f"the Dask scheduler at {dask} has no workers") from error
+        try:
+            check_versions(client.run(version, "joulecast"))
+        except PackageNotFoundError as error:
+            raise ServiceError(f"a worker of the Dask scheduler at {dask} lacks Joulecast") from error
         yield client.get_executor(pure=False)
+
+
+def check_versions(found: Mapping[str, str]) -> None:
+    """Refuse workers with another version of Joulecast than this one: they may say something else.
+
+    Args:
+        found: version by worker.
+
+    Raises:
+        ServiceError: a version differs.
+    """
+    here = version("joulecast")
+    for worker, theirs in found.items():
+        if theirs != here:
+            raise ServiceError(f"the Dask worker {worker} has Joulecast {theirs}, here it is {here}")
 
 
 def _answers(address: str) -> None:

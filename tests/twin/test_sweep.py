@@ -7,6 +7,7 @@ import multiprocessing
 import pickle
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ from core.errors import InputError, NotReadyError, ServiceError
 from twin.calibrate import Calibration, calibrate
 from twin.network import BREAKDOWN, Setpoints, solve
 from twin.scenario import HOURS_PER_DAY
-from twin.sweep import SCENARIOS_MAX, Grid, Sweep, _Block, _period, sweep, workers
+from twin.sweep import SCENARIOS_MAX, Grid, Sweep, _Block, _period, check_versions, sweep, workers
 
 if TYPE_CHECKING:
     from core.site import Site
@@ -229,6 +230,13 @@ def test_what_is_sent_is_small_and_another_process_says_the_same(
 def test_grids_that_make_no_sense(axes: dict[Setpoint, tuple[float, ...]], words: str) -> None:
     with pytest.raises(InputError, match=words):
         Grid(axes)
+
+
+def test_workers_with_another_version_are_refused() -> None:
+    here = version("joulecast")
+    check_versions({"tcp://127.0.0.1:1": here})
+    with pytest.raises(ServiceError, match=r"127.0.0.1:2 has Joulecast 0.0.0"):
+        check_versions({"tcp://127.0.0.1:1": here, "tcp://127.0.0.1:2": "0.0.0"})
 
 
 def test_errors_of_a_cluster_are_one_sentence() -> None:
