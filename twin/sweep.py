@@ -30,7 +30,7 @@ from twin.plant.curves import Bounds, divide
 from twin.scenario import check_setpoint, shift_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Executor
 
     from numpy.typing import NDArray
@@ -228,7 +228,14 @@ def _answers(address: str) -> None:
 
 
 def sweep(
-    site: Site, history: History, calibration: Calibration, grid: Grid, executor: Executor, block: int = 0
+    site: Site,
+    history: History,
+    calibration: Calibration,
+    grid: Grid,
+    executor: Executor,
+    *,
+    block: int = 0,
+    report: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Sweep:
     """Solve every scenario of a grid over a period that has been read.
 
@@ -239,6 +246,7 @@ def sweep(
         grid: what to try.
         executor: who does the work, see `workers`.
         block: scenarios in a block; by BLOCK_ELEMENTS where 0.
+        report: is told how many scenarios are done, of how many.
 
     Raises:
         NotReadyError: not one step of the period is complete.
@@ -252,7 +260,10 @@ def sweep(
     values, shift = values[alike], shift[alike]
     size = block or max(1, BLOCK_ELEMENTS // int(known.sum()))
     tasks = [_Block(period, values[i : i + size], shift[i : i + size] + 1) for i in range(0, len(grid), size)]
-    done = list(executor.map(_solved, tasks))
+    done = []
+    for part in executor.map(_solved, tasks):
+        done.append(part)
+        report(min(len(done) * size, len(grid)), len(grid))
     figures = {name: np.concatenate([part[name] for part in done]) for name in done[0]}
     margin_k = float(np.fmax(site.limits.margin_k, calibration.inlet_p95_k))
     limit_c = site.limits.envelope.recommended_high_c - margin_k

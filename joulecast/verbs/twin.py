@@ -12,6 +12,7 @@ from core import db
 from core.actions import Setpoint
 from core.errors import InputError, NotReadyError
 from joulecast.verbs.common import Json, emit, plain, table, working
+from joulecast.verbs.data import progress
 from joulecast.verbs.scenario import (
     Axes,
     From,
@@ -42,6 +43,9 @@ app = typer.Typer(
 
 STEP = timedelta(minutes=15)
 ROUNDING_KWH = 0.05
+"""A net of shifts that is told as none."""
+ROUNDING_DIGITS = 9
+"""What is smaller is a sum's rounding."""
 Days = Annotated[float, typer.Option(min=0.25, help="Days to look back.")]
 
 
@@ -244,7 +248,10 @@ def whatif(
 
 
 def _difference(interval: Interval, unit: str) -> dict[str, float]:
-    return {f"difference_{name}_{unit}": getattr(interval, name) for name in ("p10", "p50", "p90")}
+    return {
+        f"difference_{name}_{unit}": round(getattr(interval, name), ROUNDING_DIGITS)
+        for name in ("p10", "p50", "p90")
+    }
 
 
 def _what_changed(found: Comparison) -> dict[str, Any]:
@@ -327,7 +334,8 @@ def sweep(
         with db.connect(context.dsn) as conn:
             calibration = _calibrated(conn, context)
             history = load_history(conn, context.site, start, stop, STEP)
-        found = room.sweep(context.site, history, calibration, grid, executor)
+        with progress("sweep", quiet=json) as report:
+            found = room.sweep(context.site, history, calibration, grid, executor, report=report)
     rows = found.rows(top)
     data = {
         "scenarios": len(found),

@@ -54,7 +54,7 @@ def table(found: Sweep) -> np.ndarray:
 
 def ask(site: Site, day: History, calibration: Calibration, grid: Grid, block: int = 0) -> Sweep:
     with workers() as threads:
-        return sweep(site, day, calibration, grid, threads, block)
+        return sweep(site, day, calibration, grid, threads, block=block)
 
 
 def axis(low: float, high: float) -> st.SearchStrategy[tuple[float, ...]]:
@@ -213,8 +213,16 @@ def test_what_is_sent_is_small_and_another_process_says_the_same(
     block = _Block(_period(site, day, calibration, grid)[0], *grid.scenarios())
     assert len(pickle.dumps(block)) < 32_768
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:
-        far = sweep(site, day, calibration, grid, processes, 64)
+        far = sweep(site, day, calibration, grid, processes, block=64)
     assert table(far).tobytes() == table(ask(site, day, calibration, grid)).tobytes()
+
+
+def test_progress_ends_with_all_of_them(site: Site, day: History, calibration: Calibration) -> None:
+    told: list[tuple[int, int]] = []
+    grid = Grid({SUPPLY: tuple(np.linspace(20, 24, 10))})
+    with workers() as threads:
+        sweep(site, day, calibration, grid, threads, block=4, report=lambda *done: told.append(done))
+    assert told == [(4, 10), (8, 10), (10, 10)]
 
 
 @pytest.mark.parametrize(
