@@ -176,7 +176,10 @@ def workers(dask: str | None = None) -> Iterator[Executor]:
         from distributed import Client  # noqa: PLC0415  # an extra that few need
     except ImportError:
         raise InputError(
-            "--dask", found="no package distributed", allowed="it", do="install joulecast[cluster]"
+            "--dask",
+            found="no package distributed here",
+            allowed="an installation that has it",
+            do="install joulecast[cluster]",
         ) from None
     _answers(dask)
     try:
