@@ -29,7 +29,6 @@ METERS: Final = (
     "pump_kw",
     "tower_fan_kw",
     "ups_loss_kw",
-    "cooling_load_kw",
     "facility_kw",
 )
 """Power meters that the twin can be compared with, where the site has them."""
@@ -109,6 +108,11 @@ class History:
     def end(self) -> datetime:
         """End of the last step."""
         return self.start + self.step * len(self)
+
+    @property
+    def times(self) -> list[datetime]:
+        """(n,) starts of the steps; of a whole series, not of a `part`."""
+        return [self.start + self.step * i for i in range(len(self))]
 
     @property
     def usable(self) -> Flags:
