@@ -43,6 +43,7 @@ PRIORS: Final[dict[str, Prior]] = {
     "chiller_power": Prior(0.2, 0.5, 2.0),
     "tower_fan": Prior(0.25, 0.3, 2.5),
     "tower_approach": Prior(0.2, 0.5, 2.0),
+    "rejection_conductance": Prior(0.2, 0.5, 2.0),
     "economizer": Prior(0.1, 0.5, 1.2),
     "other_load": Prior(1.0, 0.0, 8.0),
     "pump_exponent": Prior(0.15, 0.4, 1.2),

@@ -66,7 +66,15 @@ BLOCKS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
         ("evaporative_kw", "cooling_load_kw"),
     ),
     (
-        ("tower_approach", "economizer", "tower_fan", "pump", "pump_exponent", "chiller_power"),
+        (
+            "tower_approach",
+            "rejection_conductance",
+            "economizer",
+            "tower_fan",
+            "pump",
+            "pump_exponent",
+            "chiller_power",
+        ),
         ("tower_fan_kw", "pump_kw", "chiller_kw"),
     ),
 )

@@ -51,6 +51,7 @@ MULTIPLIERS: Final[dict[str, tuple[str, ...]]] = {
     "chiller_power": ("chiller.power_ratio",),
     "tower_fan": ("rejection.fan_kw", "rejection.fan.design_kw"),
     "tower_approach": ("rejection.approach_ratio",),
+    "rejection_conductance": ("rejection.conductance_ratio",),
     "economizer": ("economizer.effectiveness",),
     "other_load": ("other_kw",),
     "pump_exponent": ("chilled_water_pump.exponent", "condenser_water_pump.exponent"),

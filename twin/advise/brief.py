@@ -183,7 +183,8 @@ def gather(conn: db.Connection, site: Site, clock: Clock) -> Brief:
     if now.quality.missing or not now.inlets_c:
         missing = ", ".join(now.quality.missing) or "the inlet sensors"
         raise NotReadyError(f"no usable reading of {missing}")
-    unknown = [setpoint.value for setpoint in Setpoint if setpoint not in now.held]
+    parameters = calibration.parameters(site.plant)
+    unknown = [setpoint.value for setpoint in parameters.setpoints_needed if setpoint not in now.held]
     if unknown:
         raise NotReadyError(f"neither setpoint nor sensor tells the {', '.join(unknown)}")
     load = outlook.load(conn, site, clock)
@@ -191,7 +192,6 @@ def gather(conn: db.Connection, site: Site, clock: Clock) -> Brief:
         raise NotReadyError("no fresh forecast of the IT power")
     hours = load.it_kw.shape[1]
     weather = outlook.weather(conn, site, now.at, hours)
-    parameters = calibration.parameters(site.plant)
     margin_k = float(np.fmax(site.limits.margin_k, calibration.inlet_p95_k))
     rng = np.random.default_rng(calibration.calibration_id)
     return Brief(
