@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.optimize import least_squares
 
-from core.errors import NotReadyError
 from twin.calibration import PRIORS, Calibration, MeterError, latest, refusal, save
-from twin.history import METERS, History, load_history
+from twin.history import METERS, History, load_history, load_points
 from twin.network import MULTIPLIERS, Parameters, PlantState, solve
+from twin.prepare import HALF_LIFE, Prepared, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from core.site import Site
-    from twin.plant.curves import Flags, Floats
+    from twin.plant.curves import Floats
 
 __all__ = [
     "PRIORS",
@@ -29,18 +29,16 @@ __all__ = [
     "History",
     "MeterError",
     "calibrate",
+    "calibrate_prepared",
     "held_out_errors",
     "latest",
     "load_history",
+    "load_points",
     "predicted",
     "refusal",
     "save",
 ]
 
-HELD_OUT_RATIO: Final = 0.25
-"""Last share of the history, not fitted, on which errors are computed."""
-STEPS_MIN: Final = 96
-"""Fewest usable steps."""
 IDENTIFIED_SD_RATIO: Final = 0.7
 """A multiplier is identified where data shrink its standard deviation below this share of the prior's."""
 SCALE_SHARE: Final = 0.03
@@ -78,31 +76,33 @@ def predicted(state: PlantState, meter: str) -> Floats:
     return values
 
 
-def calibrate(site: Site, history: History, *, created_at: datetime | None = None) -> Calibration:
-    """Fit a site's multipliers to its history.
+def calibrate(
+    site: Site, history: History, *, created_at: datetime | None = None, half_life: timedelta = HALF_LIFE
+) -> Calibration:
+    """Screen a site's history and fit its multipliers to what is left, the newest the most.
 
     Args:
         site: the site's description.
-        history: what was measured; steps with missing or impossible values are left out.
+        history: what was measured; what is wrong with it is left out.
         created_at: when this is done; the history's end where not given.
+        half_life: age at which a step counts half.
 
     Returns:
         Multipliers, their covariance, errors on the last quarter, which was not fitted, and the envelope.
 
     Raises:
+        InputError: a point is wrong throughout.
         NotReadyError: there are too few usable steps.
     """
-    good = history.usable & _possible(history)
-    if int(good.sum()) < STEPS_MIN:
-        raise NotReadyError(
-            f"{int(good.sum())} complete steps of {history.step} are too few to calibrate; "
-            f"{STEPS_MIN} are needed"
-        )
-    clean = history.part(good)
-    cut = int(len(clean) * (1.0 - HELD_OUT_RATIO))
-    fit, check = clean.part(slice(0, cut)), clean.part(slice(cut, None))
+    return calibrate_prepared(site, history, prepare(site, history, half_life), created_at=created_at)
+
+
+def calibrate_prepared(
+    site: Site, history: History, ready: Prepared, *, created_at: datetime | None = None
+) -> Calibration:
+    """The same of a history that has been screened and split."""
     design = Parameters.from_design(site.plant)
-    multipliers, names, covariance = _identify(design, fit)
+    multipliers, names, covariance = _identify(design, ready.fit, ready.weights)
     parameters = design.with_multipliers(multipliers)
     return Calibration(
         created_at=created_at or history.end,
@@ -112,24 +112,21 @@ def calibrate(site: Site, history: History, *, created_at: datetime | None = Non
         names=names,
         covariance=tuple(tuple(row) for row in covariance.tolist()),
         unidentified=tuple(name for name in MULTIPLIERS if name not in names),
-        errors=held_out_errors(parameters, check),
-        envelope=_envelope(parameters, clean),
-        steps_used=len(clean),
-        steps_masked=len(history) - len(clean),
+        errors=held_out_errors(parameters, ready.check),
+        envelope=_envelope(parameters, ready.fit, ready.check),
+        steps_used=len(ready.fit) + len(ready.check),
+        steps_masked=ready.steps_masked,
+        steps_effective=ready.steps_effective,
+        held_out_from=ready.held_out_from,
+        findings=ready.findings,
     )
-
-
-def _possible(history: History) -> Flags:
-    """Steps that obey arithmetic: the facility draws at least what its IT draws."""
-    with np.errstate(invalid="ignore"):
-        return (history.it_kw > 0) & (history.facility_kw >= history.it_kw)
 
 
 class _Problem:
     """Residuals of the meters that a history has, each over the error to reckon with."""
 
-    def __init__(self, design: Parameters, history: History) -> None:
-        self.design, self.history = design, history
+    def __init__(self, design: Parameters, history: History, weights: Floats) -> None:
+        self.design, self.history, self.weights = design, history, weights
         self.measured = {
             name: getattr(history, name) for name in _FIT if np.isfinite(getattr(history, name)).any()
         }
@@ -149,7 +146,7 @@ class _Problem:
     def residuals(self, values: Floats, names: Sequence[str], meters: Sequence[str]) -> Floats:
         """Meters' residuals, then the priors'."""
         parts = [
-            off / (self.scales[meter] * np.sqrt(CORRELATED_STEPS))
+            off * np.sqrt(self.weights / CORRELATED_STEPS) / self.scales[meter]
             for meter, off in self.off(names, values, meters).items()
         ]
         parts.append(np.array([(v - 1.0) / PRIORS[n].sd for n, v in zip(names, values, strict=True)]))
@@ -158,7 +155,7 @@ class _Problem:
     def rescale(self) -> None:
         """Set each meter's error to what the fit leaves on it, within reason."""
         for meter, off in self.off((), np.zeros(0), _FIT).items():
-            left = float(np.sqrt(np.mean(off**2)))
+            left = float(np.sqrt(np.average(off**2, weights=self.weights)))
             self.scales[meter] = float(np.clip(left, *_scale_bounds(meter)))
 
     def fit(self, names: Sequence[str], meters: Sequence[str] = _FIT) -> Floats:
@@ -196,16 +193,19 @@ def _scale_bounds(meter: str) -> tuple[float, float]:
     return floor, SCALE_MOST_RATIO * _first_scale(meter)
 
 
-def _identify(design: Parameters, history: History) -> tuple[dict[str, float], tuple[str, ...], Floats]:
+def _identify(
+    design: Parameters, history: History, weights: Floats
+) -> tuple[dict[str, float], tuple[str, ...], Floats]:
     """Fit by blocks, then together; drop what the data do not narrow, fit the others again."""
-    coarse = _Problem(design, history.part(slice(None, None, COARSE_STRIDE)))
+    some = slice(None, None, COARSE_STRIDE)
+    coarse = _Problem(design, history.part(some), weights[some])
     for block, meters in BLOCKS:
         coarse.fit(block, meters)
     names = tuple(MULTIPLIERS)
     for _ in range(2):
         coarse.fit(names)
         coarse.rescale()
-    problem = _Problem(design, history)
+    problem = _Problem(design, history, weights)
     problem.found, problem.scales = coarse.found, coarse.scales
     covariance = problem.fit(names)
     while names:
@@ -236,10 +236,13 @@ def held_out_errors(parameters: Parameters, history: History) -> dict[str, Meter
     return errors
 
 
-def _envelope(parameters: Parameters, history: History) -> dict[str, tuple[float, float]]:
-    envelope = {}
-    for part in (history.conditions(parameters), history.setpoints):
-        for name in part.__dataclass_fields__:
-            values = np.asarray(getattr(part, name), float)
-            envelope[name] = (float(values.min()), float(values.max()))
-    return envelope
+def _envelope(parameters: Parameters, *parts: History) -> dict[str, tuple[float, float]]:
+    found: dict[str, list[Floats]] = {}
+    for history in parts:
+        for given in (history.conditions(parameters), history.setpoints):
+            for name in given.__dataclass_fields__:
+                found.setdefault(name, []).append(np.asarray(getattr(given, name), float))
+    return {
+        name: (min(float(v.min()) for v in values), max(float(v.max()) for v in values))
+        for name, values in found.items()
+    }

@@ -10,6 +10,7 @@ import numpy as np
 
 from core import db
 from twin.network import Conditions, Parameters, Setpoints
+from twin.screen import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,6 +93,12 @@ class Calibration:
     """Steps fitted or checked."""
     steps_masked: int
     """Steps left out for missing or impossible values."""
+    steps_effective: float | None = None
+    """Equally weighted steps that say as much as those fitted; None where not kept."""
+    held_out_from: datetime | None = None
+    """Start of what was not fitted; None where not kept."""
+    findings: tuple[Finding, ...] = ()
+    """Points and hours that were masked, or missing."""
     calibration_id: int | None = None
     """Its row, once saved."""
 
@@ -131,23 +138,34 @@ class Calibration:
             margin_ratio: how far beyond, over the width of the envelope [1].
         """
         flags: Flags = np.array(False)  # noqa: FBT003  # an array of one flag
+        for beyond in self.beyond(conditions, setpoints, margin_ratio).values():
+            flags = flags | beyond
+        return flags
+
+    def beyond(
+        self, conditions: Conditions, setpoints: Setpoints, margin_ratio: float = 0.0
+    ) -> dict[str, Flags]:
+        """The same by condition and setpoint."""
+        found = {}
         for part in (conditions, setpoints):
             for name in part.__dataclass_fields__:
                 low, high = self.envelope[name]
                 margin, values = margin_ratio * (high - low), np.asarray(getattr(part, name), float)
-                flags = flags | (values < low - margin) | (values > high + margin)
-        return flags
+                found[name] = (values < low - margin) | (values > high + margin)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without `calibration_id`."""
         plain = asdict(self)
         del plain["calibration_id"]
+        plain["findings"] = [finding.to_json() for finding in self.findings]
         return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in plain.items()}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any], calibration_id: int | None = None) -> Calibration:
         """The inverse of `to_json`."""
         times = {k: datetime.fromisoformat(plain[k]) for k in ("created_at", "period_from", "period_to")}
+        held_out_from = plain.get("held_out_from")
         return cls(
             **times,
             multipliers=dict(plain["multipliers"]),
@@ -158,6 +176,9 @@ class Calibration:
             envelope={k: (v[0], v[1]) for k, v in plain["envelope"].items()},
             steps_used=plain["steps_used"],
             steps_masked=plain["steps_masked"],
+            steps_effective=plain.get("steps_effective"),
+            held_out_from=datetime.fromisoformat(held_out_from) if held_out_from else None,
+            findings=tuple(Finding.from_json(v) for v in plain.get("findings", ())),
             calibration_id=calibration_id,
         )
 
@@ -192,7 +213,16 @@ def save(conn: db.Connection, site: Site, calibration: Calibration) -> int:
     return int(row["calibration_id"])
 
 
-_PARAMETER_KEYS: Final = ("multipliers", "names", "covariance", "steps_used", "steps_masked")
+_PARAMETER_KEYS: Final = (
+    "multipliers",
+    "names",
+    "covariance",
+    "steps_used",
+    "steps_masked",
+    "steps_effective",
+    "held_out_from",
+    "findings",
+)
 
 
 def latest(conn: db.Connection, site: Site) -> Calibration | None:

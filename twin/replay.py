@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,7 @@ from core import kpi
 from core.errors import InputError, NotReadyError
 from core.units import SECONDS_PER_HOUR
 from twin.calibrate import Calibration, latest, load_history
-from twin.history import METERS, History
+from twin.history import METERS, SERIES, History
 from twin.network import BREAKDOWN, Conditions, Parameters, PlantState, Setpoints
 from twin.scenario import Scenario, apply
 from twin.simulate import simulate
@@ -244,14 +244,13 @@ def _filled(history: History, known: Flags) -> History:
     def bridged(values: Floats) -> Floats:
         return np.interp(index, index[known], values[known])
 
-    names = [f.name for f in fields(History) if f.name not in {"start", "step"}]
     arrays = {
         name: bridged(getattr(history, name))
         if np.isfinite(getattr(history, name)[known]).all()
         else getattr(history, name)
-        for name in names
+        for name in SERIES
     }
-    return History(start=history.start, step=history.step, **arrays)
+    return replace(history, points={}, **arrays)
 
 
 def _masked(state: PlantState, known: Flags) -> PlantState:
