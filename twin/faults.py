@@ -77,7 +77,7 @@ REST_STEPS: Final = 96
 """Weather that stands still for this long is stuck whatever else moves: a day."""
 _MOVED_POWER_RATIO: Final = 0.03
 _MOVED_SETPOINT_K: Final = 0.5
-_MOVED_WEATHER_K: Final = 2.0
+_MOVED_WEATHER_K_DAYS: Final = 1.0
 _EXTREME_RATIO: Final = 0.01
 _SPIKE_WINDOW: Final = 5
 _KILO: Final = 1000.0
@@ -330,8 +330,7 @@ def _should_move(found: Measured, series: str, value: float, rest: Floats, steps
     busy = load > _MOVED_POWER_RATIO * float(np.nanmedian(found.series("it_kw")))
     if series in _WEATHER:
         other = _WEATHER[1 - _WEATHER.index(series)]
-        moves = moved(other) > _MOVED_WEATHER_K and 2 * len(steps) >= REST_STEPS
-        return moves or len(steps) >= REST_STEPS
+        return moved(other) * len(steps) > _MOVED_WEATHER_K_DAYS * REST_STEPS or len(steps) >= REST_STEPS
     if series == "supply_air_c":
         return moved("supply_air_setpoint_c") > _MOVED_SETPOINT_K
     if series in SUBMETERS:

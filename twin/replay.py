@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -244,7 +244,7 @@ def _filled(history: History, known: Flags) -> History:
     def bridged(values: Floats) -> Floats:
         return np.interp(index, index[known], values[known])
 
-    arrays = {
+    arrays: dict[str, Any] = {
         name: bridged(getattr(history, name))
         if np.isfinite(getattr(history, name)[known]).all()
         else getattr(history, name)

@@ -170,18 +170,19 @@ def _points(site: Site, history: History) -> dict[str, dict[str, Floats]]:
 
 
 def _findings(history: History, name: str, what: str, flags: Flags, *, refused: bool) -> Iterator[Finding]:
-    """One for each stretch, or for stretches that lie near each other where they are many."""
+    """One for each stretch; those within an hour are one, and where they are many those further apart."""
     stretches = faults.runs(flags)
-    apart = 1
-    while len(stretches) > RUNS_MOST:
-        apart *= 2
+    apart = round(timedelta(hours=1) / history.step)
+    while len(stretches) > 1:
         merged = [stretches[0]]
         for begin, end in stretches[1:]:
             if begin - merged[-1][1] <= apart:
                 merged[-1] = (merged[-1][0], end)
             else:
                 merged.append((begin, end))
-        stretches = merged
+        stretches, apart = merged, 2 * apart
+        if len(stretches) <= RUNS_MOST:
+            break
     for begin, end in stretches:
         yield Finding(
             point=name,

@@ -115,7 +115,7 @@ def _fit(series: dict[str, Floats], target: str, known: Flags) -> tuple[Floats, 
     usual = 0.0
     for _ in range(_ROUNDS):
         table = _table(series, target)
-        weights = np.linalg.lstsq(table[used], series[target][used], rcond=None)[0]
+        weights = np.asarray(np.linalg.lstsq(table[used], series[target][used], rcond=None)[0], float)
         errors = _by_block(_off(series, target, weights), known)
         usual = float(np.nanpercentile(errors, USUAL_PERCENTILE))
         bad = np.repeat(errors > WORSE_RATIO * usual, BLOCK_STEPS)[: len(known)]

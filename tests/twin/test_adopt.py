@@ -193,7 +193,7 @@ def test_the_command_masks_and_keeps_like_the_job(
     context: Context, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("JOULECAST_DSN", context.dsn)
-    monkeypatch.setenv("JOULECAST_CLOCK", f"{NOW.isoformat()}/{datetime.now(UTC).isoformat()}/1.0")
+    monkeypatch.setenv("JOULECAST_CLOCK", f"{datetime.now(UTC).isoformat()}/{NOW.isoformat()}/1.0")
     before = in_use(context)
     spoil(context, "value / 1000", "chiller-1", *DAY)
     calibrate_verb(days=DAYS, json=True)
