@@ -32,7 +32,7 @@ RUNS_MOST: Final = 10
 _NAMED_MOST: Final = 3
 _CURES: Final = {
     faults.FAHRENHEIT: "correct the point's unit in site.toml or in the device",
-    faults.WATTS: "correct the point's unit in site.toml or in the device",
+    faults.WATTS: "correct the point's unit in site.toml or in the device, or the design data under [plant]",
     faults.KILOWATTS: "correct the point's unit in site.toml or in the device",
     faults.WET: "see whether the two sensors are exchanged in site.toml",
     faults.BELOW_IT: "see which meters site.toml counts as facility and as IT",
@@ -117,11 +117,13 @@ def screen(site: Site, history: History) -> Screened:
     """
     found = faults.Measured(site.plant, _points(site, history))
     measured = {(series, name): np.isfinite(values) for series, name, values in found.each()}
+    alive = np.any(list(measured.values()), axis=0)
+    alive[slice(*_ends(alive))] = True
     findings = [
         finding
         for (_, name), known in measured.items()
         if known.any()
-        for finding in _findings(history, name, GAP, ~known, refused=False)
+        for finding in _findings(history, name, GAP, alive & ~known, refused=False)
     ]
     hour_steps = round(timedelta(hours=1) / history.step)
     detectors: tuple[Callable[[Measured], Iterator[Fault]], ...] = (
@@ -146,14 +148,20 @@ def screen(site: Site, history: History) -> Screened:
     return Screened(History.of(history.start, history.step, found.points), tuple(findings))
 
 
+def _ends(flags: Flags) -> tuple[int, int]:
+    """Where True begins for the first time and ends for the last."""
+    where = np.flatnonzero(flags)
+    return (int(where[0]), int(where[-1]) + 1) if len(where) else (0, 0)
+
+
 def told(findings: Iterable[Finding]) -> str:
-    """What was masked, in a few words; empty where nothing was."""
+    """What was masked or missing, in a few words; empty where nothing was."""
     ordered = sorted(findings, key=lambda finding: -finding.steps)
     if not ordered:
         return ""
     rest = len(ordered) - _NAMED_MOST
     text = "; ".join(f"{finding} ({finding.steps} steps)" for finding in ordered[:_NAMED_MOST])
-    return f"masked: {text}" + (f"; and {rest} more" if rest > 0 else "")
+    return f"left out: {text}" + (f"; and {rest} more" if rest > 0 else "")
 
 
 def _points(site: Site, history: History) -> dict[str, dict[str, Floats]]:

@@ -23,6 +23,7 @@ from core.series import floor_time
 from twin.calibrate import latest, load_points, predicted
 from twin.history import METERS
 from twin.network import solve
+from twin.prepare import HELD_OUT_RATIO
 from twin.screen import Finding, screen
 
 if TYPE_CHECKING:
@@ -250,7 +251,8 @@ def validate_site(conn: db.Connection, site: Site, now: datetime, days: float | 
 
 
 def _held_out_from(found: Calibration) -> datetime:
-    return found.held_out_from or found.period_to
+    share = HELD_OUT_RATIO * (found.period_to - found.period_from)
+    return found.held_out_from or found.period_to - share
 
 
 def _validated(

@@ -17,13 +17,16 @@ from core.errors import InputError, JoulecastError, NotReadyError
 from core.jobs import Context
 from core.settings import Settings
 from joulecast.verbs.twin import calibrate as calibrate_verb
-from twin.adopt import adopt
+from twin.adopt import _is_worse, adopt
 from twin.calibrate import Calibration, calibrate, latest, load_points, save
 from twin.jobs import calibrate_site
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from core.site import Site
     from twin.history import History
+    from twin.plant.curves import Floats
 
 DAYS = 8
 NOW = START + timedelta(days=DAYS)
@@ -83,7 +86,7 @@ def test_good_data_give_a_new_calibration_and_say_both_errors(context: Context, 
     after = in_use(context)
     assert after.calibration_id != before.calibration_id
     assert f"(calibration {before.calibration_id}: {good.errors['facility_kw'].cv_rmse_ratio:.1%})" in said
-    assert "masked" not in said
+    assert "left out" not in said
     assert after.held_out_from == START + timedelta(days=DAYS * 3 / 4)
     assert after.steps_effective is not None
     assert 500 < after.steps_effective < DAYS * 96 * 3 / 4
@@ -143,20 +146,56 @@ def test_what_is_bad_throughout_leaves_the_calibration_in_use(
     assert in_use(context) == before
 
 
-def test_clocks_that_change_leave_a_good_calibration(
-    dsn: str, site: Site, measured: History, good: Calibration
+def local_times_without_offset(measured: History, values: Floats, zone: ZoneInfo) -> Floats:
+    """What stands on the UTC grid of a device that says the wall's time and is taken to be at one offset."""
+    taken_for = measured.start.astimezone(zone).utcoffset()
+    assert taken_for is not None
+    found = np.full(len(values), np.nan)
+    for i, value in enumerate(values):
+        true = measured.start + measured.step * i
+        stamped = true.astimezone(zone).replace(tzinfo=UTC) - taken_for
+        index = (stamped - measured.start) // measured.step
+        if 0 <= index < len(found) and np.isnan(found[index]):
+            found[index] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changed_at", "what"),
+    [
+        (datetime(2026, 3, 29, 1, tzinfo=UTC), "an hour late"),
+        (datetime(2026, 10, 25, 1, tzinfo=UTC), "an hour early"),
+    ],
+)
+def test_the_day_the_clocks_change_leaves_a_good_calibration(
+    dsn: str, site: Site, measured: History, good: Calibration, changed_at: datetime, what: str
 ) -> None:
-    # a meter whose times have no offset: from the change on they are taken for an hour later than they are
-    values = measured.facility_kw.copy()
-    values[3 * 96 : 4 * 96] = measured.facility_kw[3 * 96 - 4 : 4 * 96 - 4]
+    moved = replace(measured, start=changed_at - timedelta(days=4, hours=1))
+    values = local_times_without_offset(moved, moved.facility_kw, site.zone)
     with db.connect(dsn) as conn:
-        store(conn, site, replace(measured, facility_kw=values))
+        store(conn, site, replace(moved, facility_kw=values))
         number = save(conn, site, good)
-        adopted = adopt(conn, site, load_points(conn, site, START, NOW, measured.step), NOW)
-    assert "utility/facility_power an hour late 2026-01-13" in str(adopted)
+        history = load_points(conn, site, moved.start, moved.end, moved.step)
+        adopted = adopt(conn, site, history, moved.end)
     assert adopted.before is not None
     assert adopted.before.calibration_id == number
+    assert f"utility/facility_power {what}" in str(adopted)
+    found = [f for f in adopted.calibration.findings if f.what == what]
+    assert {f.point for f in found} == {"utility/facility_power"}
+    assert abs(found[0].start - changed_at) <= timedelta(hours=12)
+    assert found[-1].end >= moved.end - timedelta(hours=1)
     assert is_good(adopted.calibration, good)
+
+
+def test_worse_is_beyond_the_margin_and_beyond_noise() -> None:
+    rng = np.random.default_rng(0)
+    hours, noise = np.arange(960) / 4, rng.normal(0, 1, 960)
+    assert not _is_worse(noise, rng.normal(0, 1, 960), hours)
+    assert not _is_worse(noise, 1.04 * noise, hours)
+    assert _is_worse(noise, 1.2 * noise, hours)
+    once = noise.copy()
+    once[400:410] += 6.0
+    assert not _is_worse(noise, once, hours)
 
 
 def test_a_worse_calibration_is_refused_with_both_errors(

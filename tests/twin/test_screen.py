@@ -15,6 +15,7 @@ from core.errors import InputError, NotReadyError
 from twin import faults
 from twin.calibrate import calibrate, load_points
 from twin.faults import celsius
+from twin.history import SERIES, History
 from twin.screen import GAP, Finding, screen, told
 from twin.shifted import EARLY, LATE
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.site import Site
-    from twin.history import History
     from twin.plant.curves import Floats
 
 DAYS = 12
@@ -174,6 +174,12 @@ def test_a_sensor_of_coarse_resolution_is_not_stuck(site: Site, measured: Histor
     assert screen(site, coarse).findings == ()
 
 
+def test_before_the_first_reading_is_no_gap(site: Site, measured: History) -> None:
+    nothing = np.full(96, np.nan)
+    longer = {name: np.concatenate((nothing, getattr(measured, name))) for name in SERIES}
+    assert screen(site, History(start=START - timedelta(days=1), step=STEP, **longer)).findings == ()
+
+
 def test_many_short_gaps_are_told_together(site: Site, measured: History) -> None:
     wet = measured.wet_bulb_c.copy()
     wet[::10] = np.nan
@@ -227,7 +233,9 @@ def test_findings_are_told_and_read_back() -> None:
     found = Finding("tower/power", faults.STUCK, BAD_FROM, BAD_TO, 120, "masked")
     assert Finding.from_json(found.to_json()) == found
     assert told([]) == ""
-    assert told([found] * 4).startswith("masked: tower/power stuck 2026-01-13 03:00 to 2026-01-14 09:00 UTC")
+    assert told([found] * 4).startswith(
+        "left out: tower/power stuck 2026-01-13 03:00 to 2026-01-14 09:00 UTC"
+    )
     assert told([found] * 4).endswith("and 1 more")
     assert celsius(np.array([212.0])) == pytest.approx(100.0)
 
