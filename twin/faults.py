@@ -170,17 +170,32 @@ def kilowatts_as_watts(found: Measured) -> Iterator[Fault]:
         small = (ratio > 0.5 / PUE_MOST / _KILO) & (ratio < PUE_MOST / _KILO)
         for name in found.points[series]:
             yield Fault(series, name, KILOWATTS, small)
-    for series, name, values in found.each(*SUBMETERS):
-        yield Fault(series, name, KILOWATTS, _thousandth(found, series, values))
+    left = found.unaccounted_kw()
+    missing = {
+        "facility_kw": -left,
+        "it_kw": left if found.behind_ups == "it_kw" else ups - it,
+        UPS_INPUT: left,
+    }
+    for series, name, values in found.each(*missing, *SUBMETERS):
+        if series in SUBMETERS or len(found.points[series]) > 1:
+            flags = _thousandth(found, series, values, missing.get(series, left))
+            yield Fault(series, name, KILOWATTS, flags)
 
 
-def _thousandth(found: Measured, series: str, values: Floats) -> Flags:
-    """Stretches of a submeter in which 999 times its value is what the balance misses."""
+def _thousandth(found: Measured, series: str, values: Floats, left: Floats) -> Flags:
+    """Stretches of one meter of several in which 999 times its value is what its balance misses.
+
+    Args:
+        found: the points.
+        series: what it belongs to.
+        values: what it measured.
+        left: what its balance does not account for.
+    """
     share = found.design_kw(series) / len(found.points[series])
     small = (values > 0) & (values < NEVER_RATIO * share)
     if series in {"pump_kw", "crah_fan_kw"} and np.nanmax(values, initial=0.0) < NEVER_RATIO * share:
         return small
-    left, missing = found.unaccounted_kw(), (_KILO - 1.0) * values
+    missing = (_KILO - 1.0) * values
     compared = small & np.isfinite(left)
     if not _range(values[compared]) or not _near(_slope(values[compared], left[compared])):
         return np.zeros(found.steps, dtype=bool)
@@ -288,7 +303,8 @@ def _usual(off: Floats) -> float:
 def _departure(values: Floats) -> Floats:
     """(n,) from the median of the five steps about each."""
     half = _SPIKE_WINDOW // 2
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, half, mode="edge"), _SPIKE_WINDOW)
+    padded = np.pad(values, half, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _SPIKE_WINDOW)
     middle = np.full(len(values), np.nan)
     known = np.isfinite(windows).any(axis=1)
     middle[known] = np.nanmedian(windows[known], axis=1)
@@ -328,6 +344,8 @@ def _should_move(found: Measured, series: str, value: float, rest: Floats, steps
     moved: Callable[[str], float] = lambda name: _range(found.series(name)[steps])  # noqa: E731
     load = moved("facility_kw" if series == "it_kw" else "it_kw")
     busy = load > _MOVED_POWER_RATIO * float(np.nanmedian(found.series("it_kw")))
+    if series in {"it_kw", "facility_kw", UPS_INPUT}:
+        return busy or len(rest) > len(steps)  # so many machines never rest: a gateway repeats itself
     if series in _WEATHER:
         other = _WEATHER[1 - _WEATHER.index(series)]
         return moved(other) * len(steps) > _MOVED_WEATHER_K_DAYS * REST_STEPS or len(steps) >= REST_STEPS

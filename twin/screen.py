@@ -115,6 +115,8 @@ def screen(site: Site, history: History) -> Screened:
     Returns:
         The history with the faulty hours of the faulty points as NaN, and what was found.
     """
+    if not len(history):
+        return Screened(history, ())
     found = faults.Measured(site.plant, _points(site, history))
     measured = {(series, name): np.isfinite(values) for series, name, values in found.each()}
     alive = np.any(list(measured.values()), axis=0)

@@ -15,7 +15,7 @@ from core.errors import InputError, NotReadyError
 from twin import faults
 from twin.calibrate import calibrate, load_points
 from twin.faults import celsius
-from twin.history import SERIES, History
+from twin.history import SERIES, UPS_INPUT, History, series_refs
 from twin.screen import GAP, Finding, screen, told
 from twin.shifted import EARLY, LATE
 
@@ -172,6 +172,42 @@ def test_what_may_stand_still_is_not_stuck(site: Site, measured: History) -> Non
 def test_a_sensor_of_coarse_resolution_is_not_stuck(site: Site, measured: History) -> None:
     coarse = replace(measured, inlet_c=np.round(measured.inlet_c * 2) / 2)
     assert screen(site, coarse).findings == ()
+
+
+def test_a_gateway_that_repeats_its_last_values_is_found(site: Site, measured: History) -> None:
+    held = {}
+    for name in SERIES:
+        values = getattr(measured, name).copy()
+        values[BAD] = values[300]
+        held[name] = values
+    screened = screen(site, History(start=START, step=STEP, **held))
+    stuck = {f.point: f.steps for f in screened.findings if f.what == faults.STUCK}
+    assert stuck["utility/facility_power"] == stuck["pdu/it_power"] == stuck["ups/power"] == 120
+    assert not screened.history.usable[BAD].any()
+
+
+@pytest.mark.parametrize("series", ["it_kw", "facility_kw"])
+def test_one_of_several_meters_in_another_unit_is_told_from_the_other(
+    site: Site, measured: History, series: str
+) -> None:
+    points = {name: {} for name in series_refs(site)}
+    for name, refs in series_refs(site).items():
+        values = measured.ups_loss_kw + measured.it_kw if name == UPS_INPUT else getattr(measured, name)
+        points[name] = {str(refs[0]): values.copy()}
+    whole = getattr(measured, series)
+    points[series] = {"feed-a": 0.4 * whole, "feed-b": 0.6 * whole}
+    points[series]["feed-b"][BAD] /= 1000
+    screened = screen(site, History.of(START, STEP, points))
+    assert {(f.point, f.what, f.steps) for f in screened.findings} == {("feed-b", faults.KILOWATTS, 120)}
+
+
+@pytest.mark.parametrize("steps", [0, 1, 5, 24, 95])
+def test_short_and_empty_histories_are_screened(site: Site, measured: History, steps: int) -> None:
+    short = measured.part(slice(0, steps))
+    assert len(screen(site, short).history) == steps
+    for name in SERIES:
+        for value in (np.nan, 0.0):
+            assert len(screen(site, replace(short, **{name: np.full(steps, value)})).history) == steps
 
 
 def test_before_the_first_reading_is_no_gap(site: Site, measured: History) -> None:
