@@ -342,8 +342,9 @@ def _standing(found: Measured, series: str, values: Floats) -> Flags:
 def _should_move(found: Measured, series: str, value: float, rest: Floats, steps: Steps) -> bool:
     """Whether a point that says the same in all these steps ought to have moved."""
     moved: Callable[[str], float] = lambda name: _range(found.series(name)[steps])  # noqa: E731
-    load = moved("facility_kw" if series == "it_kw" else "it_kw")
-    busy = load > _MOVED_POWER_RATIO * float(np.nanmedian(found.series("it_kw")))
+    driver = "facility_kw" if series == "it_kw" else "it_kw"
+    load = found.series(driver)
+    busy = moved(driver) > _MOVED_POWER_RATIO * float(np.max(load, where=np.isfinite(load), initial=0.0))
     if series in {"it_kw", "facility_kw", UPS_INPUT}:
         return busy or len(rest) > len(steps)  # so many machines never rest: a gateway repeats itself
     if series in _WEATHER:
