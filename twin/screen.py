@@ -100,7 +100,7 @@ class Screened:
                 first.point,
                 found=f"{first.what} in {sum(finding.steps for finding in same)} steps from "
                 f"{first.start:%Y-%m-%d %H:%M} to {same[-1].end:%Y-%m-%d %H:%M} UTC",
-                allowed="single bad hours, which are left out, not a point that is wrong throughout",
+                allowed="bad readings in single hours, which are left out, not throughout",
                 do=_CURES.get(first.what, _CLOCK),
             )
 

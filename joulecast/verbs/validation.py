@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Group
 
@@ -11,9 +11,9 @@ from joulecast.verbs.common import table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from twin.validate import Baseline, Row, Validation
+    from twin.validate import Baseline, Beyond, Row, Validation
 
-RANGES: int = 20
+RANGES: Final = 20
 """How many ranges outside the envelope, and how many masks, a person is shown; JSON has them all."""
 
 
@@ -50,7 +50,7 @@ def validation_text(found: Validation) -> RenderableType:
     return Group(*parts)
 
 
-def beyond_text(beyond: Any) -> str:
+def beyond_text(beyond: Beyond) -> str:
     """One condition outside the envelope."""
     low, high = beyond.envelope
     return f"{beyond.condition} {beyond.low:.1f} to {beyond.high:.1f}, calibrated on {low:.1f} to {high:.1f}"
