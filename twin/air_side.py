@@ -8,7 +8,7 @@ several zones has them on the first axis, all alike, each with its own equipment
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -70,6 +70,35 @@ class AirSide:
         """All IT power [kW]."""
         return self.it.it_kw + self.liquid_it_kw
 
+    def together(self) -> AirSide:
+        """All zones as one: sums of heat and flow, the warmest inlet, means of temperatures and ratios."""
+        return AirSide(
+            _as_one(self.it),
+            self.liquid_it_kw,
+            _as_one(self.losses),
+            _as_one(self.handlers),
+            _as_one(self.outdoor),
+            self.envelope_kw.sum(axis=0),
+        )
+
+
+Part = TypeVar("Part", server.ServerState, ups.Losses, crah.CrahState, OutdoorCooling)
+_SUMMED: Final = ("_kw", "_m3s", "_l_per_h")
+
+
+def _as_one(part: Part) -> Part:
+    """A component's state over all zones."""
+    return type(part)(*(_over_zones(name, values) for name, values in part._asdict().items()))
+
+
+def _over_zones(name: str, values: Any) -> Any:
+    """A quantity of zones on the first axis, as one."""
+    if values.dtype == np.bool_:
+        return values.any(axis=0)
+    if name == "inlet_worst_c":
+        return values.max(axis=0)
+    return values.sum(axis=0) if name.endswith(_SUMMED) else values.mean(axis=0)
+
 
 class _Hall(NamedTuple):
     """Equipment and the air that it is given."""
@@ -101,7 +130,7 @@ def solve(parameters: Parameters, inputs: Inputs) -> AirSide:
             now.heat_kw,
             now.airflow_m3s,
             supply_set,
-            inputs.chilled_water_c,
+            inputs.chilled_water_c + inputs.loop_excess_k,
             inputs.crahs,
             outdoor.removable_kw,
         )

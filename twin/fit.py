@@ -30,7 +30,7 @@ INLET_SCALE_K: Final = 0.3
 INLET_SCALE_FLOOR_K: Final = 0.05
 CORRELATED_STEPS: Final = 4.0
 """Steps of 15 min that carry the information of one: errors last for about an hour."""
-_DIFFERENCE_STEP: Final = 5e-3
+_DIFFERENCE_STEP: Final = 1e-4
 COARSE_STRIDE: Final = 4
 """The first fits use every so manieth step."""
 STEPS_MOST: Final = 6000

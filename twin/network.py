@@ -7,14 +7,14 @@ scenarios does not matter. First law: ``facility = rejected + reused + stored``,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from twin import air_side, water_side
 from twin.parameters import MULTIPLIERS, PUMP_HEAT_RATIO, Parameters
 from twin.plant import server, ups
-from twin.plant.curves import AIR_HEAT_KJ_PER_M3K, Floats, divide
+from twin.plant.curves import AIR_HEAT_KJ_PER_M3K, Flags, Floats, divide
 from twin.state import BREAKDOWN, COOLING, Conditions, Inputs, PlantState, Setpoints
 
 if TYPE_CHECKING:
@@ -81,9 +81,13 @@ def solve(
 
 def solve_inputs(parameters: Parameters, inputs: Inputs) -> PlantState:
     """The same from inputs that are arrays of one shape already."""
-    air = air_side.solve(parameters, inputs)
+    zones = parameters.zones
+    air = air_side.solve(parameters, inputs if zones == 1 else inputs.split(zones))
+    if zones > 1:
+        air, inputs = air.together(), inputs.at(0)
     coil_kw = air.handlers.heat_kw - air.handlers.unmet_kw
-    water = water_side.solve(parameters, inputs, coil_kw, air.handlers.water_flow_ratio)
+    liquid_kw = air.liquid_it_kw if parameters.liquid is not None else None
+    water = water_side.solve(parameters, inputs, coil_kw, air.handlers.water_flow_ratio, liquid_kw)
     return _state(parameters, inputs, air, water)
 
 
@@ -92,8 +96,9 @@ def _state(
 ) -> PlantState:
     it, handlers, machines, tower = air.it, air.handlers, water.chillers, water.tower
     nothing = np.zeros(np.shape(it.it_kw))
+    liquid = _liquid(parameters, air, water)
     powers = {
-        "it_kw": air.it_kw,
+        "it_kw": it.it_kw + liquid.it_kw,
         "ups_loss_kw": air.losses.ups_kw,
         "pdu_loss_kw": air.losses.pdu_kw,
         "crah_fan_kw": handlers.fan_kw,
@@ -101,7 +106,7 @@ def _state(
         "chiller_kw": machines.power_kw,
         "chilled_water_pump_kw": water.chilled_pump_kw,
         "condenser_water_pump_kw": water.condenser_pump_kw,
-        "liquid_pump_kw": nothing,
+        "liquid_pump_kw": liquid.pump_kw,
         "tower_fan_kw": tower.fan_kw,
         "basin_heater_kw": water.basin_heater_kw,
         "learned_kw": nothing.copy(),
@@ -112,14 +117,19 @@ def _state(
     pump_loss = (water.chilled_pump_kw + water.condenser_pump_kw) * (1.0 - PUMP_HEAT_RATIO)
     ups_room = air.losses.ups_kw * (1.0 - parameters.ups.hall_share_ratio)
     beside = ("other_kw", "tower_fan_kw", "basin_heater_kw", "evaporative_kw")
-    direct = ups_room + motor_loss + pump_loss + _total(powers, beside)
+    direct = ups_room + motor_loss + pump_loss + liquid.lost_kw + _total(powers, beside)
     rejected = water.rejected_kw - water.reused_kw + direct + handlers.removed_kw - air.envelope_kw
-    stored = handlers.unmet_kw + machines.unmet_kw - inputs.extra_kw
-    unmet = np.where(inputs.extra_kw > 0, np.maximum(stored, 0.0), stored + inputs.extra_kw)
+    loop_stored = machines.unmet_kw - inputs.loop_extra_kw if parameters.loop is not None else nothing
+    hall_stored = handlers.unmet_kw + liquid.unmet_kw - inputs.extra_kw
+    if parameters.loop is None:
+        hall_stored = hall_stored + machines.unmet_kw
+    stored = hall_stored + loop_stored
+    unmet = np.where(inputs.extra_kw > 0, np.maximum(hall_stored, 0.0), hall_stored + inputs.extra_kw)
     outside = (
         machines.outside
         | tower.outside
         | air.outdoor.outside
+        | liquid.outside
         | server.INLET_BOUNDS.outside(it.inlet_worst_c)
         | ups.LOAD_BOUNDS.outside(air.losses.load_ratio)
     )
@@ -133,12 +143,13 @@ def _state(
         economizer_load_kw=water.economizer_kw,
         chiller_load_kw=machines.served_kw,
         outdoor_air_load_kw=handlers.removed_kw,
-        liquid_load_kw=nothing.copy(),
+        liquid_load_kw=liquid.load_kw,
         tower_heat_kw=water.rejected_kw - water.reused_kw,
         heat_rejected_kw=rejected,
         reused_kw=water.reused_kw,
         unmet_kw=unmet,
         stored_kw=stored,
+        loop_stored_kw=loop_stored,
         inlet_c=it.inlet_worst_c,
         inlet_mean_c=it.inlet_c,
         supply_air_c=handlers.supply_air_c,
@@ -152,11 +163,38 @@ def _state(
         tower_air_ratio=tower.air_ratio,
         economizer_fraction=divide(water.economizer_kw, water.load_kw),
         water_l_per_h=water.water_l_per_h + air.outdoor.water_l_per_h,
-        power_ratio=divide(facility, air.it_kw, otherwise=float("inf")),
+        power_ratio=divide(facility, powers["it_kw"], otherwise=float("inf")),
         balance_residual_kw=facility - rejected - water.reused_kw - stored,
         extrapolated=outside,
         supply_air_short=handlers.short,
     )
+
+
+class _Liquid(NamedTuple):
+    """The liquid loops of all zones together."""
+
+    it_kw: Floats
+    pump_kw: Floats
+    lost_kw: Floats
+    load_kw: Floats
+    unmet_kw: Floats
+    outside: Flags
+
+
+def _liquid(parameters: Parameters, air: air_side.AirSide, water: water_side.Water) -> _Liquid:
+    it_kw = water_side.total(parameters, air.liquid_it_kw)
+    units = water.liquid
+    if units is None:
+        none = np.zeros(np.shape(it_kw))
+        return _Liquid(it_kw, none, none, none, none, np.zeros(np.shape(it_kw), dtype=np.bool_))
+    pump_kw, heat_kw, load_kw, unmet_kw = (
+        water_side.total(parameters, values)
+        for values in (units.pump_kw, units.pump_heat_kw, units.facility_heat_kw, units.unmet_kw)
+    )
+    outside = units.outside | units.outside_class | units.short
+    if parameters.zones > 1:
+        outside = np.any(outside, axis=0)
+    return _Liquid(it_kw, pump_kw, pump_kw - heat_kw, load_kw, unmet_kw, outside & (it_kw > 0))
 
 
 def _return_air_c(parameters: Parameters, air: air_side.AirSide) -> Floats:

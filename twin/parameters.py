@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import InputError
 from twin.plant.chiller import ChillerParameters
+from twin.plant.condenser_air import CondenserAirParameters
 from twin.plant.crah import CrahParameters
 from twin.plant.curves import AIR_HEAT_KJ_PER_M3K
 from twin.plant.economizer import EconomizerParameters
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 
     from core.site import Plant
     from twin.plant.air_economizer import AirEconomizerParameters
+    from twin.plant.cdu import CduParameters
     from twin.plant.evaporative import DirectParameters, IndirectParameters
+    from twin.plant.loop import LoopParameters
     from twin.plant.rejection import Rejection
+    from twin.plant.staging import ModeParameters, StagingParameters
 
 COIL_DESIGN_DIFFERENCE_K: Final = 10.0
 """Supply air above supply water with which the coils carry the design load [K], e.g. 22 and 12 degC."""
@@ -115,10 +119,27 @@ class Parameters:
     """Heat through walls and roof by the difference of outdoor and return air [kW/K]."""
     basin_heater_kw_per_k: float = 0.0
     """Heat that keeps a standing tower basin from freezing, by the frost outside [kW/K]."""
-    liquid_ratio: float = 0.0
-    """Share of the IT power that goes to liquid [1]."""
+    condenser_air: CondenserAirParameters = field(default_factory=CondenserAirParameters)
+    """Air of air-cooled chillers; counts where the chillers' record is one."""
+    liquid: CduParameters | None = None
+    """Coolant distribution of a zone, where part of the equipment is cooled by liquid."""
+    liquid_from_chilled_water: bool = False
+    """Whether it gives its heat to the chilled water; else to the tower's water."""
+    liquid_supply_c: float = 30.0
+    """Supply of the technology cooling loop where no setpoint is given [degC]."""
+    loop: LoopParameters | None = None
+    """Mass of the chilled water; none: it counts for nothing."""
+    staging: StagingParameters | None = None
+    """When chillers come and go; none: always the best number."""
+    economizer_modes: ModeParameters | None = None
+    """When the waterside economizer comes and goes; none: whenever it helps."""
     zones: int = 1
     """Equal zones on the first axis of the load, each with its own IT, CRAHs, UPS and liquid loop."""
+
+    @property
+    def liquid_ratio(self) -> float:
+        """Share of the IT power that goes to liquid [1]."""
+        return 0.0 if self.liquid is None else self.liquid.liquid_ratio
 
     @property
     def uses_outdoor_air(self) -> bool:

@@ -99,6 +99,14 @@ class Inputs(NamedTuple):
     """How much warmer the hall is than its controls ask, from stored heat [K]."""
     extra_kw: Floats
     """Stored heat to take out of the hall on top of what arises [kW]."""
+    loop_excess_k: Floats
+    """How much warmer the chilled water is than its setpoint, from stored heat [K]."""
+    loop_extra_kw: Floats
+    """Stored heat to take out of the chilled water on top of its load [kW]."""
+    staged: Floats
+    """Chillers that run; NaN where the plant runs the best number."""
+    economizing: Floats
+    """1 where the waterside economizer is in use, 0 where not; NaN where the weather decides at once."""
 
     @classmethod
     def of(
@@ -112,8 +120,19 @@ class Inputs(NamedTuple):
     ) -> Inputs:
         """All of them broadcast."""
         given = [getattr(part, field.name) for part in (conditions, setpoints) for field in fields(part)]
-        given += [chillers, crahs, hall_excess_k, extra_kw]
+        nothing_set = float("nan")
+        given += [chillers, crahs, hall_excess_k, extra_kw, 0.0, 0.0, nothing_set, nothing_set]
         return cls(*np.broadcast_arrays(*(np.asarray(values, dtype=np.float64) for values in given)))
+
+    def split(self, zones: int) -> Inputs:
+        """The same for zones on the first axis: each gives back its share of the stored heat.
+
+        Raises:
+            ValueError: the first axis is not that long.
+        """
+        if self.it_reference_kw.ndim == 0 or len(self.it_reference_kw) != zones:
+            raise ValueError(f"the load's first axis must have one entry for each of the {zones} zones")
+        return self._replace(extra_kw=self.extra_kw / zones)
 
     def at(self, where: Where) -> Inputs:
         """The same at one index."""
@@ -181,7 +200,9 @@ class PlantState:
     unmet_kw: Floats
     """Heat that coils or chillers cannot take [kW]; it warms the hall."""
     stored_kw: Floats
-    """Heat that goes into the hall's mass [kW], negative where it comes out."""
+    """Heat that goes into the hall's mass and the chilled water [kW], negative where it comes out."""
+    loop_stored_kw: Floats
+    """Part of it that goes into the chilled water [kW]."""
     inlet_c: Floats
     """Warmest IT inlet, recirculation included [degC]."""
     inlet_mean_c: Floats

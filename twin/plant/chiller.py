@@ -27,6 +27,7 @@ EVAPORATING_BELOW_LEAVING_K: Final = 3.0
 LIFT_MIN_K: Final = 5.0
 """Least difference of condensing and evaporating temperature [K], for extrapolation only."""
 NOT_POSSIBLE_KW: Final = 1e12
+_ROUNDED_DOWN: Final = 1.0 - 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,9 +307,14 @@ def performance(
 
 
 def solve(
-    parameters: ChillerParameters, load_kw: Floats, leaving_c: Floats, entering_c: Floats, available: Floats
+    parameters: ChillerParameters,
+    load_kw: Floats,
+    leaving_c: Floats,
+    entering_c: Floats,
+    available: Floats,
+    staged: Floats | None = None,
 ) -> ChillerState:
-    """Power of the chillers for a load, with as many running as needs the least power.
+    """Power of the chillers for a load, with as many running as are staged, or as need the least power.
 
     Args:
         parameters: the chillers.
@@ -316,6 +322,7 @@ def solve(
         leaving_c: chilled water leaving [degC].
         entering_c: condenser water entering [degC].
         available: chillers that can run, 0 to `count`.
+        staged: chillers that run, or more where the load needs them; the best number where not given.
 
     Returns:
         Arrays of the broadcast shape; heat beyond the capacity is in `unmet_kw`.
@@ -325,10 +332,13 @@ def solve(
     served = np.minimum(load_kw, np.maximum(available, 0.0) * capacity * record.load_max_ratio)
     power = np.full(np.shape(served), NOT_POSSIBLE_KW)
     running = np.zeros(np.shape(served))
+    at_least = np.ceil(served / (capacity * record.load_max_ratio) * _ROUNDED_DOWN)
     for number in range(1, parameters.count + 1):
         together = number * capacity
         load_ratio = served / together
         enough = (load_ratio <= record.load_max_ratio * (1.0 + 1e-9)) & (number <= available)
+        if staged is not None:
+            enough = enough & (number == np.maximum(np.clip(staged, 1.0, available), at_least))
         drawn = np.where(enough, together * ratio * _part_load(record, load_ratio), NOT_POSSIBLE_KW)
         better = drawn < power
         power, running = np.where(better, drawn, power), np.where(better, number, running)

@@ -203,15 +203,17 @@ class _Coils:
         at_high = np.where(upper, self.excess(most), at_one)
         least, none = ~upper & (at_low <= 0), upper & (at_high > 0)
         middle = low
+        stayed = np.zeros(np.shape(low))  # 1 where the low end moved last, -1 where the high one did
         for _ in range(_ROOT_STEPS):
             slope = at_low - at_high
             middle = np.clip(low + (high - low) * at_low / np.where(slope > 0, slope, 1.0), low, high)
             value = self.excess(middle)
             above = value > 0
             at_low, at_high = (
-                np.where(above, value, 0.5 * at_low),
-                np.where(above, 0.5 * at_high, value),
+                np.where(above, value, np.where(stayed < 0, 0.5, 1.0) * at_low),
+                np.where(above, np.where(stayed > 0, 0.5, 1.0) * at_high, value),
             )
+            stayed = np.where(above, 1.0, -1.0)
             low, high = np.where(above, middle, low), np.where(above, high, middle)
         found = np.where(least, 0.0, np.where(none, most, np.minimum(middle, most * (1.0 - 1e-12))))
         return found, np.where(upper, most, _EVERYTHING)
