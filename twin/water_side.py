@@ -39,10 +39,6 @@ class Water:
     """Condenser-water pumps [kW]."""
     economizer_kw: Floats
     """Part of the load that the economizer takes [kW]."""
-    economizer_leaving_c: Floats
-    """Chilled water that the economizer makes or would make, were it in use [degC]."""
-    tower_predicted_c: Floats
-    """Coldest tower water that the weather allows [degC]."""
     chillers: chiller.ChillerState
     """Chillers."""
     liquid: CduState | None
@@ -110,14 +106,16 @@ def solve(
         machines = chiller.solve(p.chiller, load - saved, chilled, entering, inputs.chillers, staged)
         condensed = machines.served_kw + motor_heat * machines.power_kw
         carried = saved + machines.served_kw if air is None else saved
-        if not p.liquid_from_chilled_water:
-            liquid = _liquid(p, inputs, liquid_it_kw, cold.leaving_c)
-            carried = carried if liquid is None else carried + total(p, liquid.facility_heat_kw)
+        if p.liquid is not None and liquid_it_kw is not None and not p.liquid_from_chilled_water:
+            taken = cdu.facility_heat_kw(p.liquid, liquid_it_kw, cold.leaving_c, _liquid_set_c(p, inputs))
+            carried = carried + total(p, taken)
         flow = np.where(carried > 0, rejection.flow_ratio(p.rejection, carried), 0.0)
         condenser_pump_kw = pump.power_kw(p.condenser_water_pump, flow)
         heat = carried + PUMP_HEAT_RATIO * condenser_pump_kw
         if air is None:
             heat = heat + motor_heat * machines.power_kw
+    if not p.liquid_from_chilled_water:
+        liquid = _liquid(p, inputs, liquid_it_kw, cold.leaving_c)
     reused = np.minimum(inputs.heat_reuse_kw, heat)
     make_up = rejection.make_up_l_per_h(p.water, cold, heat - reused, outdoor)
     frost_k = np.maximum(BASIN_HEATED_BELOW_C - inputs.dry_bulb_c, 0.0)
@@ -130,8 +128,6 @@ def solve(
         chilled_pump_kw=pump_kw,
         condenser_pump_kw=condenser_pump_kw,
         economizer_kw=saved,
-        economizer_leaving_c=back - p.economizer.effectiveness * np.maximum(back - cold.leaving_c, 0.0),
-        tower_predicted_c=predicted,
         chillers=machines,
         liquid=liquid,
         rejected_kw=heat if air is None else heat + condensed,
@@ -148,8 +144,12 @@ def _liquid(
     """The coolant distribution units on facility water of a temperature, where the plant has them."""
     if p.liquid is None or liquid_it_kw is None:
         return None
-    wanted = np.where(np.isnan(inputs.liquid_c), p.liquid_supply_c, inputs.liquid_c)
-    return cdu.solve(p.liquid, liquid_it_kw, facility_c, wanted)
+    return cdu.solve(p.liquid, liquid_it_kw, facility_c, _liquid_set_c(p, inputs))
+
+
+def _liquid_set_c(p: Parameters, inputs: Inputs) -> Floats:
+    """Supply of the technology cooling loop wanted [degC]."""
+    return np.where(np.isnan(inputs.liquid_c), p.liquid_supply_c, inputs.liquid_c)
 
 
 def _economizing(p: Parameters, inputs: Inputs, back: Floats, predicted: Floats) -> economizer.Mode:

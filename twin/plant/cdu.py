@@ -158,8 +158,7 @@ def solve(
     at_most = exchanger.resistance_k_per_kw(np.array(parameters.facility_flow_max_ratio))
     there_k = supply_set_c - facility_supply_c
     short = on & (at_most * heat > there_k)
-    bearable_kw = np.maximum(there_k + parameters.supply_drift_max_k, 0.0) / at_most
-    met = np.where(short, np.minimum(heat, bearable_kw), heat)
+    met = _met_kw(parameters, heat, at_most, there_k)
     open_wide = np.where(met > 0, parameters.facility_flow_max_ratio, 0.0)
     wanted = there_k / np.maximum(heat, _NEARLY_NOTHING * parameters.heat_design_kw)
     throttled = exchanger.facility_flow_ratio(np.maximum(wanted, at_most))
@@ -181,6 +180,31 @@ def solve(
         outside_class=facility_supply_bounds(parameters).outside(facility_supply_c),
         outside=on & (FLOW_BOUNDS.outside(loop) | ((flow > 0) & FLOW_BOUNDS.outside(flow))),
     )
+
+
+def facility_heat_kw(
+    parameters: CduParameters, heat_kw: Floats, facility_supply_c: Floats, supply_set_c: Floats
+) -> Floats:
+    """`facility_heat_kw` of `solve` alone [kW], for iterations on the facility's water.
+
+    Args:
+        parameters: the unit.
+        heat_kw: heat of the IT equipment to the liquid [kW].
+        facility_supply_c: facility water supply [degC].
+        supply_set_c: loop supply wanted [degC].
+    """
+    ratio = np.clip(heat_kw / parameters.heat_design_kw, parameters.pump.flow_min_ratio, 1.0)
+    pump_heat = parameters.pump_heat_ratio * power_kw(parameters.pump, ratio)
+    exchanger = _Exchanger(parameters, np.maximum(ratio, _NEARLY_NOTHING))
+    at_most = exchanger.resistance_k_per_kw(np.array(parameters.facility_flow_max_ratio))
+    heat = np.where(heat_kw > 0, heat_kw + pump_heat, 0.0)
+    return _met_kw(parameters, heat, at_most, supply_set_c - facility_supply_c)
+
+
+def _met_kw(parameters: CduParameters, heat_kw: Floats, at_most_k_per_kw: Floats, there_k: Floats) -> Floats:
+    """Heat that the facility's water takes [kW]: all of it unless the loop would drift too far."""
+    bearable_kw = np.maximum(there_k + parameters.supply_drift_max_k, 0.0) / at_most_k_per_kw
+    return np.minimum(heat_kw, bearable_kw)
 
 
 def design_conductance_kw_per_k(parameters: CduParameters) -> float:
