@@ -32,7 +32,7 @@ class Prior:
 
 PRIORS: Final[dict[str, Prior]] = {
     "ups_loss": Prior(0.3, 0.2, 3.0),
-    "ups_no_load": Prior(0.3, 0.1, 3.0),
+    "ups_no_load": Prior(0.3, 0.0, 3.0),
     "crah_fan": Prior(0.25, 0.4, 2.5),
     "server_airflow": Prior(0.2, 0.5, 2.0),
     "coil_ua": Prior(0.25, 0.4, 2.5),

@@ -41,7 +41,9 @@ def learn_residual(
     conditions, setpoints = history.conditions(parameters), history.setpoints
     state = simulate(parameters, conditions, setpoints, step_s)
     table = residual.features(state, conditions, setpoints, step_s)
-    off = (history.facility_kw - history.it_kw) - (state.facility_kw - state.it_kw)
+    losses = np.where(np.isfinite(history.ups_loss_kw), history.ups_loss_kw, state.electrical_loss_kw)
+    modelled = state.facility_kw - state.it_kw - state.electrical_loss_kw
+    off = (history.facility_kw - history.it_kw - losses) - modelled
     warmer = history.inlet_c - state.inlet_c
     known = np.isfinite(off) & history.usable
     off, warmer = np.where(known, off, np.nan), np.where(known, warmer, np.nan)

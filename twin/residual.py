@@ -2,9 +2,9 @@
 
 Gradient-boosted trees predict measured minus modelled cooling power and inlet temperature from the weather,
 the load, the setpoints, what the physics says of them, and how these were some hours before. The cooling
-power that is added never falls with the load or the wet bulb and never rises with the chilled water's
-setpoint, as far as it depends on them directly. Where a condition or a setpoint lies outside what was
-measured, nothing is added.
+power that is added never falls with the load or the wet bulb, as far as it depends on them directly; of the
+setpoints physics says no such thing: warmer chilled water spares the chiller and costs pumps and fans. Where a
+condition or a setpoint lies outside what was measured, nothing is added.
 
 References:
     Ke et al., LightGBM: A Highly Efficient Gradient Boosting Decision Tree, NeurIPS 2017. The form, physics
@@ -55,8 +55,6 @@ WINDOWS_H: Final = (0.5, 2.0, 12.0)
 """Means over this long until now [h]; plants remember: water loops, basins, controls with hold times."""
 RISING: Final = ("it_reference_kw", "wet_bulb_c")
 """The cooling power that is added never falls with these, nor with their means."""
-FALLING: Final = ("chilled_water_supply_temperature_c",)
-"""It never rises with these."""
 TREE_OPTIONS: Final[dict[str, Any]] = {
     "objective": "l2",
     "learning_rate": 0.05,
@@ -202,8 +200,7 @@ def _mean_until(values: Floats, hours: float, step_s: float) -> Floats:
 
 def monotone() -> list[int]:
     """By column, the direction in which cooling power may go with it; 0 is any."""
-    signs = dict.fromkeys(RISING, 1) | dict.fromkeys(FALLING, -1)
-    return [signs.get(name.split(" ")[0], 0) for name in names()]
+    return [int(name.split(" ")[0] in RISING) for name in names()]
 
 
 def trained(table: Floats, off: Floats, signs: list[int], weights: Floats | None) -> str:
