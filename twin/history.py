@@ -111,6 +111,11 @@ class History:
         return self.start + self.step * len(self)
 
     @property
+    def times(self) -> list[datetime]:
+        """(n,) starts of the steps; of a whole series, not of a `part`."""
+        return [self.start + self.step * i for i in range(len(self))]
+
+    @property
     def usable(self) -> Flags:
         """(n,) steps at which everything that the twin needs was measured."""
         flags: Flags = np.all([np.isfinite(getattr(self, name)) for name in _NEEDED], axis=0)

@@ -3,8 +3,8 @@
 Gradient-boosted trees predict measured minus modelled cooling power and inlet temperature from the weather,
 the load, the setpoints, what the physics says of them, and how these were some hours before. The cooling
 power that is added never falls with the load or the wet bulb, as far as it depends on them directly; of the
-setpoints physics says no such thing: warmer chilled water spares the chiller and costs pumps and fans. Where a
-condition or a setpoint lies outside what was measured, nothing is added.
+setpoints physics says no such thing: warmer chilled water spares the chiller and costs pumps and fans. Where
+a condition or a setpoint lies outside what was measured, nothing is added.
 
 References:
     Ke et al., LightGBM: A Highly Efficient Gradient Boosting Decision Tree, NeurIPS 2017. The form, physics

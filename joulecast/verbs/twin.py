@@ -2,67 +2,51 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+import math
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
-from core import db, kpi
+from core import db
 from core.actions import Setpoint
-from core.clock import parse_time
 from core.errors import InputError, NotReadyError
-from joulecast.verbs.common import Json, emit, table, working
+from joulecast.verbs.common import Json, emit, plain, table, working
+from joulecast.verbs.data import progress
+from joulecast.verbs.scenario import (
+    Axes,
+    From,
+    Set,
+    Shift,
+    To,
+    Unbalanced,
+    axes_from,
+    check_past,
+    period_from,
+    setpoints_from,
+    shift_from,
+)
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from core.jobs import Context
     from twin.calibrate import Calibration
+    from twin.compare import Comparison, Interval
+    from twin.sweep import Grid, Sweep
 
 app = typer.Typer(
-    help="The twin: calibrate, validate, simulate, whatif.", no_args_is_help=True, rich_markup_mode="markdown"
+    help="The twin: calibrate, validate, simulate, whatif, sweep.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 
 STEP = timedelta(minutes=15)
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="A setpoint to hold instead, e.g. chilled_water_supply_temperature_c=10"),
-]
+ROUNDING_KWH = 0.05
+"""A net of shifts that is told as none."""
+ROUNDING_DIGITS = 9
+"""What is smaller is a sum's rounding."""
 Days = Annotated[float, typer.Option(min=0.25, help="Days to look back.")]
-
-
-def setpoints_from(texts: list[str] | None) -> dict[Setpoint, float]:
-    """Read ``name=value`` pairs, the name with or without its unit ``_c``.
-
-    Raises:
-        InputError: no such setpoint, or no number.
-    """
-    found = {}
-    for text in texts or []:
-        name, _, value = text.partition("=")
-        try:
-            found[Setpoint(name.strip().removesuffix("_c"))] = float(value)
-        except ValueError:
-            raise InputError(
-                "--set",
-                found=repr(text),
-                allowed="NAME=VALUE [degC], NAME one of " + ", ".join(f"{s}_c" for s in Setpoint),
-                do="correct it",
-            ) from None
-    return found
-
-
-def time_from(option: str, text: str) -> datetime:
-    """Read an ISO time of an option; without an offset it is UTC.
-
-    Raises:
-        InputError: it is none.
-    """
-    try:
-        return parse_time(text)
-    except ValueError:
-        raise InputError(
-            option, found=repr(text), allowed="an ISO 8601 time", do="write it like 2026-03-02T00:00:00Z"
-        ) from None
 
 
 def _calibration(conn: db.Connection, context: Context) -> Calibration:
@@ -148,6 +132,9 @@ def simulate(
     from twin.network import BREAKDOWN, Conditions, Parameters, Setpoints, solve  # noqa: PLC0415
 
     asked = setpoints_from(set)
+    for name, value in (("--it-kw", it_kw), ("--dry-bulb-c", dry_bulb_c), ("--wet-bulb-c", wet_bulb_c)):
+        if not math.isfinite(value):
+            raise InputError(name, found=f"{value}", allowed="a number", do="correct it")
     if wet_bulb_c > dry_bulb_c:
         raise InputError(
             "--wet-bulb-c",
@@ -189,111 +176,260 @@ def simulate(
     return 0
 
 
-def _energies(found: kpi.Breakdown) -> dict[str, float]:
-    """Energy by part, from IT to the whole facility, which they add up to [kWh]."""
-    return {"it": found.it_kwh, **found.overhead_kwh, "facility": found.facility_kwh}
+def _calibrated(conn: db.Connection, context: Context) -> Calibration:
+    """The calibration in use; asking for what it would say without one is bad input."""
+    from twin.calibrate import latest  # noqa: PLC0415  # each verb imports only its own room
+
+    found = latest(conn, context.site)
+    if found is None:
+        raise InputError(
+            "the twin",
+            found="no calibration",
+            allowed="a calibrated one",
+            do="run `joulecast twin calibrate`",
+        )
+    return found
 
 
 @app.command("whatif")
 def whatif(
     *,
     set: Set = None,  # noqa: A002  # the option's name
-    begin: Annotated[str, typer.Option("--from", help="ISO time.")],
-    end: Annotated[str, typer.Option("--to", help="ISO time.")],
+    shift: Shift = None,
+    unbalanced: Unbalanced = False,
+    begin: From,
+    end: To,
     json: Json = False,
 ) -> int:
-    """A past period with other setpoints: what the calibrated twin says it would have drawn."""
-    from twin.calibrate import load_history  # noqa: PLC0415  # each verb imports only its own room
-    from twin.simulate import simulate as run  # noqa: PLC0415
+    """A past period with other setpoints, or load at other hours: what the twin says it would have drawn."""
+    from twin.network import BREAKDOWN  # noqa: PLC0415  # each verb imports only its own room
+    from twin.replay import replay_period  # noqa: PLC0415
+    from twin.scenario import Scenario  # noqa: PLC0415
 
-    asked, start, stop = setpoints_from(set), time_from("--from", begin), time_from("--to", end)
-    if not asked or stop - start < STEP:
+    scenario = Scenario("what-if", setpoints_from(set), shift_from(shift, unbalanced=unbalanced))
+    start, stop = period_from(begin, end)
+    if not (scenario.setpoints or scenario.load_shift_kw):
         raise InputError(
-            "what-if",
-            found="no setpoint or no period",
-            allowed="--set NAME=VALUE and --to after --from",
-            do="give both",
+            "what-if", found="nothing to change", allowed="--set NAME=VALUE or --shift HOUR=KW", do="give one"
         )
     with working() as (context, _), db.connect(context.dsn) as conn:
-        calibration = _calibration(conn, context)
-        history = load_history(conn, context.site, start, stop, STEP)
-    history = history.part(history.usable)
-    if not len(history):
-        raise NotReadyError(f"no complete step between {begin} and {end}")
-    parameters = calibration.parameters(context.site.plant)
-    conditions, before = history.conditions(parameters), history.setpoints
-    after = before.replace(asked)
-    states = [run(parameters, conditions, s, STEP.total_seconds()) for s in (before, after)]
-    operated, changed = (s.breakdown(STEP.total_seconds()) for s in states)
-    before_rows, after_rows = _energies(operated), _energies(changed)
+        check_past(stop, context.clock)
+        _calibrated(conn, context)
+        found = replay_period(conn, context.site, start, stop, scenario)
+    it_kwh, changed_it_kwh = found.as_operated_kwh["it_kw"], found.alternative_kwh["it_kw"]
     rows = [
         {
-            "part": f"{name}_kw",
-            "as_operated_kwh": kwh,
-            "what_if_kwh": after_rows[name],
-            "as_operated_partial_pue": operated.partial_pue.get(name),
-            "what_if_partial_pue": changed.partial_pue.get(name),
+            "part": name,
+            "as_operated_kwh": found.as_operated_kwh[name],
+            "what_if_kwh": found.alternative_kwh[name],
+            **_difference(found.intervals[name], "kwh"),
         }
-        for name, kwh in before_rows.items()
+        for name in (*BREAKDOWN, "facility_kw")
     ]
-    old, new = (s.indicators() for s in states)
-    outside = float(np.mean(np.broadcast_to(calibration.outside(conditions, after), len(history))))
-    title = (
-        f"PUE {old['pue']:.4f} -> {new['pue']:.4f}, TUE {old['tue']:.4f} -> {new['tue']:.4f} (modelled); "
-        f"{outside:.0%} of the steps outside the envelope"
-    )
+    partial = [
+        {
+            "as_operated_partial_pue": 1 + found.as_operated_kwh[name] / it_kwh,
+            "what_if_partial_pue": 1 + found.alternative_kwh[name] / changed_it_kwh,
+        }
+        if name in BREAKDOWN[1:]
+        else {"as_operated_partial_pue": None, "what_if_partial_pue": None}
+        for name in (*BREAKDOWN, "facility_kw")
+    ]
     data = {
-        "parts": rows,
-        "pue_as_operated": old["pue"],
-        "pue_what_if": new["pue"],
-        "indicators_as_operated": old,
-        "indicators_what_if": new,
-        "outside_ratio": outside,
+        "parts": [row | more for row, more in zip(rows, partial, strict=True)],
+        "pue_as_operated": found.pue_as_operated,
+        "pue_what_if": found.pue_alternative,
+        "indicators_as_operated": found.as_operated_indicators,
+        "indicators_what_if": found.alternative_indicators,
+        **_what_changed(found),
     }
-    emit(data, table(rows, title=title), as_json=json)
+    emit(data, table(rows, title=_changes(found)), as_json=json)
     return 0
+
+
+def _difference(interval: Interval, unit: str) -> dict[str, float]:
+    return {
+        f"difference_{name}_{unit}": round(getattr(interval, name), ROUNDING_DIGITS)
+        for name in ("p10", "p50", "p90")
+    }
+
+
+def _what_changed(found: Comparison) -> dict[str, Any]:
+    """What a program reads of an alternative beside its energies."""
+    return {
+        "indicator_differences": {name: found.intervals[name] for name in found.alternative_indicators},
+        "load_shift": {**plain(found.shifted), "net_kwh": found.shifted.net_kwh} if found.shifted else None,
+        "twin_error_kwh": found.twin_error_kwh,
+        "complete_ratio": found.complete_ratio,
+        "outside_ratio": found.outside_ratio,
+    }
+
+
+def _changes(found: Comparison) -> str:
+    """What an alternative would have changed, in lines: total, PUE, TUE, water, carbon, load moved."""
+    lines = [_changed("facility", found, "facility_kw", "kWh", ",.0f")]
+    for name, words, unit, form in (
+        ("pue", "PUE", "", ".4f"),
+        ("tue", "TUE", "", ".4f"),
+        ("water_l", "water", "L", ",.0f"),
+        ("carbon_kg", "carbon", "kg", ",.0f"),
+    ):
+        if name in found.alternative_indicators:
+            lines.append(_changed(words, found, name, unit, form))
+    if found.shifted:
+        moved = found.shifted
+        net = f"{abs(moved.net_kwh):,.1f} kWh {'added' if moved.net_kwh > 0 else 'dropped'}"
+        undone = f"; {moved.undone_kwh:,.1f} kWh was not there to leave" if moved.undone_kwh else ""
+        lines.append(
+            f"load shift: {moved.into_kwh:,.1f} kWh came, {moved.out_kwh:,.1f} kWh left: "
+            f"{net if abs(moved.net_kwh) >= ROUNDING_KWH else 'none added or dropped'}{undone}"
+        )
+    error = found.twin_error_kwh["facility_kw"]
+    lines.append(f"the twin as operated was off by {error:+,.0f} kWh for the facility")
+    lines.append(
+        f"modelled, p10 to p90 in brackets; {found.complete_ratio:.0%} of the period was measured, "
+        f"{found.outside_ratio:.0%} of its steps lie outside the envelope"
+    )
+    return "\n".join(lines)
+
+
+def _changed(words: str, found: Comparison, name: str, unit: str, form: str) -> str:
+    before = found.as_operated_kwh | found.as_operated_indicators
+    after = found.alternative_kwh | found.alternative_indicators
+    change = found.intervals[name]
+    sign = form.replace(",", "+,") if "," in form else f"+{form}"
+    return (
+        f"{words} {before[name]:{form}} -> {after[name]:{form}} {unit}".rstrip()
+        + f" ({change.p10:{sign}} to {change.p90:{sign}})"
+    )
+
+
+@app.command("sweep")
+def sweep(
+    *,
+    set: Axes = None,  # noqa: A002  # the option's name
+    shift: Shift = None,
+    unbalanced: Unbalanced = False,
+    begin: From,
+    end: To,
+    dask: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, e.g. tcp://127.0.0.1:8786.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many of the best to show.")] = 10,
+    json: Json = False,
+) -> int:
+    """Every combination of setpoints over a past period, by facility energy, and which keep the limits."""
+    from twin import sweep as room  # noqa: PLC0415  # each verb imports only its own room
+    from twin.calibrate import load_history  # noqa: PLC0415
+
+    moved = shift_from(shift, unbalanced=unbalanced)
+    grid = room.Grid(axes_from(set), ((), moved) if moved else ((),))
+    start, stop = period_from(begin, end)
+    if not (grid.setpoints or moved):
+        raise InputError(
+            "sweep", found="nothing to change", allowed="--set NAME=LOW:HIGH:NUMBER or --shift", do="give one"
+        )
+    with room.workers(dask) as executor, working() as (context, _):
+        check_past(stop, context.clock)
+        with db.connect(context.dsn) as conn:
+            calibration = _calibrated(conn, context)
+            history = load_history(conn, context.site, start, stop, STEP)
+        with progress("sweep", quiet=json) as report:
+            found = room.sweep(context.site, history, calibration, grid, executor, report=report)
+    rows = found.rows(top)
+    data = {
+        "scenarios": len(found),
+        "feasible": int(found.feasible.sum()),
+        "inlet_limit_c": found.inlet_limit_c,
+        "complete_ratio": found.complete_ratio,
+        "as_operated": found.reference,
+        "rows": rows,
+    }
+    emit(data, _sweep_table(found, grid, rows), as_json=json)
+    return 0
+
+
+def _sweep_table(found: Sweep, grid: Grid, rows: list[dict[str, Any]]) -> Table:
+    operated = {**found.reference, "feasible": True, "marks": ["as operated"], "shift": 0}
+    held = [f"{name.value}_c" for name in grid.setpoints]
+    told = {"unmet_kwh": ("unmet kWh", ",.1f"), "outside_ratio": ("outside", ".0%")}
+    needed = {key: how for key, how in told.items() if any(row[key] for row in (operated, *rows))}
+    shown = [
+        {
+            **{name.removesuffix("_temperature_c"): row.get(name) for name in held},
+            **({"shifted": "yes" if row["shift"] else "no"} if len(grid.shifts_kw) > 1 else {}),
+            "facility kWh": row["facility_kwh"],
+            "IT kWh": row["it_kwh"],
+            "PUE": f"{row['pue']:.4f}",
+            "TUE": f"{row['tue']:.4f}",
+            "water L": row["water_l"],
+            "inlet max": f"{row['inlet_max_c']:.1f}",
+            **{words: f"{row[key]:{form}}" for key, (words, form) in needed.items()},
+            "": ", ".join([*row["marks"], *([] if row["feasible"] else ["limit broken"])]),
+        }
+        for row in (operated, *rows)
+    ]
+    title = (
+        f"{len(found):,} scenarios, {int(found.feasible.sum()):,} keep the limits: inlet at most "
+        f"{found.inlet_limit_c:.1f} degC, all heat met, inside the site's ranges and the envelope; "
+        f"modelled; {found.complete_ratio:.0%} of the period was measured"
+    )
+    return table(shown, title=title)
 
 
 def replay(
     *,
     day: Annotated[str, typer.Option(help="The site's day, e.g. 2026-03-02.")],
     set: Set = None,  # noqa: A002  # the option's name
+    shift: Shift = None,
+    unbalanced: Unbalanced = False,
     json: Json = False,
 ) -> int:
-    """A past day: measured, the twin as operated, and the twin with other setpoints."""
+    """A past day: measured, the twin as operated, the twin with other setpoints or load at other hours."""
     from twin import replay as room  # noqa: PLC0415  # each verb imports only its own room
+    from twin.compare import ENERGIES  # noqa: PLC0415
 
-    asked = setpoints_from(set)
+    asked, moved = setpoints_from(set), shift_from(shift, unbalanced=unbalanced)
     try:
         wanted = date.fromisoformat(day)
     except ValueError:
         raise InputError("--day", found=repr(day), allowed="a date", do="write it like 2026-03-02") from None
     with working() as (context, _), db.connect(context.dsn) as conn:
         room.check_day(context.site, context.clock, wanted)
-        found = room.replay(conn, context.site, wanted, asked or None)
+        found = room.replay(conn, context.site, wanted, asked or None, load_shift_kw=moved)
     rows = [
         {
             "part": name.removesuffix("_kw"),
             "measured_kwh": found.measured_kwh.get(name),
             "twin_as_operated_kwh": found.as_operated_kwh[name],
-            "twin_alternative_kwh": found.alternative_kwh.get(name),
-            "difference_kwh": found.difference_kwh.get(name),
+            "twin_error_kwh": found.twin_error_kwh.get(name),
+            **(
+                {
+                    "twin_alternative_kwh": found.alternative_kwh[name],
+                    **_difference(found.intervals[name], "kwh"),
+                }
+                if found.intervals
+                else {}
+            ),
         }
-        for name in room.ENERGIES
+        for name in ENERGIES
     ]
     title = (
-        f"{day}: PUE measured {found.pue_measured:.4f}, twin {found.pue_as_operated:.4f}, "
-        f"alternative {found.pue_alternative:.4f}; {found.complete_ratio:.0%} of the day measured"
+        f"{day}: facility measured {found.measured_kwh['facility_kw']:,.0f} kWh, "
+        f"twin {found.as_operated_kwh['facility_kw']:,.0f} kWh; "
+        f"PUE measured {found.pue_measured:.4f}, twin {found.pue_as_operated:.4f}"
     )
     data = {
         "day": wanted,
+        "hours": len(found.history) * STEP / timedelta(hours=1),
         "parts": rows,
         "pue_measured": found.pue_measured,
         "pue_as_operated": found.pue_as_operated,
         "pue_alternative": found.pue_alternative,
-        "difference_interval_kwh": found.difference_interval_kwh,
-        "complete_ratio": found.complete_ratio,
-        "outside_ratio": found.outside_ratio,
+        "indicators_as_operated": found.as_operated_indicators,
+        "indicators_alternative": found.alternative_indicators,
+        **_what_changed(found),
     }
-    emit(data, table(rows, title=title), as_json=json)
+    said = f"{title}\n{_changes(found)}" if found.intervals else title
+    emit(data, table(rows, title=said), as_json=json)
     return 0

@@ -48,6 +48,10 @@ START_S = 30.0
 STEP = timedelta(minutes=5)
 OVERFLOW_PX = 1
 SILENT_S = 10.0
+LINES = [
+    "IT equipment", "UPS and distribution", "Chillers", "CRAH fans", "Pumps", "Tower fans",
+    "Other, unaccounted", "Facility", "PUE", "TUE", "Tower water, L",
+]  # fmt: skip
 
 
 @dataclass
@@ -251,21 +255,35 @@ def test_rejecting_with_a_reason(ui: Ui, browser: Browser) -> None:
     page.context.close()
 
 
-def test_a_day_is_replayed(ui: Ui, browser: Browser) -> None:
+def test_a_day_is_replayed(ui: Ui, browser: Browser, tmp_path: Path) -> None:
     jobs = pytest.importorskip("twin.jobs")
     settings = Settings(dsn=ui.dsn, site_file=SITE_FILE)
     jobs.calibrate_site(Context(settings, ui.site, settings.make_clock(), ui.dsn))
-    found = watched(browser)
-    page = found.page
-    page.goto(f"{ui.url}/replay")
-    page.fill("#replay-supply-air-temperature", "22")
-    page.click("#replay-run")
-    expect(page.locator("#replay-said")).to_contain_text("Replayed", timeout=30_000)
-    expect(page.locator("#replay-energies")).to_contain_text("PUE")
-    expect(page.locator("#replay-energies")).to_contain_text("The alternative")
-    expect(page.locator("#replay-chart .legendtext").first).to_contain_text("measured")
-    assert found.errors == []
-    page.context.close()
+    folder = Path(os.environ.get("JOULECAST_SCREENSHOTS", tmp_path))
+    for scheme, width in (("light", 1440), ("dark", 1440), ("light", 390)):
+        found = watched(browser, scheme, width)
+        page = found.page
+        page.goto(f"{ui.url}/replay")
+        page.fill("#replay-supply-air-temperature", "22")
+        page.click("#replay-run")
+        expect(page.locator("#replay-said")).to_contain_text("Replayed", timeout=30_000)
+        energies = page.locator("#replay-energies")
+        expect(energies).to_contain_text("The alternative")
+        expect(page.locator("#replay-chart .legendtext").first).to_contain_text("measured")
+        head = energies.locator("th").all_inner_texts()
+        assert head[3:] == ["Twin less measured", "Alternative", "Difference, p50", "p10 to p90"]
+        lines = energies.locator("tbody tr").all_inner_texts()
+        assert [line.split("\t")[0] for line in lines] == LINES
+        assert all(" to " in line for line in lines)
+        for name, value in (("kw", "30"), ("from", "18"), ("to", "22")):
+            page.fill(f"#replay-shift-{name}", value)
+        page.click("#replay-run")
+        expect(energies).to_contain_text("30.0 kWh came and 30.0 kWh left")
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width + OVERFLOW_PX
+        page.screenshot(path=folder / f"replayed-{scheme}-{width}.png", full_page=True)
+        assert found.errors == []
+        page.context.close()
 
 
 def test_old_data_are_said_to_be_old(dsn: str, site: Site, browser: Browser) -> None:

@@ -109,10 +109,13 @@ def store(conn: db.Connection, site: Site, measured: History) -> None:
     values.update(
         {site.setpoints[name].point: series for name, series in zip(site.setpoints, in_force, strict=True)}
     )
-    _write(conn, site, values, [measured.start + measured.step * i for i in range(len(measured))])
+    write_readings(conn, site, values, [measured.start + measured.step * i for i in range(len(measured))])
 
 
-def _write(conn: db.Connection, site: Site, values: dict[PointRef, Floats], times: list[datetime]) -> None:
+def write_readings(
+    conn: db.Connection, site: Site, values: Mapping[PointRef, Floats], times: list[datetime]
+) -> None:
+    """Register points and write a reading of each at each time."""
     for ref in values:
         kind = point_type(ref.point)
         db.rows(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from measured import STEPS_PER_DAY, TRUTH, history, store
+from measured import STEPS_PER_DAY, TRUTH, history, store, write_readings
 
 from core import db
 from core.actions import Setpoint
@@ -19,10 +19,11 @@ from core.jobs import Context
 from core.settings import Settings
 from joulecast.verbs.twin import whatif
 from twin.calibrate import Calibration, calibrate, latest, save
+from twin.compare import ENERGIES, METER_OF, compare
 from twin.jobs import calibrate_site
 from twin.network import BREAKDOWN
-from twin.replay import check_day, day_bounds, replay, replay_history
-from twin.scenario import HOURS_PER_DAY, Scenario
+from twin.replay import CARBON, check_day, replay
+from twin.scenario import HOURS_PER_DAY, Scenario, day_span, shift_of
 
 if TYPE_CHECKING:
     from core.site import Site
@@ -67,7 +68,7 @@ def test_a_measured_day(conn: db.Connection, site: Site) -> None:
 def test_an_alternative_setpoint(conn: db.Connection, site: Site) -> None:
     with conn:
         result = replay(conn, site, DAY, WARMER)
-    interval = result.difference_interval_kwh
+    interval = result.intervals.get("facility_kw")
     assert interval is not None
     assert interval.p10 < interval.p50 < interval.p90
     assert interval.p50 == pytest.approx(result.difference_kwh["facility_kw"])
@@ -84,18 +85,145 @@ def test_the_interval_holds_what_the_plant_would_have_done(
 ) -> None:
     day = measured.part(slice(0, STEPS_PER_DAY))
     scenario = Scenario("warmer", WARMER)
-    result = replay_history(site, DAY, day, calibration, scenario)
+    result = compare(site, day, calibration, scenario)
     truth = replace(
         calibration,
         multipliers={**dict.fromkeys(calibration.multipliers, 1.0), **TRUTH},
         names=(),
         covariance=(),
     )
-    actual = replay_history(site, DAY, day, truth, scenario).difference_kwh["facility_kw"]
-    interval = result.difference_interval_kwh
+    actual = compare(site, day, truth, scenario).difference_kwh["facility_kw"]
+    interval = result.intervals.get("facility_kw")
     assert interval is not None
     width = interval.p90 - interval.p10
     assert interval.p10 - 0.5 * width < actual < interval.p90 + 0.5 * width
+
+
+def test_every_subsystem_has_an_interval_and_they_add_up(
+    site: Site, measured: History, calibration: Calibration
+) -> None:
+    day = measured.part(slice(0, STEPS_PER_DAY))
+    result = compare(site, day, calibration, Scenario("warmer", WARMER))
+    assert set(result.intervals) == set(ENERGIES) | set(result.as_operated_indicators)
+    for name, interval in result.intervals.items():
+        assert interval.p10 <= interval.p50 <= interval.p90, name
+    for name in (*ENERGIES, "pue", "tue", "water_l"):
+        before = result.as_operated_kwh | result.as_operated_indicators
+        after = result.alternative_kwh | result.alternative_indicators
+        assert result.intervals[name].p50 == pytest.approx(after[name] - before[name])
+    middles = {name: result.intervals[name].p50 for name in ENERGIES}
+    assert sum(middles[name] for name in BREAKDOWN) == pytest.approx(middles["facility_kw"])
+    assert middles["electrical_loss_kw"] == pytest.approx(middles["ups_loss_kw"] + middles["pdu_loss_kw"])
+    assert middles["chiller_kw"] < 0 < middles["pump_kw"]
+
+
+def test_the_intervals_by_subsystem_hold_what_the_plant_would_have_done(
+    site: Site, measured: History, calibration: Calibration
+) -> None:
+    truth = replace(
+        calibration,
+        multipliers={**dict.fromkeys(calibration.multipliers, 1.0), **TRUTH},
+        names=(),
+        covariance=(),
+    )
+    scenario, inside, asked = Scenario("warmer", WARMER), 0, 0
+    for start in range(0, 8 * STEPS_PER_DAY, STEPS_PER_DAY):
+        day = measured.part(slice(start, start + STEPS_PER_DAY))
+        intervals = compare(site, day, calibration, scenario).intervals
+        actual = compare(site, day, truth, scenario).difference_kwh
+        for name in ("chiller_kw", "crah_fan_kw", "pump_kw", "facility_kw"):
+            inside += intervals[name].p10 <= actual[name] <= intervals[name].p90
+            asked += 1
+    assert inside / asked >= 0.6, "p10 to p90 is meant to hold eight in ten"
+
+
+def test_the_twins_own_error_stands_beside(site: Site, measured: History, calibration: Calibration) -> None:
+    day = measured.part(slice(0, STEPS_PER_DAY))
+    result = compare(site, day, calibration, Scenario("warmer", WARMER))
+    assert set(result.twin_error_kwh) == set(METER_OF)
+    for name, meter in METER_OF.items():
+        error = result.as_operated_kwh[name] - getattr(day, meter).sum() / 4
+        assert result.twin_error_kwh[name] == pytest.approx(error)
+    assert abs(result.twin_error_kwh["facility_kw"]) < 0.01 * result.measured_kwh["facility_kw"]
+
+
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25)])
+def test_a_day_on_which_the_clocks_change(
+    dsn: str, site: Site, measured: History, calibration: Calibration, day: date, hours: int
+) -> None:
+    start = datetime.combine(day, datetime.min.time(), UTC) - timedelta(days=1)
+    shift = [0.0] * HOURS_PER_DAY
+    shift[2], shift[15] = 40.0, -40.0
+    with db.connect(dsn) as connection:
+        store(connection, site, replace(measured.part(slice(0, 4 * STEPS_PER_DAY)), start=start))
+        save(connection, site, calibration)
+    with db.connect(dsn) as connection:
+        result = replay(connection, site, day, load_shift_kw=shift)
+    assert len(result.times) == 4 * hours
+    assert result.complete_ratio == 1
+    assert [result.times[i].astimezone(site.zone).hour for i in (0, -1)] == [0, 23]
+    assert result.shifted is not None
+    assert result.shifted.into_kwh == pytest.approx(40)
+    assert result.shifted.net_kwh == pytest.approx(0)
+
+
+def test_a_shift_is_energy_whatever_the_clocks_do(site: Site) -> None:
+    shift = [0.0] * HOURS_PER_DAY
+    shift[2], shift[15] = 40.0, -40.0
+    for day, at_two, at_three in (
+        (date(2026, 3, 28), {40.0}, {0.0}),
+        (date(2026, 3, 29), set(), {40.0}),
+        (date(2026, 10, 25), {20.0}, {0.0}),
+    ):
+        begin, end = day_span(site.zone, day)
+        starts = [begin + timedelta(minutes=15) * i for i in range((end - begin) // timedelta(minutes=15))]
+        found = shift_of(shift, starts, site.zone)
+        hours = np.array([start.astimezone(site.zone).hour for start in starts])
+        assert set(found[hours == 2]) == at_two
+        assert set(found[hours == 3]) == at_three
+        assert found.sum() == pytest.approx(0)
+
+
+def test_load_that_is_not_there_cannot_leave(site: Site, measured: History, calibration: Calibration) -> None:
+    day = measured.part(slice(0, STEPS_PER_DAY))
+    shift = [0.0] * HOURS_PER_DAY
+    shift[15] = -5000.0
+    result = compare(site, day, calibration, Scenario("too much", load_shift_kw=shift))
+    assert result.shifted is not None
+    assert result.shifted.into_kwh == 0
+    assert result.shifted.net_kwh == -result.shifted.out_kwh
+    assert result.shifted.undone_kwh == pytest.approx(5000 - result.shifted.out_kwh)
+    assert 300 < result.shifted.out_kwh < 1000
+    assert result.alternative is not None
+    assert result.alternative.it_kw.min() == 0
+
+
+def test_carbon_is_told_where_the_grids_is_known(
+    conn: db.Connection, dsn: str, site: Site, measured: History
+) -> None:
+    with conn:
+        assert "carbon_kg" not in replay(conn, site, DAY, WARMER).alternative_indicators
+    hours = [measured.start + timedelta(hours=i) for i in range(4 * HOURS_PER_DAY)]
+    with db.connect(dsn) as connection:
+        write_readings(connection, site, {CARBON: np.full(len(hours), 400.0)}, hours)
+    with db.connect(dsn) as connection:
+        result = replay(connection, site, DAY, WARMER)
+    kwh, kg = result.as_operated_kwh["facility_kw"], result.as_operated_indicators["carbon_kg"]
+    assert kg == pytest.approx(0.4 * kwh)
+    assert result.intervals["carbon_kg"].p50 == pytest.approx(0.4 * result.intervals["facility_kw"].p50)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        {"setpoints": {Setpoint.SUPPLY_AIR_TEMPERATURE: float("nan")}},
+        {"setpoints": {Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE: 500.0}},
+        {"load_shift_kw": (float("inf"),) * HOURS_PER_DAY},
+    ],
+)
+def test_alternatives_that_make_no_sense(scenario: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        Scenario("odd", **scenario)
 
 
 def test_load_at_other_hours(conn: db.Connection, site: Site) -> None:
@@ -120,13 +248,11 @@ def test_half_a_day_counts_half(site: Site, measured: History, calibration: Cali
     day = measured.part(slice(0, STEPS_PER_DAY))
     facility = day.facility_kw.copy()
     facility[48:] = np.nan
-    result = replay_history(
-        site, DAY, replace(day, facility_kw=facility), calibration, Scenario("warmer", WARMER)
-    )
+    result = compare(site, replace(day, facility_kw=facility), calibration, Scenario("warmer", WARMER))
     assert result.complete_ratio == 0.5
     assert np.isnan(result.as_operated.facility_kw[48:]).all()
     assert np.isfinite(result.as_operated.facility_kw[:48]).all()
-    whole = replay_history(site, DAY, day, calibration, Scenario("warmer", WARMER))
+    whole = compare(site, day, calibration, Scenario("warmer", WARMER))
     assert result.as_operated_kwh["it_kw"] < 0.7 * whole.as_operated_kwh["it_kw"]
     assert np.isfinite(result.difference_kwh["facility_kw"])
 
@@ -146,11 +272,6 @@ def test_a_day_to_come_is_refused(site: Site) -> None:
     check_day(site, clock, DAY)
     with pytest.raises(InputError, match="2026-01-13"):
         check_day(site, clock, date(2026, 1, 13))
-
-
-def test_a_day_has_23_hours_when_the_clocks_go_forward(site: Site) -> None:
-    start, end = day_bounds(site, date(2026, 3, 29))
-    assert (end - start).total_seconds() == 23 * 3600
 
 
 def test_the_job_calibrates_once_a_day(dsn: str, site: Site, measured: History) -> None:

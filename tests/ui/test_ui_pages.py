@@ -187,6 +187,17 @@ def test_a_replay_without_a_calibration_says_so(source: Source) -> None:
     )
 
 
+def test_load_to_move_takes_a_power_and_two_hours(source: Source) -> None:
+    assert replay.shift_kw(["", None, ""]) == ()
+    moved = replay.shift_kw([30, 18, 2])
+    assert isinstance(moved, tuple)
+    assert (moved[18], moved[2], sum(moved), len(moved)) == (-30, 30, 0, 24)
+    for fields in ([30, None, 2], [30, 2, 2], [-5, 1, 2], [30, 1, 24], [30, 1.5, 2], ["much", 1, 2]):
+        problem = replay.shift_kw(fields)
+        assert isinstance(problem, str)
+        assert replay.view(source, "2026-03-01", {}, fields)[2] == problem
+
+
 def test_energy_lines_add_up() -> None:
     found = lines(
         {"it_kw": 100.0, "chiller_kw": 20.0, "pump_kw": 5.0, "facility_kw": 140.0, "cooling_kw": 25.0}

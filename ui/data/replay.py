@@ -8,24 +8,29 @@ from typing import TYPE_CHECKING, Any, Final
 from ui.figures import numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date, datetime
 
     from core.actions import Setpoint
-    from twin.replay import ReplayResult
+    from twin.compare import Comparison, Interval, Shifted
     from ui.data.source import Source
 
-GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    "IT equipment": ("it_kw",),
-    "UPS and distribution": ("ups_loss_kw", "pdu_loss_kw"),
-    "Chillers": ("chiller_kw",),
-    "CRAH fans": ("crah_fan_kw",),
-    "Pumps": ("chilled_water_pump_kw", "condenser_water_pump_kw", "pump_kw"),
-    "Tower fans": ("tower_fan_kw",),
+GROUPS: Final[dict[str, str]] = {
+    "IT equipment": "it_kw",
+    "UPS and distribution": "electrical_loss_kw",
+    "Chillers": "chiller_kw",
+    "CRAH fans": "crah_fan_kw",
+    "Pumps": "pump_kw",
+    "Tower fans": "tower_fan_kw",
 }
-"""Lines of the energy table: what the twin and the meters call their parts."""
+"""Lines of the energy table: what the twin calls their parts."""
 REST: Final = "Other, unaccounted"
 FACILITY: Final = "Facility"
+_TWIN_NAMES: Final = {**GROUPS, REST: "other_kw", FACILITY: "facility_kw"}
 OUTSIDE_WORTH_SAYING: Final = 0.01
+
+Spread = tuple[float, float, float]
+"""A difference: p10, p50, p90."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +56,35 @@ class Replayed:
     """(n,) starts of the steps, UTC."""
     lanes: dict[str, Lane]
     """``measured``, ``twin``, and ``alternative`` where other setpoints were asked for."""
-    difference_kwh: tuple[float, float, float] | None
-    """Alternative less as operated: p10, p50, p90 of the facility's energy [kWh]."""
+    error_kwh: dict[str, float | None]
+    """The twin as operated less measured, by line of the table [kWh]; None where there is no meter."""
+    difference_kwh: dict[str, Spread]
+    """Alternative less as operated by line of the table [kWh]; empty without alternative."""
+    indicators: dict[str, dict[str, float]]
+    """By lane of the twin: ``pue``, ``tue``, ``water_l`` and, where the grid's is known, ``carbon_kg``."""
+    indicator_differences: dict[str, Spread]
+    """Alternative less as operated of the same; empty without alternative."""
+    shifted_kwh: tuple[float, float, float] | None
+    """Load that came, that left, and that was not there to leave [kWh]; None where none was to move."""
     complete_ratio: float
     """Share of the day that was measured [1]."""
     outside_ratio: float
     """Share of the measured steps at which the alternative leaves what the twin was calibrated on [1]."""
 
 
-def replay(source: Source, day: date, setpoints_c: dict[Setpoint, float]) -> Replayed:
-    """Replay a day, with other setpoints where given.
+def replay(
+    source: Source,
+    day: date,
+    setpoints_c: dict[Setpoint, float],
+    load_shift_kw: Sequence[float] = (),
+) -> Replayed:
+    """Replay a day, with other setpoints and load at other hours where given.
 
     Args:
         source: the database.
         day: a day of the site's calendar.
-        setpoints_c: other setpoints [degC]; empty: as operated only.
+        setpoints_c: other setpoints [degC]; without them and a shift: as operated only.
+        load_shift_kw: IT power added at each hour of the day [kW], 24 values or none.
 
     Raises:
         InputError: the day lies in the future.
@@ -76,10 +95,10 @@ def replay(source: Source, day: date, setpoints_c: dict[Setpoint, float]) -> Rep
     site = source.context.site
     room.check_day(site, source.context.clock, day)
     with source.connection() as conn:
-        return replayed(room.replay(conn, site, day, setpoints_c or None))
+        return replayed(day, room.replay(conn, site, day, setpoints_c or None, load_shift_kw=load_shift_kw))
 
 
-def replayed(found: ReplayResult) -> Replayed:
+def replayed(day: date, found: Comparison) -> Replayed:
     """The twin's result as the page shows it."""
     history = found.history
     lanes = {
@@ -96,15 +115,35 @@ def replayed(found: ReplayResult) -> Replayed:
         lanes["alternative"] = _lane(
             state.facility_kw, state.it_kw, found.alternative_kwh, found.pue_alternative
         )
-    spread = found.difference_interval_kwh
     return Replayed(
-        day=found.day,
+        day=day,
         times=found.times,
         lanes=lanes,
-        difference_kwh=(spread.p10, spread.p50, spread.p90) if spread else None,
+        error_kwh=_errors(lanes["twin"], lanes["measured"]),
+        difference_kwh={
+            line: _spread(found.intervals[name])
+            for line, name in _TWIN_NAMES.items()
+            if name in found.intervals
+        },
+        indicators={"twin": found.as_operated_indicators, "alternative": found.alternative_indicators},
+        indicator_differences={name: _spread(found.intervals[name]) for name in found.alternative_indicators},
+        shifted_kwh=_moved(found.shifted) if found.shifted else None,
         complete_ratio=found.complete_ratio,
         outside_ratio=found.outside_ratio,
     )
+
+
+def _spread(found: Interval) -> Spread:
+    return found.p10, found.p50, found.p90
+
+
+def _moved(found: Shifted) -> tuple[float, float, float]:
+    return found.into_kwh, found.out_kwh, found.undone_kwh
+
+
+def _errors(twin: Lane, measured: Lane) -> dict[str, float | None]:
+    pairs = ((line, value, measured.energies_kwh[line]) for line, value in twin.energies_kwh.items())
+    return {line: None if a is None or b is None else a - b for line, a, b in pairs}
 
 
 def _lane(facility_kw: Any, it_kw: Any, energies_kwh: dict[str, float], pue: float) -> Lane:
@@ -117,12 +156,11 @@ def lines(energies_kwh: dict[str, float]) -> dict[str, float | None]:
     """Energies by line of the table; what no part accounts for is a line of its own.
 
     Args:
-        energies_kwh: by field of the twin's state or by meter, with ``facility_kw`` [kWh].
+        energies_kwh: by name of the twin's, with ``facility_kw`` [kWh].
     """
     found: dict[str, float | None] = {}
-    for name, parts in GROUPS.items():
-        known = numbers([energies_kwh[part] for part in parts if part in energies_kwh])
-        found[name] = sum(v for v in known if v is not None) if any(v is not None for v in known) else None
+    for line, name in GROUPS.items():
+        found[line] = numbers([energies_kwh.get(name)])[0]
     facility = energies_kwh["facility_kw"]
     found[REST] = facility - sum(v for v in found.values() if v is not None)
     return {**found, FACILITY: facility}

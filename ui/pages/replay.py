@@ -1,4 +1,4 @@
-"""Replay: a past day as measured, as the twin has it, and as it would have been with other setpoints."""
+"""Replay: a past day as measured, as the twin has it, and with other setpoints or load at other hours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ui import format as fmt
 from ui.components.graph import graph
 from ui.components.panel import empty, panel, table
 from ui.data import status
-from ui.data.replay import OUTSIDE_WORTH_SAYING, Replayed, replay
+from ui.data.replay import FACILITY, OUTSIDE_WORTH_SAYING, Replayed, replay
 from ui.shell import Page
 
 if TYPE_CHECKING:
@@ -26,12 +26,16 @@ if TYPE_CHECKING:
     from core.site import Site
     from ui.components.panel import Child
     from ui.data import Source
+    from ui.data.replay import Spread
 
 LANES: Final = {"measured": "Measured", "twin": "Twin", "alternative": "Alternative"}
 SETPOINT_STEP_K: Final = 0.5
+SHIFT_STEP_KW: Final = 10
+HOURS_PER_DAY: Final = 24
+SHIFT_IDS: Final = ("replay-shift-kw", "replay-shift-from", "replay-shift-to")
 _CHART_PX: Final = 420
 _FIRST: Final = (
-    "Choose a day and press Replay. Leave the setpoints empty to see how well the twin follows that day."
+    "Choose a day and press Replay. Leave the other fields empty to see how well the twin follows that day."
 )
 
 
@@ -52,13 +56,13 @@ def layout(source: Source) -> list[Child]:
                     "The day",
                     dcc.Loading(graph("replay-chart", blank(source), _CHART_PX), delay_show=300),
                     note="solid: measured · dotted and dash-dotted: simulated by the twin",
-                    span=7,
+                    span=12,
                 ),
                 panel(
-                    "Energy",
+                    "Energy by subsystem",
                     html.Div(empty(_FIRST), id="replay-energies"),
-                    note="twin: as operated; alternative: with your setpoints",
-                    span=5,
+                    note="twin: as operated; alternative: with your changes; difference: between these two",
+                    span=12,
                 ),
             ],
             className="grid",
@@ -105,6 +109,28 @@ def _inputs(site: Site, days: Sequence[date]) -> list[Child]:
             )
             for name, bounds in site.setpoints.items()
         ],
+        dmc.NumberInput(
+            id=SHIFT_IDS[0],
+            label="Load to move",
+            description="empty: none",
+            min=0,
+            step=SHIFT_STEP_KW,
+            suffix=" kW",
+            placeholder="none",
+        ),
+        *[
+            dmc.NumberInput(
+                id=id_,
+                label=label,
+                description="0 to 23, the site's time",
+                min=0,
+                max=HOURS_PER_DAY - 1,
+                allowDecimal=False,
+                suffix=" h",
+                placeholder="hour",
+            )
+            for id_, label in zip(SHIFT_IDS[1:], ("Out of the hour", "Into the hour"), strict=True)
+        ],
         html.Button("Replay", id="replay-run", className="btn primary", disabled=not days),
     ]
 
@@ -125,29 +151,48 @@ def register(app: Dash, source: Source) -> None:
         Input("replay-run", "n_clicks"),
         State("replay-day", "value"),
         *[State(field_id(name), "value") for name in names],
+        *[State(id_, "value") for id_ in SHIFT_IDS],
         running=[(Output("replay-run", "disabled"), True, False)],
     )
     def run(_clicks: int | None, day: Any, *fields: Any) -> tuple[Any, Any, Any]:
         if not day:
             return no_update, no_update, no_update
-        return view(source, day, dict(zip(names, fields, strict=True)))
+        count = len(names)
+        return view(source, day, dict(zip(names, fields[:count], strict=True)), fields[count:])
 
 
-def view(source: Source, day: Any, fields: dict[Setpoint, Any]) -> tuple[Any, Any, Any]:
+def view(
+    source: Source, day: Any, fields: dict[Setpoint, Any], shift: Sequence[Any] = ()
+) -> tuple[Any, Any, Any]:
     """Replay and show; bad input and missing data are said, not raised."""
     try:
         wanted = date.fromisoformat(str(day))
         setpoints_c = {name: float(field) for name, field in fields.items() if field not in (None, "")}
     except ValueError:
         return no_update, no_update, "Choose a day, and give setpoints as numbers."
-    problem = outside(source.context.site, setpoints_c)
+    moved = shift_kw(shift)
+    problem = outside(source.context.site, setpoints_c) or (moved if isinstance(moved, str) else "")
     if problem:
         return no_update, no_update, problem
     try:
-        found = replay(source, wanted, setpoints_c)
+        found = replay(source, wanted, setpoints_c, moved if not isinstance(moved, str) else ())
     except JoulecastError as error:
         return no_update, no_update, fmt.sentence(f"{error}")
     return chart(source, found), energies(found), said(found)
+
+
+def shift_kw(fields: Sequence[Any]) -> tuple[float, ...] | str:
+    """Load by hour of the day from the three fields [kW], none where they are empty; or what is wrong."""
+    if all(field in (None, "") for field in fields):
+        return ()
+    try:
+        power_kw, out, into = (float(field) for field in fields)
+    except (TypeError, ValueError):
+        return "To move load, say how much, out of which hour and into which."
+    hours = (out, into)
+    if not power_kw > 0 or out == into or any(hour not in range(HOURS_PER_DAY) for hour in hours):
+        return "To move load, give a power above 0 kW and two different hours from 0 to 23."
+    return tuple(power_kw * ((hour == into) - (hour == out)) for hour in range(HOURS_PER_DAY))
 
 
 def outside(site: Site, setpoints_c: dict[Setpoint, float]) -> str:
@@ -173,22 +218,18 @@ def chart(source: Source, found: Replayed) -> figures.Figure:
 
 
 def energies(found: Replayed) -> list[Child]:
-    """Energy by subsystem and lane, PUE of each, and the difference with its interval."""
-    lanes = found.lanes.values()
-    names = list(next(iter(lanes)).energies_kwh)
-    rows: list[list[Child]] = [[n, *(fmt.fixed(lane.energies_kwh[n], 0) for lane in lanes)] for n in names]
-    rows.append(["PUE", *(fmt.fixed(lane.pue, 3) for lane in lanes)])
-    head = ["kWh", *(LANES[name] for name in found.lanes)]
-    parts: list[Child] = [table(head, rows, numeric=range(1, len(head)), total=True)]
+    """Energy by subsystem and lane, the twin's error, the difference with its interval, and indicators."""
+    parts: list[Child] = []
     if found.difference_kwh:
-        parts.insert(0, html.P(html.B(difference(found.difference_kwh))))
-    parts.append(
-        html.P(
-            f"{fmt.percent(found.complete_ratio)} of the day was measured; "
-            "energies and PUE are of these steps.",
-            className="note",
-        )
-    )
+        parts.append(html.P(html.B(difference(found.difference_kwh[FACILITY]))))
+    head = ["Energy, kWh", *(LANES[name] for name in found.lanes)]
+    head.insert(3, "Twin less measured")
+    if found.difference_kwh:
+        head += ["Difference, p50", "p10 to p90"]
+    rows = [_energy_row(found, line) for line in found.lanes["twin"].energies_kwh]
+    rows[-1] = [html.B(cell) for cell in rows[-1]]
+    parts.append(table(head, [*rows, *_indicator_rows(found)], numeric=range(1, len(head))))
+    parts += [html.P(text, className="note") for text in notes(found)]
     if found.outside_ratio > OUTSIDE_WORTH_SAYING:
         parts.append(
             html.P(
@@ -197,6 +238,63 @@ def energies(found: Replayed) -> list[Child]:
             )
         )
     return parts
+
+
+def _energy_row(found: Replayed, line: str) -> list[Child]:
+    cells: list[Child] = [fmt.fixed(lane.energies_kwh[line], 0) for lane in found.lanes.values()]
+    cells.insert(2, fmt.signed(found.error_kwh[line], 0))
+    if found.difference_kwh:
+        cells += _spread(found.difference_kwh[line], 1)
+    return [line, *cells]
+
+
+def _spread(found: Spread, places: int) -> list[Child]:
+    low, middle, high = found
+    return [fmt.signed(middle, places), f"{fmt.signed(low, places)} to {fmt.signed(high, places)}"]
+
+
+def _indicator_rows(found: Replayed) -> list[list[Child]]:
+    """PUE, water and carbon; what is not measured has a dash."""
+    twin, measured_pue = found.indicators["twin"], found.lanes["measured"].pue
+    rows = []
+    for name, words, places in (
+        ("pue", "PUE", 4),
+        ("tue", "TUE", 4),
+        ("water_l", "Tower water, L", 0),
+        ("carbon_kg", "Carbon, kg", 0),
+    ):
+        if name not in twin:
+            continue
+        measured = measured_pue if name == "pue" else None
+        off = None if measured is None else twin[name] - measured
+        row: list[Child] = [words, fmt.fixed(measured, places), fmt.fixed(twin[name], places)]
+        row.append(fmt.signed(off, places))
+        if found.difference_kwh:
+            row.append(fmt.fixed(found.indicators["alternative"][name], places))
+            row += _spread(found.indicator_differences[name], places)
+        rows.append(row)
+    return rows
+
+
+def notes(found: Replayed) -> list[str]:
+    """What to know to judge the table."""
+    said = [
+        f"{fmt.percent(found.complete_ratio)} of the day was measured; energies and PUE are of these steps."
+    ]
+    error = found.error_kwh[FACILITY]
+    if error is not None and found.difference_kwh:
+        larger = abs(found.difference_kwh[FACILITY][1]) > abs(error)
+        said.append(
+            f"On this day the twin was off by {fmt.signed(error, 0)} kWh for the facility; the difference is "
+            f"{'larger' if larger else 'smaller'} than that."
+        )
+    if found.shifted_kwh:
+        came, left, missing = found.shifted_kwh
+        undone = f"; {fmt.fixed(missing, 1)} kWh was not there to leave" if missing else ""
+        said.append(
+            f"Load: {fmt.fixed(came, 1)} kWh came and {fmt.fixed(left, 1)} kWh left at these steps{undone}."
+        )
+    return said
 
 
 def difference(found: tuple[float, float, float]) -> str:
