@@ -38,7 +38,7 @@ STEPS_MOST: Final = 6000
 _EVALUATIONS_MAX: Final = 30
 TEMPERATURES: Final = ("inlet_c", "return_air_c")
 """Compared by their difference; powers by their logarithm."""
-FIT: Final = (*METERS, *TEMPERATURES)
+FIT: Final = (*METERS, "cooling_load_kw", *TEMPERATURES)
 THRESHOLDS: Final = {
     "indirect_wet_from": np.linspace(0.6, 1.3, 29),
     "indirect_wet_bulb_max": np.linspace(0.75, 1.2, 19),

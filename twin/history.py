@@ -29,7 +29,6 @@ METERS: Final = (
     "pump_kw",
     "tower_fan_kw",
     "ups_loss_kw",
-    "cooling_load_kw",
     "facility_kw",
 )
 """Power meters that the twin can be compared with, where the site has them."""
