@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 YEAR: Final = SHARED_DATA / "reference" / "reference_plant_energyplus_chicago_york_yt_1055kW.csv.gz"
 WATER_KG_PER_M3: Final = 998.0
+LOOP_KG_PER_M3: Final = 1000.0
+"""Water in the loops is taken as cold when flows are sized, what evaporates as at 21 degC."""
 CHILLED_KGS, CONDENSER_KGS, AIR_M3S = 28.39, 56.78, 30.0
 PUMP_EFFICIENCY: Final = 0.65
 CHILLED_HEAD_KPA, CONDENSER_HEAD_KPA = 200.0, 180.0
@@ -62,7 +64,9 @@ def plant(pressure_pa: float) -> Parameters:
     """The plant of the EnergyPlus input file; what stands on the air's side has no part in it."""
     record = RECORDS["york_yt_1055_vanes"]
     chilled, condenser = (
-        AffinityParameters(head_kpa * kgs / 1000.0 / PUMP_EFFICIENCY, standing_ratio=0.0, flow_min_ratio=1.0)
+        AffinityParameters(
+            head_kpa * kgs / (LOOP_KG_PER_M3 * PUMP_EFFICIENCY), standing_ratio=0.0, flow_min_ratio=1.0
+        )
         for head_kpa, kgs in ((CHILLED_HEAD_KPA, CHILLED_KGS), (CONDENSER_HEAD_KPA, CONDENSER_KGS))
     )
     tower = TowerParameters(
