@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 SHARED_DATA = ROOT.parent / "shared" / "data"
 WHOLE_FROM = 1000.0
 """Larger figures are shown without decimals."""
+KIB, MB = 1024, 1e6
 console = Console(width=140, highlight=False, markup=False)
 
 
@@ -40,6 +43,16 @@ def machine() -> str:
 def _commit() -> str:
     command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]  # the git on the path
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
+
+
+def peak_mb() -> float:
+    """Most memory that this process ever had [MB]: of itself alone, not of who started it."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return float(line.split()[1]) * KIB / MB
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / MB if sys.platform == "darwin" else most * KIB / MB
 
 
 def report(

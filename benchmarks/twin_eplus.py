@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,30 +215,44 @@ def calibrated(year: Year) -> tuple[Twin, dict[str, Any]]:
     return Twin(parameters, residual), facts
 
 
+class Predicted(NamedTuple):
+    """A year as it was predicted, by the step."""
+
+    cooling_kw: Floats
+    """Chiller, tower, pumps, CRAH fans and evaporative stages [kW]."""
+    power_ratio: Floats
+    """Facility power over IT power [1]."""
+    inlet_c: Floats
+    """Mean IT inlet [degC]."""
+
+
 def score(year: Year, twin: Twin) -> dict[str, float]:
-    """Errors by the hour on the days that calibration has not seen."""
+    """Errors of the twin by the hour on the days that calibration has not seen."""
     given = history(year)
     state = twin.run(given.conditions(twin.parameters), given.setpoints, STEP.total_seconds())
+    cooling = state.cooling_kw + state.other_kw
+    return errors(year, Predicted(cooling, state.facility_kw / state.it_kw, state.inlet_mean_c))
+
+
+def errors(year: Year, predicted: Predicted) -> dict[str, float]:
+    """Errors by the hour on the days that calibration has not seen."""
     hours = len(year.times) // STEPS_PER_HOUR
 
     def hourly(values: Floats) -> Floats:
         means: Floats = values[: hours * STEPS_PER_HOUR].reshape(hours, STEPS_PER_HOUR).mean(axis=1)
         return means[held_out]
 
-    held_out = np.ones(hours, dtype=np.bool_)
     held_out = ~year.calibrated[: hours * STEPS_PER_HOUR].reshape(hours, STEPS_PER_HOUR).any(axis=1)
     c = year.columns
-    it = hourly(c["it_power_w"]) / W_PER_KW
-    cooling = hourly(c["hvac_power_w"]) / W_PER_KW
-    predicted = hourly(state.cooling_kw + state.other_kw)
-    off = predicted - cooling
-    pue = hourly(c["facility_power_w"]) / W_PER_KW / it
-    modelled_pue = hourly(state.facility_kw) / hourly(state.it_kw)
+    it, cooling = hourly(c["it_power_w"]), hourly(c["hvac_power_w"]) / W_PER_KW
+    off = hourly(predicted.cooling_kw) - cooling
+    pue = hourly(c["facility_power_w"]) / it
+    modelled_pue = hourly(predicted.power_ratio * c["it_power_w"]) / it
     return {
         "cooling_cv_rmse_pct": 100.0 * float(np.sqrt(np.mean(off**2)) / cooling.mean()),
         "cooling_nmbe_pct": 100.0 * float(off.mean() / cooling.mean()),
         "pue_mae": float(np.mean(np.abs(modelled_pue - pue))),
-        "it_inlet_mae_k": float(np.mean(np.abs(hourly(state.inlet_mean_c) - hourly(c["it_inlet_c"])))),
+        "it_inlet_mae_k": float(np.mean(np.abs(hourly(predicted.inlet_c) - hourly(c["it_inlet_c"])))),
         "hours": float(held_out.sum()),
     }
 
@@ -254,7 +268,8 @@ def run(path: Path, first_day: int, last_day: int) -> dict[str, Any]:
     return {**score(year, twin), "calibrate_s": seconds, **alone, **facts}
 
 
-def _days(text: str) -> tuple[int, int]:
+def days(text: str) -> tuple[int, int]:
+    """First and last day of the month, for argparse."""
     first, _, last = text.partition("-")
     if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last) <= MONTH_DAYS_MAX):
         raise argparse.ArgumentTypeError(f"found {text!r}; allowed is FIRST-LAST within 1-31, e.g. 1-21")
@@ -265,7 +280,7 @@ def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--calibrate-days", type=_days, default=(1, 21))
+    parser.add_argument("--calibrate-days", type=days, default=(1, 21))
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     found = run(asked.file, *asked.calibrate_days)

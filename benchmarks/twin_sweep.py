@@ -7,7 +7,6 @@ scenarios at once. Each way runs in a process of its own, so that the peak of it
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from common import peak_mb
 
 from core.actions import Setpoint
 from core.site import load_site
@@ -40,7 +40,6 @@ IN_FORCE: Final = dict(zip(Setpoint, (21.0, 9.0, 24.0), strict=True))
 ROUNDS: Final = 3
 LOOPED: Final = 100
 """Scenarios of the plain loop."""
-_KIB_PER_MB: Final = 1e6 / 1024
 
 
 def _grid() -> Grid:
@@ -139,8 +138,7 @@ def _measure(way: str) -> dict[str, float]:
         begin = time.perf_counter()
         count = work()
         durations.append(time.perf_counter() - begin)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_PER_MB
-    return {"seconds": median(durations[1:]), "scenarios": count, "peak_mb": peak_mb}
+    return {"seconds": median(durations[1:]), "scenarios": count, "peak_mb": peak_mb()}
 
 
 def _apart(way: str) -> dict[str, float]:

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from core.errors import NotReadyError
 from twin.calibration import PRIORS, Calibration, MeterError, latest, refusal, save
 from twin.fit import FIT, identify, predicted
-from twin.history import History, load_history
+from twin.history import History, load_history, load_points
+from twin.learn import learn_residual
 from twin.network import Parameters, solve
+from twin.prepare import HALF_LIFE, Prepared, prepare
+from twin.simulate import Twin
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from core.site import Site
-    from twin.plant.curves import Flags
+    from twin.plant.curves import Floats
+    from twin.state import PlantState
 
 __all__ = [
     "PRIORS",
@@ -28,47 +31,48 @@ __all__ = [
     "History",
     "MeterError",
     "calibrate",
+    "calibrate_prepared",
     "held_out_errors",
     "latest",
     "load_history",
+    "load_points",
     "predicted",
     "refusal",
     "save",
 ]
 
-HELD_OUT_RATIO: Final = 0.25
-"""Last share of the history, not fitted, on which errors are computed."""
-STEPS_MIN: Final = 96
-"""Fewest usable steps."""
 _MIDDLE_PERCENTILE: Final = 95.0
 
 
-def calibrate(site: Site, history: History, *, created_at: datetime | None = None) -> Calibration:
-    """Fit a site's multipliers to its history.
+def calibrate(
+    site: Site, history: History, *, created_at: datetime | None = None, half_life: timedelta = HALF_LIFE
+) -> Calibration:
+    """Screen a site's history and fit its multipliers to what is left, the newest the most.
 
     Args:
         site: the site's description.
-        history: what was measured; steps with missing or impossible values are left out.
+        history: what was measured; what is wrong with it is left out.
         created_at: when this is done; the history's end where not given.
+        half_life: age at which a step counts half.
 
     Returns:
         Multipliers, their covariance, errors on the last quarter, which was not fitted, and the envelope.
 
     Raises:
+        InputError: a point is wrong throughout.
         NotReadyError: there are too few usable steps.
     """
-    good = history.usable & _possible(history)
-    if int(good.sum()) < STEPS_MIN:
-        raise NotReadyError(
-            f"{int(good.sum())} complete steps of {history.step} are too few to calibrate; "
-            f"{STEPS_MIN} are needed"
-        )
-    clean = history.part(good)
-    cut = int(len(clean) * (1.0 - HELD_OUT_RATIO))
-    fit, check = clean.part(slice(0, cut)), clean.part(slice(cut, None))
+    return calibrate_prepared(site, history, prepare(site, history, half_life), created_at=created_at)
+
+
+def calibrate_prepared(
+    site: Site, history: History, ready: Prepared, *, created_at: datetime | None = None
+) -> Calibration:
+    """The same of a history that has been screened and split."""
     design = Parameters.from_design(site.plant.as_one_zone)
-    multipliers, names, covariance = identify(design, fit)
+    multipliers, names, covariance = identify(design, ready.fit, ready.weights)
     parameters = design.with_multipliers(multipliers)
+    residual, judged = learn_residual(parameters, *_learnt_from(ready))
     return Calibration(
         created_at=created_at or history.end,
         period_from=history.start,
@@ -77,22 +81,40 @@ def calibrate(site: Site, history: History, *, created_at: datetime | None = Non
         names=names,
         covariance=tuple(tuple(row) for row in covariance.tolist()),
         unidentified=tuple(name for name in multipliers if name not in names),
-        errors=held_out_errors(parameters, check),
-        envelope=_envelope(parameters, clean),
-        steps_used=len(clean),
-        steps_masked=len(history) - len(clean),
+        errors=held_out_errors(parameters, ready.check),
+        envelope=_envelope(parameters, ready.fit, ready.check),
+        steps_used=len(ready.fit) + len(ready.check),
+        steps_masked=ready.steps_masked,
+        steps_effective=ready.steps_effective,
+        held_out_from=ready.held_out_from,
+        findings=ready.findings,
+        residual=residual,
+        residual_judged=judged,
+        errors_with_residual=_errors_with(Twin(parameters, residual), ready) if residual else {},
     )
 
 
-def _possible(history: History) -> Flags:
-    """Steps that obey arithmetic: the facility draws at least what its IT draws."""
-    with np.errstate(invalid="ignore"):
-        return (history.it_kw > 0) & (history.facility_kw >= history.it_kw)
+def _learnt_from(ready: Prepared) -> tuple[History, Floats]:
+    """The whole series, gaps bridged, meters only where they may be learned from; and the steps' weights."""
+    weights = np.zeros(len(ready.whole))
+    weights[ready.fitted] = ready.weights
+    return ready.whole.bridged(ready.whole.usable).unmetered(weights == 0.0), weights
+
+
+def _errors_with(twin: Twin, ready: Prepared) -> dict[str, MeterError]:
+    """Errors of the twin with its residual on the steps held out."""
+    filled = ready.whole.bridged(ready.whole.usable)
+    conditions = filled.conditions(twin.parameters)
+    state = twin.run(conditions, filled.setpoints, filled.step.total_seconds())
+    return _errors(state.part(ready.held), ready.check)
 
 
 def held_out_errors(parameters: Parameters, history: History) -> dict[str, MeterError]:
     """The twin's errors by meter over a history [kW], [K]; meters that are not there are left out."""
-    state = solve(parameters, history.conditions(parameters), history.setpoints)
+    return _errors(solve(parameters, history.conditions(parameters), history.setpoints), history)
+
+
+def _errors(state: PlantState, history: History) -> dict[str, MeterError]:
     errors = {}
     for name in FIT:
         measured = getattr(history, name)
@@ -107,11 +129,14 @@ def held_out_errors(parameters: Parameters, history: History) -> dict[str, Meter
     return errors
 
 
-def _envelope(parameters: Parameters, history: History) -> dict[str, tuple[float, float]]:
-    envelope = {}
-    for part in (history.conditions(parameters), history.setpoints):
-        for name in part.__dataclass_fields__:
-            values = np.asarray(getattr(part, name), float)
-            if np.isfinite(values).all():  # the plant has no setpoint of which it is NaN
-                envelope[name] = (float(values.min()), float(values.max()))
-    return envelope
+def _envelope(parameters: Parameters, *parts: History) -> dict[str, tuple[float, float]]:
+    found: dict[str, list[Floats]] = {}
+    for history in parts:
+        for given in (history.conditions(parameters), history.setpoints):
+            for name in given.__dataclass_fields__:
+                found.setdefault(name, []).append(np.asarray(getattr(given, name), float))
+    return {
+        name: (min(float(v.min()) for v in values), max(float(v.max()) for v in values))
+        for name, values in found.items()
+        if all(np.isfinite(v).all() for v in values)  # of a setpoint that the plant lacks it is NaN
+    }

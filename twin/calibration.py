@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +10,9 @@ import numpy as np
 
 from core import db
 from twin.network import Conditions, Parameters, Setpoints
+from twin.residual import Residual
+from twin.screen import Finding
+from twin.simulate import Twin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +110,18 @@ class Calibration:
     """Steps fitted or checked."""
     steps_masked: int
     """Steps left out for missing or impossible values."""
+    steps_effective: float | None = None
+    """Equally weighted steps that say as much as those fitted; None where not kept."""
+    held_out_from: datetime | None = None
+    """Start of what was not fitted; None where not kept."""
+    findings: tuple[Finding, ...] = ()
+    """Points and hours that were masked, or missing."""
+    residual: Residual | None = None
+    """What was learned on top of the physics, where it earns its place."""
+    residual_judged: dict[str, float] = field(default_factory=dict)
+    """What decided on that: errors on held-out blocks of the fitted part [kW]."""
+    errors_with_residual: dict[str, MeterError] = field(default_factory=dict)
+    """As `errors`, with the residual; empty without one."""
     calibration_id: int | None = None
     """Its row, once saved."""
 
@@ -119,6 +134,15 @@ class Calibration:
     def inlet_p95_k(self) -> float:
         """95th percentile of the absolute error of the warmest inlet on held-out data [K]."""
         return self.errors["inlet_c"].p95_abs if "inlet_c" in self.errors else float("nan")
+
+    @property
+    def errors_in_use(self) -> dict[str, MeterError]:
+        """Errors of the twin as it answers about periods: with the residual where there is one."""
+        return self.errors_with_residual or self.errors
+
+    def twin(self, plant: Plant) -> Twin:
+        """The calibrated plant with what was learned on top, for whole periods."""
+        return Twin(self.parameters(plant), self.residual)
 
     def parameters(self, plant: Plant) -> Parameters:
         """The calibrated plant, its zones as one: the meters are of all of them."""
@@ -146,25 +170,37 @@ class Calibration:
             margin_ratio: how far beyond, over the width of the envelope [1].
         """
         flags: Flags = np.array(False)  # noqa: FBT003  # an array of one flag
+        for beyond in self.beyond(conditions, setpoints, margin_ratio).values():
+            flags = flags | beyond
+        return flags
+
+    def beyond(
+        self, conditions: Conditions, setpoints: Setpoints, margin_ratio: float = 0.0
+    ) -> dict[str, Flags]:
+        """The same by condition and setpoint."""
+        found = {}
         for part in (conditions, setpoints):
             for name in part.__dataclass_fields__:
                 if name not in self.envelope:
                     continue
                 low, high = self.envelope[name]
                 margin, values = margin_ratio * (high - low), np.asarray(getattr(part, name), float)
-                flags = flags | (values < low - margin) | (values > high + margin)
-        return flags
+                found[name] = (values < low - margin) | (values > high + margin)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without `calibration_id`."""
         plain = asdict(self)
         del plain["calibration_id"]
+        plain["residual"] = None if self.residual is None else self.residual.to_json()
+        plain["findings"] = [finding.to_json() for finding in self.findings]
         return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in plain.items()}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any], calibration_id: int | None = None) -> Calibration:
         """The inverse of `to_json`."""
         times = {k: datetime.fromisoformat(plain[k]) for k in ("created_at", "period_from", "period_to")}
+        held_out_from = plain.get("held_out_from")
         return cls(
             **times,
             multipliers=dict(plain["multipliers"]),
@@ -175,6 +211,14 @@ class Calibration:
             envelope={k: (v[0], v[1]) for k, v in plain["envelope"].items()},
             steps_used=plain["steps_used"],
             steps_masked=plain["steps_masked"],
+            steps_effective=plain.get("steps_effective"),
+            held_out_from=datetime.fromisoformat(held_out_from) if held_out_from else None,
+            findings=tuple(Finding.from_json(v) for v in plain.get("findings", ())),
+            residual=Residual.from_json(plain["residual"]) if plain.get("residual") else None,
+            residual_judged=dict(plain.get("residual_judged", {})),
+            errors_with_residual={
+                k: MeterError(**v) for k, v in plain.get("errors_with_residual", {}).items()
+            },
             calibration_id=calibration_id,
         )
 
@@ -209,7 +253,19 @@ def save(conn: db.Connection, site: Site, calibration: Calibration) -> int:
     return int(row["calibration_id"])
 
 
-_PARAMETER_KEYS: Final = ("multipliers", "names", "covariance", "steps_used", "steps_masked")
+_PARAMETER_KEYS: Final = (
+    "multipliers",
+    "names",
+    "covariance",
+    "steps_used",
+    "steps_masked",
+    "steps_effective",
+    "held_out_from",
+    "findings",
+    "residual",
+    "residual_judged",
+    "errors_with_residual",
+)
 
 
 def latest(conn: db.Connection, site: Site) -> Calibration | None:

@@ -13,7 +13,6 @@ from core.units import SECONDS_PER_HOUR
 from twin.history import METERS, History
 from twin.network import BREAKDOWN, Conditions, Parameters, PlantState, Setpoints, solve
 from twin.scenario import Scenario, apply, shift_of
-from twin.simulate import simulate
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from core.site import Site
     from twin.calibration import Calibration
     from twin.plant.curves import Flags, Floats
+    from twin.simulate import Twin
 
 ENERGIES: Final = (*BREAKDOWN, "electrical_loss_kw", "pump_kw", "cooling_kw", "facility_kw")
 """Powers of the twin whose energies are compared; those after BREAKDOWN are sums of some of it."""
@@ -158,7 +158,7 @@ def compare(
         begin, end = (t.astimezone(site.zone).isoformat(" ", "minutes") for t in (history.start, history.end))
         raise NotReadyError(f"no step from {begin} to {end} was measured completely")
     question = _Question(site, history, scenario, carbon_g_per_kwh)
-    operated, alternative = question.states(calibration.parameters(site.plant))
+    operated, alternative = question.states(calibration.twin(site.plant))
     meters = {name: getattr(history, meter)[known] for name, meter in METER_OF.items()}
     return Comparison(
         history=history,
@@ -187,7 +187,7 @@ class _Question:
         self.known = history.usable
         whole = carbon_g_per_kwh is not None and np.isfinite(carbon_g_per_kwh[self.known]).all()
         self.carbon = carbon_g_per_kwh if whole else None
-        self.filled = _filled(history, self.known)
+        self.filled = history.bridged(self.known)
         self.step_s = history.step.total_seconds()
         self.hours = self.step_s / SECONDS_PER_HOUR
         self.shift_kw = shift_of(scenario.load_shift_kw if scenario else (), history.times, site.zone)
@@ -197,12 +197,12 @@ class _Question:
         found = self.filled.conditions(parameters), self.filled.setpoints
         return apply(scenario, *found, self.shift_kw) if scenario else found
 
-    def states(self, parameters: Parameters) -> tuple[PlantState, PlantState | None]:
-        """The plant as operated, and under the alternative, with the heat that the hall holds."""
-        operated = simulate(parameters, *self.inputs(parameters, None), self.step_s)
+    def states(self, twin: Twin) -> tuple[PlantState, PlantState | None]:
+        """The twin as operated, and under the alternative, with the heat that the hall holds."""
+        operated = twin.run(*self.inputs(twin.parameters, None), self.step_s)
         if self.scenario is None:
             return operated, None
-        return operated, simulate(parameters, *self.inputs(parameters, self.scenario), self.step_s)
+        return operated, twin.run(*self.inputs(twin.parameters, self.scenario), self.step_s)
 
     def steady_differences(self, parameters: Parameters) -> dict[str, float]:
         """Alternative minus as operated of everything, for one of many plants: the hall's heat left out."""
@@ -217,7 +217,7 @@ class _Question:
 
     def indicators(self, state: PlantState) -> dict[str, float]:
         """Indicators over the measured steps, with water [L] and, where it can be known, carbon [kg]."""
-        part = _at(state, self.known)
+        part = state.part(self.known)
         found = part.indicators() | {"water_l": float(part.water_l_per_h.sum() * self.hours)}
         if self.carbon is not None:
             grams = part.facility_kw * self.hours * self.carbon[self.known]
@@ -266,25 +266,8 @@ def _intervals(
 
 def _own_ratio(calibration: Calibration, name: str) -> float:
     meter = METER_OF.get(name, "facility_kw")
-    error = calibration.errors.get(meter, calibration.errors["facility_kw"])
-    return error.cv_rmse_ratio
-
-
-def _filled(history: History, known: Flags) -> History:
-    """The same with gaps bridged by straight lines, so that the hall's state can be carried across them."""
-    index = np.arange(len(history))
-
-    def bridged(values: Floats) -> Floats:
-        return np.interp(index, index[known], values[known])
-
-    names = [f.name for f in fields(History) if f.name not in {"start", "step"}]
-    arrays = {
-        name: bridged(getattr(history, name))
-        if np.isfinite(getattr(history, name)[known]).all()
-        else getattr(history, name)
-        for name in names
-    }
-    return History(start=history.start, step=history.step, **arrays)
+    errors = calibration.errors_in_use
+    return errors.get(meter, errors["facility_kw"]).cv_rmse_ratio
 
 
 def _masked(state: PlantState, known: Flags) -> PlantState:
@@ -294,7 +277,3 @@ def _masked(state: PlantState, known: Flags) -> PlantState:
         values = getattr(state, field.name)
         arrays[field.name] = values & known if values.dtype == bool else np.where(known, values, np.nan)
     return PlantState(**arrays)
-
-
-def _at(state: PlantState, known: Flags) -> PlantState:
-    return PlantState(**{field.name: getattr(state, field.name)[known] for field in fields(PlantState)})

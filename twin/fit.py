@@ -92,8 +92,9 @@ def predicted(state: PlantState, meter: str) -> Floats:
 class Problem:
     """Residuals of the meters that a history has, each over the error to reckon with."""
 
-    def __init__(self, design: Parameters, history: History, stride: int = 1) -> None:
-        self.design, self.history = design, history.part(slice(None, None, stride))
+    def __init__(self, design: Parameters, history: History, weights: Floats, stride: int = 1) -> None:
+        some = slice(None, None, stride)
+        self.design, self.history, self.weights = design, history.part(some), weights[some]
         history = self.history
         self.correlated = max(CORRELATED_STEPS / stride, 1.0)
         self.measured = {
@@ -115,7 +116,7 @@ class Problem:
     def residuals(self, values: Floats, names: Sequence[str], meters: Sequence[str]) -> Floats:
         """Meters' residuals, then the priors'."""
         parts = [
-            off / (self.scales[meter] * np.sqrt(self.correlated))
+            off * np.sqrt(self.weights / self.correlated) / self.scales[meter]
             for meter, off in self.off(names, values, meters).items()
         ]
         parts.append(np.array([(v - 1.0) / PRIORS[n].sd for n, v in zip(names, values, strict=True)]))
@@ -124,7 +125,7 @@ class Problem:
     def rescale(self) -> None:
         """Set each meter's error to what the fit leaves on it, within reason."""
         for meter, off in self.off((), np.zeros(0), FIT).items():
-            left = float(np.sqrt(np.mean(off**2)))
+            left = float(np.sqrt(np.average(off**2, weights=self.weights)))
             self.scales[meter] = float(np.clip(left, *_scale_bounds(meter)))
 
     def search(self) -> None:
@@ -174,18 +175,22 @@ def _scale_bounds(meter: str) -> tuple[float, float]:
     return floor, SCALE_MOST_RATIO * _first_scale(meter)
 
 
-def identify(design: Parameters, history: History) -> tuple[dict[str, float], tuple[str, ...], Floats]:
+def identify(
+    design: Parameters, history: History, weights: Floats | None = None
+) -> tuple[dict[str, float], tuple[str, ...], Floats]:
     """Fit by blocks, then together; drop what the data do not narrow, fit the others again.
 
     Args:
         design: the plant before calibration.
         history: what was measured, complete steps only.
+        weights: (n,) how much each step counts [1]; alike where not given.
 
     Returns:
         All multipliers [1]; the names of those that the data identify; their covariance [1].
     """
+    alike = np.ones(len(history)) if weights is None else weights
     fine = max(len(history) // STEPS_MOST, 1)
-    coarse = Problem(design, history, COARSE_STRIDE * fine)
+    coarse = Problem(design, history, alike, COARSE_STRIDE * fine)
     smooth = tuple(name for name in coarse.found if name not in THRESHOLDS)
     for _ in range(2 if len(smooth) < len(coarse.found) else 1):
         for block, meters in BLOCKS:
@@ -196,7 +201,7 @@ def identify(design: Parameters, history: History) -> tuple[dict[str, float], tu
     for _ in range(2):
         coarse.fit(smooth)
         coarse.rescale()
-    problem = Problem(design, history, fine)
+    problem = Problem(design, history, alike, fine)
     problem.found, problem.scales = coarse.found, coarse.scales
     names, covariance = smooth, problem.fit(smooth)
     while names:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core import store
 from core.actions import Setpoint
 from core.errors import NotReadyError
+from core.series import floor_time
 from core.units import W_PER_KW
 from twin.network import Conditions, Parameters, Setpoints, reference_load_kw
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime, timedelta
 
     from core import db
@@ -43,7 +46,21 @@ _NEEDED: Final = (
     "wet_bulb_c",
 )
 """Without these a step says nothing."""
-_OPTIONAL: Final = ("evaporative_kw", "cooling_load_kw", "return_air_c", "return_air_setpoint_c")
+Steps = NDArray[np.integer[Any]]
+"""Numbers of steps."""
+UPS_INPUT: Final = "ups_input_kw"
+"""What `ups_loss_kw` is made of beside IT power."""
+_RESULTS: Final = ("inlet_c", "cooling_load_kw", "return_air_c")
+"""What else the twin says of itself."""
+_OPTIONAL: Final = (
+    "evaporative_kw",
+    "cooling_load_kw",
+    "return_air_c",
+    "return_air_setpoint_c",
+    "liquid_supply_setpoint_c",
+)
+_NO_TOWER_C: Final = 25.0
+"""Stands for the condenser water setpoint of a plant that has none: it acts on nothing [degC]."""
 
 
 def _nothing() -> Floats:
@@ -95,11 +112,36 @@ class History:
     """Return air [degC]."""
     return_air_setpoint_c: Floats = field(default_factory=_nothing)
     """Return air that the CRAH fans hold [degC]."""
+    liquid_supply_setpoint_c: Floats = field(default_factory=_nothing)
+    """Supply of the technology cooling loops in force [degC]."""
+    points: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
+    """By series, and `UPS_INPUT`, what each of its points measured [kW], [degC]; empty where not kept."""
 
     def __post_init__(self) -> None:
         for name in _OPTIONAL:
             if not np.ndim(getattr(self, name)):
                 object.__setattr__(self, name, np.full(len(self.it_kw), np.nan))
+
+    @classmethod
+    def of(cls, start: datetime, step: timedelta, points: Mapping[str, Mapping[str, Floats]]) -> History:
+        """The series that points make up: powers add up, of inlets the warmest counts.
+
+        Args:
+            start: start of the first step.
+            step: length of a step.
+            points: by each of `SERIES`, with `UPS_INPUT` for the losses, the points; none is NaN.
+        """
+        nothing = np.full(len(next(iter(points["it_kw"].values()))), np.nan)
+        series = {
+            name: reduce(np.fmax if name == "inlet_c" else np.add, parts.values()) if parts else nothing
+            for name, parts in points.items()
+        }
+        losses = series.pop(UPS_INPUT) - series["it_kw"]
+        if not points["supply_air_c"]:
+            series["supply_air_c"] = series["supply_air_setpoint_c"]
+        if not points["condenser_water_setpoint_c"]:
+            series["condenser_water_setpoint_c"] = np.full(len(nothing), _NO_TOWER_C)
+        return cls(start=start, step=step, **series, ups_loss_kw=losses, points=points)
 
     def __len__(self) -> int:
         return len(self.it_kw)
@@ -128,6 +170,7 @@ class History:
             self.chilled_water_setpoint_c,
             self.condenser_water_setpoint_c,
             self.return_air_setpoint_c,
+            self.liquid_supply_setpoint_c,
         )
 
     def conditions(self, parameters: Parameters) -> Conditions:
@@ -135,14 +178,39 @@ class History:
         load = reference_load_kw(parameters, self.it_kw, self.supply_air_c)
         return Conditions(load, self.dry_bulb_c, self.wet_bulb_c)
 
-    def part(self, index: Flags | slice) -> History:
-        """The same series at some steps; `start` and `step` are kept as they are."""
-        arrays = {
-            name: getattr(self, name)[index]
-            for name in self.__dataclass_fields__
-            if name not in {"start", "step"}
+    def bridged(self, known: Flags) -> History:
+        """The same with gaps bridged by straight lines, so that what is stored can be carried across them.
+
+        Args:
+            known: (n,) steps that count as measured; a series not known at all of them stays as it is.
+        """
+        if not known.any():
+            return replace(self, points={})
+        index = np.arange(len(self))
+        arrays: dict[str, Any] = {
+            name: np.interp(index, index[known], getattr(self, name)[known])
+            for name in SERIES
+            if np.isfinite(getattr(self, name)[known]).all()
         }
-        return History(start=self.start, step=self.step, **arrays)
+        return replace(self, points={}, **arrays)
+
+    def unmetered(self, where: Flags) -> History:
+        """The same without what meters and inlet sensors said at some steps."""
+        hidden = (*METERS, *_RESULTS)
+        arrays: dict[str, Any] = {name: np.where(where, np.nan, getattr(self, name)) for name in hidden}
+        return replace(self, points={}, **arrays)
+
+    def part(self, index: Flags | Steps | slice) -> History:
+        """The same series at some steps; `start` and `step` are kept as they are, points are not."""
+        return History(
+            start=self.start, step=self.step, **{name: getattr(self, name)[index] for name in SERIES}
+        )
+
+
+SERIES: Final = tuple(
+    name for name in History.__dataclass_fields__ if name not in {"start", "step", "points"}
+)
+"""The arrays of a `History`."""
 
 
 def load_history(conn: db.Connection, site: Site, start: datetime, end: datetime, step: timedelta) -> History:
@@ -151,42 +219,92 @@ def load_history(conn: db.Connection, site: Site, start: datetime, end: datetime
     Raises:
         NotReadyError: a point that the twin needs has never been seen.
     """
+    return _load(conn, site, start, end, step, lambda refs: (refs,) if refs else ())
 
-    def total(refs: tuple[PointRef, ...]) -> Floats:
-        return store.series_sum(conn, site.id, refs, start, end, step).values
 
-    def power(refs: tuple[PointRef, ...]) -> Floats:
-        return total(refs) / W_PER_KW if refs else np.full(len(it), np.nan)
+def load_points(conn: db.Connection, site: Site, start: datetime, end: datetime, step: timedelta) -> History:
+    """The same, each point by itself, so that a fault can be told from its neighbours. One query a point.
 
-    def setpoint(name: Setpoint) -> Floats:
-        sensor: PointRef | None = getattr(site.sensors, _SENSOR_OF[name])
+    Raises:
+        NotReadyError: a point that the twin needs has never been seen.
+    """
+    return _load(conn, site, start, end, step, lambda refs: tuple((ref,) for ref in refs))
+
+
+def named(refs: tuple[PointRef, ...]) -> str:
+    """What points that are added up are called."""
+    return " + ".join(str(ref) for ref in refs)
+
+
+def series_refs(site: Site) -> dict[str, tuple[PointRef, ...]]:
+    """The points of each series, and of `UPS_INPUT`; setpoints as they are reported, else as measured.
+
+    Raises:
+        NotReadyError: a setpoint has neither.
+    """
+    meters, sensors = site.meters, site.sensors
+    has_tower = site.plant.heat_rejection.kind != "none"
+
+    def one(ref: PointRef | None) -> tuple[PointRef, ...]:
+        return (ref,) if ref else ()
+
+    def setpoint(name: Setpoint) -> tuple[PointRef, ...]:
+        sensor: PointRef | None = getattr(sensors, _SENSOR_OF[name])
         ref = site.setpoints[name].point if name in site.setpoints else sensor
+        if ref is None and name is Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE and not has_tower:
+            return ()
         if ref is None:
             raise NotReadyError(f"site.toml names no point for the {name.value}")
-        return total((ref,))
+        return (ref,)
 
-    meters, sensors = site.meters, site.sensors
-    grid = store.series_sum(conn, site.id, meters.it, start, end, step)
-    it = grid.values / W_PER_KW
-    supply_set = setpoint(Setpoint.SUPPLY_AIR_TEMPERATURE)
-    return History(
-        start=grid.start,
-        step=step,
-        it_kw=it,
-        facility_kw=power(meters.facility),
-        chiller_kw=power(meters.chiller),
-        crah_fan_kw=power(meters.crah_fan),
-        pump_kw=power(meters.pump),
-        tower_fan_kw=power(meters.tower_fan),
-        ups_loss_kw=power(meters.ups_input) - it,
-        inlet_c=reduce(np.fmax, (total((ref,)) for ref in sensors.rack_inlet)),
-        supply_air_c=total((sensors.supply_air,)) if sensors.supply_air else supply_set,
-        supply_air_setpoint_c=supply_set,
-        chilled_water_setpoint_c=setpoint(Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE),
-        condenser_water_setpoint_c=setpoint(Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE),
-        dry_bulb_c=total((sensors.dry_bulb,)),
-        wet_bulb_c=total((sensors.wet_bulb,)),
-    )
+    return {
+        "it_kw": meters.it,
+        "facility_kw": meters.facility,
+        "chiller_kw": meters.chiller,
+        "crah_fan_kw": meters.crah_fan,
+        "pump_kw": meters.pump,
+        "tower_fan_kw": meters.tower_fan,
+        UPS_INPUT: meters.ups_input,
+        "inlet_c": sensors.rack_inlet,
+        "supply_air_c": one(sensors.supply_air),
+        "supply_air_setpoint_c": setpoint(Setpoint.SUPPLY_AIR_TEMPERATURE),
+        "chilled_water_setpoint_c": setpoint(Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE),
+        "condenser_water_setpoint_c": setpoint(Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE),
+        "dry_bulb_c": (sensors.dry_bulb,),
+        "wet_bulb_c": (sensors.wet_bulb,),
+        "evaporative_kw": meters.evaporative,
+        "cooling_load_kw": one(sensors.cooling_load),
+        "return_air_c": one(sensors.return_air),
+        "return_air_setpoint_c": one(sensors.return_air_setpoint),
+        "liquid_supply_setpoint_c": one(sensors.liquid_supply_setpoint),
+    }
+
+
+def _load(
+    conn: db.Connection,
+    site: Site,
+    start: datetime,
+    end: datetime,
+    step: timedelta,
+    split: Callable[[tuple[PointRef, ...]], tuple[tuple[PointRef, ...], ...]],
+) -> History:
+    def read(name: str, refs: tuple[PointRef, ...]) -> Floats:
+        values = store.series_sum(conn, site.id, refs, start, end, step).values
+        return values / W_PER_KW if name.endswith("_kw") else values
+
+    refs_of = series_refs(site)
+    seen = store.point_ids(conn, site.id, [ref for name in _OPTIONAL for ref in refs_of[name]])
+    for name in _OPTIONAL:
+        if any(str(ref) not in seen for ref in refs_of[name]):
+            refs_of[name] = ()
+    points = {
+        name: {
+            named(group): read(name, group)
+            for group in (split(refs) if name != "inlet_c" else [(ref,) for ref in refs])
+        }
+        for name, refs in refs_of.items()
+    }
+    return History.of(floor_time(start, step), step, points)
 
 
 _SENSOR_OF: Final = {

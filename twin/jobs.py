@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from core import db, store
 from core.errors import NotReadyError
 from core.jobs import Context, Job
+from twin.adopt import adopt
 from twin.advise.jobs import ADVICE_JOBS
-from twin.calibrate import calibrate, latest, load_history, refusal, save
+from twin.calibrate import latest, load_points
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +30,8 @@ def calibrate_site(context: Context) -> str:
     """Calibrate the site on its last six weeks unless that was done within the day.
 
     Raises:
-        NotReadyError: there is too little history, or what came of it is not fit for use.
+        InputError: a point is wrong throughout.
+        NotReadyError: there is too little history, or what came of it is unfit or worse than what is in use.
     """
     now = context.clock.now()
     with db.connect(context.dsn) as conn:
@@ -38,18 +40,8 @@ def calibrate_site(context: Context) -> str:
             return (
                 f"calibration {last.calibration_id} is {_hours(now - last.created_at)} old and stays in use"
             )
-        history = load_history(conn, context.site, _begin(conn, context, now), now, STEP)
-        fresh = calibrate(context.site, history, created_at=now)
-        reason = refusal(fresh)
-        if reason:
-            kept = f"calibration {last.calibration_id} stays in use" if last else "none is in use"
-            raise NotReadyError(f"the new calibration is refused: {reason}; {kept}")
-        number = save(conn, context.site, fresh)
-    error = fresh.errors["facility_kw"]
-    return (
-        f"calibration {number} on {fresh.steps_used} steps, {len(fresh.names)} multipliers found; "
-        f"facility power on held-out data: CV(RMSE) {error.cv_rmse_ratio:.1%}, NMBE {error.nmbe_ratio:+.1%}"
-    )
+        history = load_points(conn, context.site, _begin(conn, context, now), now, STEP)
+        return str(adopt(conn, context.site, history, now))
 
 
 def _begin(conn: db.Connection, context: Context, now: datetime) -> datetime:

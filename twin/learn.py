@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 FOLDS: Final = 4
 BLOCK_H: Final = 72.0
 """Hours in a row that are held out together, as neighbours resemble each other [h]."""
+WORTH_RATIO: Final = 0.02
+"""Nothing is learned where the physics is off by less than this share of what the IT does not draw [1]."""
 EARNED_RATIO: Final = 0.95
 """A residual stays if with it the error on held-out blocks is at most this share of that without [1]."""
 STEPS_MIN: Final = 500
@@ -45,10 +47,14 @@ def learn_residual(
     modelled = state.facility_kw - state.it_kw - state.electrical_loss_kw
     off = (history.facility_kw - history.it_kw - losses) - modelled
     warmer = history.inlet_c - state.inlet_c
-    known = np.isfinite(off) & history.usable
+    known = np.isfinite(off)
     off, warmer = np.where(known, off, np.nan), np.where(known, warmer, np.nan)
     if known.sum() < STEPS_MIN:
         return None, {"steps": float(known.sum())}
+    without = _hourly_rmse(off, step_s)
+    overhead = float((history.facility_kw - history.it_kw)[known].mean())
+    if without < WORTH_RATIO * overhead:
+        return None, {"steps": float(known.sum()), "held_out_rmse_kw_physics": without}
     seen = history.part(known)
     hull = residual.hull_of(seen.conditions(parameters), seen.setpoints)
     fold = (np.arange(len(off)) * step_s // (BLOCK_H * SECONDS_PER_HOUR)).astype(int) % FOLDS
@@ -57,7 +63,7 @@ def learn_residual(
         held = fold == number
         trees = residual.trained(table, np.where(held, np.nan, off), residual.monotone(), weights)
         predicted[held] = residual.predicted(trees, table[held])
-    without, with_it = (_hourly_rmse(values, step_s) for values in (off, off - predicted))
+    with_it = _hourly_rmse(off - predicted, step_s)
     report = {"held_out_rmse_kw_physics": without, "held_out_rmse_kw": with_it, "steps": float(known.sum())}
     if not with_it < EARNED_RATIO * without:
         return None, report

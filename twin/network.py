@@ -45,7 +45,9 @@ def reference_load_kw(parameters: Parameters, it_kw: ArrayLike, supply_air_c: Ar
     measured, supply = np.broadcast_arrays(*given)
     unlimited = np.full(measured.shape, np.inf)
     inlet = server.solve(parameters.server, np.maximum(measured, 0.0), supply, unlimited).inlet_c
-    return server.reference_load_kw(parameters.server, measured, inlet)
+    growth = server.power_growth(parameters.server, inlet)
+    liquid = parameters.liquid_ratio
+    return measured / (liquid + (1.0 - liquid) * growth)
 
 
 def solve(

@@ -14,7 +14,7 @@ from core.units import SECONDS_PER_HOUR
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from core.actions import Setpoint
     from twin.plant.curves import Flags, Floats
@@ -238,8 +238,8 @@ class PlantState:
     supply_air_short: Flags
     """Whether the supply air misses its setpoint."""
 
-    def part(self, index: int | slice | tuple[int | slice, ...]) -> PlantState:
-        """The same state at part of its shape, e.g. one scenario."""
+    def part(self, index: int | slice | tuple[int | slice, ...] | Flags | NDArray[np.intp]) -> PlantState:
+        """The same state at part of its shape, e.g. one scenario, or some steps."""
         return PlantState(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
     @property

@@ -25,6 +25,8 @@ from core.site import load_site
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from rich.console import RenderableType
+
     from core.settings import Settings
     from core.site import Site
 
@@ -77,7 +79,7 @@ def _scalar(value: Any) -> str | int | float | bool | None:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def emit(data: Any, text: str | Table, *, as_json: bool) -> None:
+def emit(data: Any, text: RenderableType, *, as_json: bool) -> None:
     """Print `data` as JSON, or `text` for a person."""
     if as_json:
         sys.stdout.write(json.dumps(plain(data), ensure_ascii=False) + "\n")

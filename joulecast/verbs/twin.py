@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
+from rich.console import Group
 
 from core import db
 from core.errors import InputError, NotReadyError
@@ -26,6 +27,7 @@ from joulecast.verbs.scenario import (
     setpoints_from,
     shift_from,
 )
+from joulecast.verbs.validation import validation_text
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -61,65 +63,55 @@ def _calibration(conn: db.Connection, context: Context) -> Calibration:
 
 @app.command("calibrate")
 def calibrate(*, days: Days = 42.0, json: Json = False) -> int:
-    """Fit the twin to the meters and keep the result as the calibration in use."""
-    from twin import calibrate as room  # noqa: PLC0415  # each verb imports only its own room
-    from twin.describe import describe, note  # noqa: PLC0415  # as above
+    """Fit the twin to the meters; keep the result where it is no worse than the calibration in use."""
+    from twin.adopt import adopt  # noqa: PLC0415  # each verb imports only its own room
+    from twin.describe import describe, note  # noqa: PLC0415
+    from twin.history import load_points  # noqa: PLC0415
 
     with working() as (context, _), db.connect(context.dsn) as conn:
         now = context.clock.now()
-        history = room.load_history(conn, context.site, now - timedelta(days=days), now, STEP)
-        found = room.calibrate(context.site, history, created_at=now)
-        reason = room.refusal(found)
-        if reason:
-            raise NotReadyError(f"calibration refused and not kept: {reason}")
-        number = room.save(conn, context.site, found)
-        parameters = found.parameters(context.site.plant)
+        history = load_points(conn, context.site, now - timedelta(days=days), now, STEP)
+        adopted = adopt(conn, context.site, history, now)
+    found = adopted.calibration
+    parameters = found.parameters(context.site.plant)
     rows = [
         {"multiplier": k, "value": v, "found": "from data" if k in found.names else "prior, data say nothing"}
         for k, v in found.multipliers.items()
     ]
     plant, changed = describe(parameters), note(parameters)
-    emit(
-        {"calibration_id": number, "plant": plant, "chiller_note": changed, **found.to_json()},
-        table(rows, title="; ".join(filter(None, (f"calibration {number}", plant, changed)))),
-        as_json=json,
-    )
+    before = None if adopted.before is None else adopted.before.calibration_id
+    data = {
+        "calibration_id": found.calibration_id,
+        "plant": plant,
+        "chiller_note": changed,
+        **found.to_json(),
+        "calibration_id_before": before,
+        "cv_rmse_before_ratio": adopted.cv_rmse_before_ratio,
+    }
+    masked = [finding.to_json() for finding in found.findings]
+    tables = [table(rows, title="; ".join(filter(None, (plant, changed))))]
+    tables += [table(masked, title="missing or masked")] if masked else []
+    text = Group(str(adopted), *tables)
+    emit(data, text, as_json=json)
     return 0
 
 
 @app.command("validate")
-def validate(*, days: Days = 7.0, json: Json = False) -> int:
-    """The calibrated twin against the last days' meters, hours inside its envelope and outside apart."""
-    from twin.calibrate import held_out_errors, load_history  # noqa: PLC0415
+def validate(
+    *,
+    days: Annotated[
+        float | None,
+        typer.Option(min=0.25, help="Days to look back; what the calibration has not seen where not given."),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """The calibrated twin against the meters by ASHRAE Guideline 14, hours outside its envelope apart."""
+    from twin.validate import validate_site  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _), db.connect(context.dsn) as conn:
-        found, now = _calibration(conn, context), context.clock.now()
-        history = load_history(conn, context.site, now - timedelta(days=days), now, STEP)
-    history = history.part(history.usable)
-    if not len(history):
-        raise NotReadyError(f"no complete step in the last {days:g} days")
-    parameters = found.parameters(context.site.plant)
-    outside = found.outside(history.conditions(parameters), history.setpoints)
-    rows = []
-    for where, index in (("inside", ~outside), ("outside", outside)):
-        if index.any():
-            errors = held_out_errors(parameters, history.part(index))
-            rows += [_error_row(meter, where, int(index.sum()), e) for meter, e in errors.items()]
-    title = f"calibration {found.calibration_id} against the last {days:g} days"
-    emit({"calibration_id": found.calibration_id, "errors": rows}, table(rows, title=title), as_json=json)
+        found = validate_site(conn, context.site, context.clock.now(), days)
+    emit(found.to_json(), validation_text(found), as_json=json)
     return 0
-
-
-def _error_row(meter: str, where: str, steps: int, error: Any) -> dict[str, Any]:
-    return {
-        "meter": meter,
-        "envelope": where,
-        "steps": steps,
-        "mean": error.mean,
-        "nmbe_percent": 100 * error.nmbe_ratio,
-        "cv_rmse_percent": 100 * error.cv_rmse_ratio,
-        "p95_abs": error.p95_abs,
-    }
 
 
 @app.command("simulate")

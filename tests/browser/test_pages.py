@@ -36,12 +36,13 @@ expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
 
 SITE_FILE = Path(__file__).parents[2] / "joulecast" / "demo" / "site.toml"
-PATHS = ("/", "/forecast", "/recommendations", "/replay", "/status")
+PATHS = ("/", "/forecast", "/recommendations", "/replay", "/site", "/status")
 FIRST_THING = {
     "/": "#live-chart .main-svg",
     "/forecast": "#forecast-chart-it_power .main-svg",
     "/recommendations": "#recommendation-card .action",
     "/replay": "#replay-chart .main-svg",
+    "/site": "#site-validation .empty",
     "/status": "#status-jobs table",
 }
 START_S = 30.0
@@ -286,6 +287,23 @@ def test_a_day_is_replayed(ui: Ui, browser: Browser, tmp_path: Path) -> None:
         page.context.close()
 
 
+def test_the_site_page_validates_the_twin(ui: Ui, browser: Browser, tmp_path: Path) -> None:
+    jobs = pytest.importorskip("twin.jobs")
+    settings = Settings(dsn=ui.dsn, site_file=SITE_FILE)
+    jobs.calibrate_site(Context(settings, ui.site, settings.make_clock(), ui.dsn))
+    folder = Path(os.environ.get("JOULECAST_SCREENSHOTS", tmp_path))
+    for scheme, width in (("light", 1440), ("dark", 1440), ("light", 390)):
+        found = watched(browser, scheme, width)
+        found.page.goto(f"{ui.url}/site")
+        expect(found.page.locator("#site-inside")).to_contain_text("Warmest IT inlet", timeout=30_000)
+        expect(found.page.locator("#site-validation")).to_contain_text("held out of the fit")
+        wide = found.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width + OVERFLOW_PX
+        found.page.screenshot(path=folder / f"site-validated-{scheme}-{width}.png", full_page=True)
+        assert found.errors == []
+        found.page.context.close()
+
+
 def test_old_data_are_said_to_be_old(dsn: str, site: Site, browser: Browser) -> None:
     seed.everything(dsn, site, datetime.now(UTC) - timedelta(minutes=10), timedelta(hours=1))
     port = free_port()
@@ -327,6 +345,7 @@ def test_a_fast_clock_is_said_to_be_fast_and_an_empty_database_is_explained(
         ("/forecast", "No forecast yet"),
         ("/recommendations", "No recommendation"),
         ("/replay", "No day has readings"),
+        ("/site", "not been calibrated"),
         ("/status", "No job has run yet"),
     ):
         found.page.goto(f"http://127.0.0.1:{port}{path}")

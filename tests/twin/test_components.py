@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from published import dymola_off, york_off
 
 from twin.plant import chiller, crah, pump, rejection, server, tower, ups
 from twin.plant.curves import AIR_HEAT_KJ_PER_M3K, Bounds
@@ -50,15 +50,9 @@ def test_chiller_gives_the_published_points(
 
 
 def test_chiller_gives_the_49_dymola_points(shared_data: Path) -> None:
-    with (shared_data / "reference" / "reference_chiller_eir_dymola.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 49
-    leaving, entering, load, expected = (
-        np.array([float(row[name]) for row in rows])
-        for name in ("T_chw_leave_C", "T_cond_enter_C", "PLR", "COP_reference")
-    )
-    capacity, power = chiller.published(chiller.RECORDS["mcquay_wsc_471_vanes"], leaving, entering, load)
-    assert capacity * load / power == pytest.approx(expected, rel=1e-5)
+    off = dymola_off(shared_data / "reference")
+    assert off.shape == (49,)
+    assert off.max() < 1e-5
 
 
 def test_every_record_is_what_it_says_at_its_reference_point() -> None:
@@ -72,6 +66,19 @@ def test_every_record_is_what_it_says_at_its_reference_point() -> None:
             np.array(1.0),
         )
         assert float(state.power_kw) == pytest.approx(100.0, rel=1e-6), name
+
+
+def test_chiller_as_published_is_what_the_curves_say() -> None:
+    record = chiller.RECORDS["york_yt_1055_vanes"]
+    parameters = chiller.ChillerParameters(1, record.capacity_kw, record.cop, record, as_published=True)
+    leaving, entering = np.array([6.67, 6.0, 8.0, 8.0]), np.array([29.44, 26.0, 20.0, 13.0])
+    capacity, power = chiller.published(record, leaving, entering, np.full(4, 0.75))
+    state = chiller.solve(parameters, 0.75 * capacity, leaving, entering, np.ones(4))
+    assert state.power_kw == pytest.approx(power, rel=1e-12)
+    renormalised = chiller.ChillerParameters(1, record.capacity_kw, record.cop, record)
+    assert (
+        chiller.solve(renormalised, 0.75 * capacity, leaving, entering, np.ones(4)).power_kw != power
+    ).all()
 
 
 def test_chiller_reports_what_it_cannot_take() -> None:
@@ -96,12 +103,9 @@ def test_chiller_says_when_it_is_outside_its_curves() -> None:
 
 
 def test_york_correlation_gives_the_202_reference_points(shared_data: Path) -> None:
-    columns = np.genfromtxt(
-        shared_data / "reference" / "reference_yorkcalc.csv", delimiter=",", skip_header=1
-    ).T
-    wet_bulb, water_range, water, air, expected = columns
-    assert len(expected) == 202
-    assert tower.york_approach_k(water_range, wet_bulb, water / air) == pytest.approx(expected, rel=1e-5)
+    off = york_off(shared_data / "reference")
+    assert off.shape == (202,)
+    assert off.max() < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -115,12 +119,18 @@ def test_york_correlation_gives_the_published_table(
     assert float(found) == pytest.approx(approach_k, abs=1e-4)
 
 
-def test_tower_at_its_selection_point_needs_all_its_air() -> None:
-    parameters = tower.TowerParameters(1000.0, 10.0)
-    state = tower.solve(parameters, np.array(1000.0), np.array(tower.DESIGN_WET_BULB_C), np.array(0.0))
-    assert float(state.leaving_c) == pytest.approx(
-        tower.DESIGN_WET_BULB_C + tower.DESIGN_APPROACH_K, abs=1e-9
+@pytest.mark.parametrize(
+    ("range_k", "wet_bulb_c", "approach_k"), [(5.56, 25.55, 3.89), (5.191, 25.5556, 3.8889), (8.0, 22.0, 6.0)]
+)
+def test_tower_at_its_selection_point_needs_all_its_air(
+    range_k: float, wet_bulb_c: float, approach_k: float
+) -> None:
+    parameters = tower.TowerParameters(
+        1000.0, 10.0, range_design_k=range_k, wet_bulb_design_c=wet_bulb_c, approach_design_k=approach_k
     )
+    wet_bulb = parameters.wet_bulb_design_c
+    state = tower.solve(parameters, np.array(1000.0), np.array(wet_bulb), np.array(0.0))
+    assert float(state.leaving_c) == pytest.approx(wet_bulb + parameters.approach_design_k, abs=1e-9)
     assert float(state.fan_kw) == pytest.approx(10.0, rel=1e-6)
 
 
@@ -129,9 +139,9 @@ def test_tower_air_found_in_closed_form_gives_the_wanted_approach() -> None:
     heat, wet, target = np.full(5, 900.0), np.array([-5.0, 5.0, 12.0, 18.0, 22.0]), np.full(5, 28.0)
     state = tower.solve(parameters, heat, wet, target)
     assert state.leaving_c == pytest.approx(target)
-    liquid_gas = tower.SELECTION_RATIO * 0.9 / state.cell_ratio / state.air_ratio
+    liquid_gas = tower.selection_ratio(parameters) * 0.9 / state.cell_ratio / state.air_ratio
     moved = state.air_ratio > parameters.air_min_ratio
-    approach = tower.york_approach_k(np.full(5, tower.DESIGN_RANGE_K), wet, liquid_gas)
+    approach = tower.york_approach_k(np.full(5, parameters.range_design_k), wet, liquid_gas)
     assert (wet + approach)[moved] == pytest.approx(target[moved])
     assert moved.sum() >= 3
 
@@ -154,12 +164,10 @@ def test_ups_has_the_efficiency_that_socomec_publishes(load: float, efficiency: 
     assert 144.0 * load / (144.0 * load + float(losses.ups_kw)) == pytest.approx(efficiency, abs=0.003)
 
 
-def test_server_reference_load_is_the_inverse_of_its_power() -> None:
-    parameters = server.ServerParameters(1000.0)
-    inlet, load = np.linspace(15, 45, 31), np.full(31, 640.0)
-    power = load * server.power_growth(parameters, inlet)
-    assert server.reference_load_kw(parameters, power, inlet) == pytest.approx(load, rel=1e-12)
-    assert power[inlet == 23.0] == pytest.approx(640.0)
+def test_server_power_at_the_reference_inlet_is_the_load() -> None:
+    growth = server.power_growth(server.ServerParameters(1000.0), np.array([15.0, 23.0, 30.0]))
+    assert growth[:2].tolist() == [1.0, 1.0]
+    assert growth[2] > 1.02
 
 
 def test_server_power_grows_about_as_measured_on_a_dell_r410() -> None:

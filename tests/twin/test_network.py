@@ -22,6 +22,8 @@ from twin.network import (
     reference_load_kw,
     solve,
 )
+from twin.plant.cdu import CduParameters
+from twin.plant.pump import AffinityParameters
 
 if TYPE_CHECKING:
     from core.plant import Plant
@@ -248,6 +250,9 @@ def test_reference_load_brings_back_the_measured_power(parameters: Parameters) -
     load = reference_load_kw(parameters, measured, supply)
     state = at(parameters, load, 8.0, supply, 8.0, 22.0)
     assert state.it_kw == pytest.approx(measured, rel=1e-3)
+    half = replace(parameters, liquid=CduParameters(400.0, AffinityParameters(5.0), liquid_ratio=0.5))
+    load = reference_load_kw(half, measured, supply)
+    assert at(half, load, 8.0, supply, 8.0, 22.0).it_kw == pytest.approx(measured, rel=1e-3)
 
 
 def test_multipliers_scale_what_they_name(parameters: Parameters) -> None:

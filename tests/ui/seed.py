@@ -50,8 +50,8 @@ def values(site: Site, time: datetime) -> dict[str, float]:
         ("chilled_water_supply", 9.1),
         ("chilled_water_return", 15.2),
         ("condenser_water_supply", 22.0),
-        ("dry_bulb", 11.3),
-        ("wet_bulb", 8.7),
+        ("dry_bulb", 11.3 + 2.5 * math.sin(time.timestamp() / 13_000)),
+        ("wet_bulb", 8.7 + 1.5 * math.sin(time.timestamp() / 13_000)),
     ):
         found[str(getattr(sensors, name))] = value
     found |= {str(ref): 1.0 for ref in sensors.chillers_running}

@@ -197,6 +197,9 @@ class ChillerParameters:
     """Their curves: one of RECORDS, or one by `chiller_catalogue.record_named`."""
     power_ratio: float = 1.0
     """Power over what the curves say [1]; for calibration."""
+    as_published: bool = False
+    """Whether the curves are taken as they are: neither renormalised at the reference point nor kept from
+    losing capacity with colder condenser water; only for comparison with other programs."""
 
 
 class ChillerState(NamedTuple):
@@ -276,10 +279,11 @@ def performance(
 ) -> tuple[Floats, Floats, Flags]:
     """Capacity of one chiller [kW], electric input ratio at full load [1], and whether outside the bounds.
 
-    Curves are renormalised to be 1 at the reference point. Outside their bounds capacity stays at the
-    border's value and the input ratio follows that of a Carnot machine, so that warmer chilled or colder
-    condenser water never makes it worse. Condenser water below the bounds is held at the bound by the
-    head-pressure valve; colder outdoor air counts as the bound's, which takes too much power, and is flagged.
+    Unless taken as published, curves are renormalised to be 1 at the reference point. Outside their bounds
+    capacity stays at the border's value and the input ratio follows that of a Carnot machine, so that
+    warmer chilled or colder condenser water never makes it worse. Condenser water below the bounds is held
+    at the bound by the head-pressure valve; colder outdoor air counts as the bound's, which takes too much
+    power, and is flagged.
 
     Args:
         parameters: the chillers.
@@ -287,12 +291,13 @@ def performance(
         entering_c: condenser water entering [degC].
     """
     record = parameters.record
-    at_capacity, at_eir = at_reference(record)
+    at_capacity, at_eir = (1.0, 1.0) if parameters.as_published else at_reference(record)
     held = np.maximum(entering_c, record.entering_bounds.low)
     entered = entering_c if record.air_cooled else held
     outside = record.leaving_bounds.outside(leaving_c) | record.entering_bounds.outside(entered)
     leaving, entering = record.leaving_bounds.clip(leaving_c), record.entering_bounds.clip(held)
-    for_capacity = np.maximum(entering, _best_entering_c(record, leaving))
+    best = entering if parameters.as_published else _best_entering_c(record, leaving)
+    for_capacity = np.maximum(entering, best)
     capacity = (
         parameters.capacity_kw / at_capacity * biquadratic(record.capacity_curve, leaving, for_capacity)
     )

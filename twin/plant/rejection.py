@@ -11,19 +11,27 @@ from twin.plant.curves import WATER_HEAT_KJ_PER_KGK
 from twin.plant.dry_cooler import DryCoolerParameters
 from twin.plant.tower import TowerParameters
 from twin.plant.tower_merkel import MerkelParameters, OutdoorAir
+from twin.psychro import humidity_ratio_from_wet_bulb, specific_volume_m3_per_kg
 
 if TYPE_CHECKING:
     from twin.plant.curves import Flags, Floats
     from twin.plant.water import WaterParameters
 
-__all__ = ["OutdoorAir", "Rejection", "RejectionState", "coldest_c", "flow_ratio", "make_up_l_per_h", "solve"]
+__all__ = [
+    "OutdoorAir",
+    "Rejection",
+    "RejectionState",
+    "coldest_c",
+    "evaporation_kgs",
+    "flow_ratio",
+    "make_up_l_per_h",
+    "solve",
+]
 
 Rejection = TowerParameters | MerkelParameters | DryCoolerParameters
 """What may stand on the roof; all cells or coolers of a plant together."""
 WATER_FLOW_MIN_RATIO: Final = 0.3
 """Least water flow over design [1] where the parameters say nothing of it."""
-AIR_KG_PER_M3: Final = 1.2
-"""Density of standard air [kg/m3]."""
 SECONDS_PER_HOUR: Final = 3600.0
 
 
@@ -36,8 +44,8 @@ class RejectionState(NamedTuple):
     """Fan power [kW]."""
     air_ratio: Floats
     """Air flow over design [1]."""
-    wetted_air_kgs: Floats
-    """Air that passes over water [kg/s]; none in a dry cooler."""
+    wetted_air_m3s: Floats
+    """Air that passes over water [m3/s]: fans move volume; none in a dry cooler."""
     water_kgs: Floats
     """Water that passes the air [kg/s]; none in a dry cooler."""
     outside: Flags
@@ -75,7 +83,7 @@ def solve(parameters: Rejection, heat_kw: Floats, outdoor: OutdoorAir, target_c:
             york.leaving_c,
             york.fan_kw,
             york.air_ratio,
-            tower.air_kgs(parameters, york),
+            tower.air_m3s(parameters, york),
             circulated,
             york.outside,
         )
@@ -83,7 +91,7 @@ def solve(parameters: Rejection, heat_kw: Floats, outdoor: OutdoorAir, target_c:
     if isinstance(parameters, MerkelParameters):
         merkel = tower_merkel.solve(parameters, heat_kw, flow, outdoor, target_c)
         moving = np.maximum(merkel.air_ratio, parameters.free_convection_ratio)
-        air = parameters.air_m3s * AIR_KG_PER_M3 * moving
+        air = parameters.air_m3s * moving
         circulated = parameters.heat_design_kw / (WATER_HEAT_KJ_PER_KGK * parameters.range_design_k) * flow
         return RejectionState(
             merkel.leaving_c, merkel.fan_kw, merkel.air_ratio, air, circulated, merkel.outside
@@ -93,10 +101,23 @@ def solve(parameters: Rejection, heat_kw: Floats, outdoor: OutdoorAir, target_c:
     return RejectionState(dry.leaving_c, dry.fan_kw, dry.air_ratio, none, none, dry.outside)
 
 
+def evaporation_kgs(state: RejectionState, heat_kw: Floats, outdoor: OutdoorAir) -> Floats:
+    """Water that evaporates [kg/s], by saturated exit air; none in a dry cooler.
+
+    Args:
+        state: what the tower does.
+        heat_kw: heat it rejects [kW].
+        outdoor: entering air.
+    """
+    humidity = humidity_ratio_from_wet_bulb(outdoor.dry_bulb_c, outdoor.wet_bulb_c, outdoor.pressure_pa)
+    air = state.wetted_air_m3s / specific_volume_m3_per_kg(outdoor.dry_bulb_c, humidity, outdoor.pressure_pa)
+    return water.evaporation_kgs(air, heat_kw, outdoor.dry_bulb_c, outdoor.wet_bulb_c, outdoor.pressure_pa)
+
+
 def make_up_l_per_h(
     chemistry: WaterParameters, state: RejectionState, heat_kw: Floats, outdoor: OutdoorAir
 ) -> Floats:
-    """Make-up water [L/h]: evaporation by saturated exit air, drift and blow-down; none of a dry cooler.
+    """Make-up water [L/h]: what evaporates, drift and blow-down; none of a dry cooler.
 
     Args:
         chemistry: cycles of concentration and drift.
@@ -104,8 +125,6 @@ def make_up_l_per_h(
         heat_kw: heat it rejects [kW].
         outdoor: entering air.
     """
-    evaporated = water.evaporation_kgs(
-        state.wetted_air_kgs, heat_kw, outdoor.dry_bulb_c, outdoor.wet_bulb_c, outdoor.pressure_pa
-    )
+    evaporated = evaporation_kgs(state, heat_kw, outdoor)
     circulated = np.where(heat_kw > 0, state.water_kgs, 0.0)
     return water.use(chemistry, evaporated, circulated).make_up_kgs * SECONDS_PER_HOUR

@@ -93,17 +93,6 @@ def power_growth(parameters: ServerParameters, inlet_c: Floats) -> Floats:
     return (1.0 - share) * (1.0 + leakage_growth(parameters, inlet_c)) + fans
 
 
-def reference_load_kw(parameters: ServerParameters, it_power_kw: Floats, inlet_c: Floats) -> Floats:
-    """IT power at the reference inlet [kW] that draws the measured power at the inlet it has; exact inverse.
-
-    Args:
-        parameters: the equipment.
-        it_power_kw: measured IT power [kW].
-        inlet_c: mean inlet temperature at that time [degC].
-    """
-    return it_power_kw / power_growth(parameters, inlet_c)
-
-
 def inlet_from_worst_c(parameters: ServerParameters, worst_c: Floats, supply_air_c: Floats) -> Floats:
     """Mean inlet temperature [degC] from the warmest inlet and the supply air [degC]."""
     return supply_air_c + (worst_c - supply_air_c) / parameters.worst_rise_ratio

@@ -8,6 +8,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -44,10 +45,8 @@ LIQUID_GAS_BOUNDS: Final = Bounds(0.05, 8.0)
 """Water over air flow, each over its design value [1]."""
 FAN_CURVE: Final = (-0.00931516, 0.05123337, -0.08383647, 1.04191823)
 """Fan power over design by air over design flow."""
-DESIGN_RANGE_K: Final = 5.56
-"""Standard selection: 25.55 degC wet bulb, 5.56 K range, 3.89 K approach."""
-DESIGN_WET_BULB_C: Final = 25.55
-DESIGN_APPROACH_K: Final = 3.89
+AIR_KG_PER_M3: Final = 1.2
+"""Density of standard air [kg/m3]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class TowerParameters:
     """All cells of one tower."""
 
     heat_design_kw: float
-    """Heat rejected at the standard selection point [kW]."""
+    """Heat rejected at the selection point [kW]."""
     fan_kw: float
     """Power of all fans at full speed [kW]."""
     approach_ratio: float = 1.0
@@ -69,7 +68,13 @@ class TowerParameters:
     water_flow_min_ratio: float = 0.3
     """Least water flow of the tower over its design [1]."""
     liquid_gas_design: float = 0.8
-    """Mass flow of water over that of air at design [1], for evaporation."""
+    """Mass flow of water over that of standard air at design [1], for evaporation."""
+    range_design_k: float = 5.56
+    """Water entering minus leaving at the selection point [K]; the standard one's, as the next two."""
+    wet_bulb_design_c: float = 25.55
+    """Entering air wet bulb there [degC]."""
+    approach_design_k: float = 3.89
+    """Water leaving minus wet bulb there [K]."""
 
 
 class TowerState(NamedTuple):
@@ -112,13 +117,11 @@ def _root(c0: Floats, c1: Floats, c2: Floats, approach_k: Floats) -> Floats:
     return np.where(discriminant < 0, np.inf, np.maximum(root, 0.0))
 
 
-def _selection_ratio() -> float:
-    """Water flow ratio at which the correlation gives the standard selection's approach with full air."""
-    coefficients = _by_liquid_gas(np.array(DESIGN_RANGE_K), np.array(DESIGN_WET_BULB_C))
-    return float(_root(*coefficients, np.array(DESIGN_APPROACH_K)))
-
-
-SELECTION_RATIO: Final = _selection_ratio()
+@lru_cache(maxsize=128)
+def selection_ratio(parameters: TowerParameters) -> float:
+    """Water flow ratio [1] at which the correlation gives the selection point's approach with full air."""
+    at = np.array(parameters.range_design_k), np.array(parameters.wet_bulb_design_c)
+    return float(_root(*_by_liquid_gas(*at), np.array(parameters.approach_design_k)))
 
 
 def flow_ratio(parameters: TowerParameters, heat_kw: Floats) -> Floats:
@@ -147,10 +150,10 @@ def solve(parameters: TowerParameters, heat_kw: Floats, wet_bulb_c: Floats, targ
     """
     water = flow_ratio(parameters, heat_kw)
     cells = np.minimum(water / parameters.cell_flow_min_ratio, 1.0)
-    range_k = DESIGN_RANGE_K * heat_kw / (parameters.heat_design_kw * water)
+    range_k = parameters.range_design_k * heat_kw / (parameters.heat_design_kw * water)
     inside, wet = RANGE_BOUNDS.clip(range_k), WET_BULB_BOUNDS.clip(wet_bulb_c)
     c0, c1, c2 = (parameters.approach_ratio * c for c in _by_liquid_gas(inside, wet))
-    full = SELECTION_RATIO * water / cells
+    full = selection_ratio(parameters) * water / cells
     coldest = c0 + full * (c1 + full * c2)
     slowest_gas = np.minimum(full / parameters.air_min_ratio, _vertex(c1, c2))
     slowest = np.maximum(c0 + slowest_gas * (c1 + slowest_gas * c2), coldest)
@@ -183,10 +186,10 @@ def _vertex(c1: Floats, c2: Floats) -> Floats:
 
 def water_design_kgs(parameters: TowerParameters) -> float:
     """Water at design flow [kg/s]."""
-    return parameters.heat_design_kw / (WATER_HEAT_KJ_PER_KGK * DESIGN_RANGE_K)
+    return parameters.heat_design_kw / (WATER_HEAT_KJ_PER_KGK * parameters.range_design_k)
 
 
-def air_kgs(parameters: TowerParameters, state: TowerState) -> Floats:
-    """Air through the cells in use [kg/s], by itself where no fan runs."""
+def air_m3s(parameters: TowerParameters, state: TowerState) -> Floats:
+    """Air through the cells in use [m3/s], by itself where no fan runs."""
     moving = np.maximum(state.air_ratio, parameters.free_convection_ratio) * state.cell_ratio
-    return water_design_kgs(parameters) / parameters.liquid_gas_design * moving
+    return water_design_kgs(parameters) / (parameters.liquid_gas_design * AIR_KG_PER_M3) * moving

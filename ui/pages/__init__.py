@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ui.pages import forecast, live, recommendations, replay, status
+from ui.pages import forecast, live, recommendations, replay, site, status
 
 if TYPE_CHECKING:
     from ui.shell import Page
@@ -14,5 +14,6 @@ PAGES: Final[tuple[Page, ...]] = (
     forecast.PAGE,
     recommendations.PAGE,
     replay.PAGE,
+    site.PAGE,
     status.PAGE,
 )
