@@ -195,7 +195,7 @@ def facility_heat_kw(
 
 
 def _loop(parameters: CduParameters, heat_kw: Floats) -> tuple[Floats, Floats, Floats, _Exchanger]:
-    """The loop's flow over design [1], its pump's power and its heat with the pump's share [kW], the plates."""
+    """Flow over design [1], the pump's power and the heat with the pump's share [kW], the plates."""
     on = heat_kw > 0
     ratio = np.clip(heat_kw / parameters.heat_design_kw, parameters.pump.flow_min_ratio, 1.0)
     flow = np.where(on, ratio, 0.0)
