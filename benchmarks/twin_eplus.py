@@ -18,6 +18,7 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -50,6 +51,8 @@ SHARE_OF_MOST: Final = 0.998
 APPROACH_K: Final = 4.0
 """Condenser water above the wet bulb where its setpoint is not recorded [K]."""
 CONDENSER_MIN_C: Final = 10.0
+COOLING_MIN_RATIO: Final = 0.1
+"""Least cooling capacity that a plant is taken to have, over its IT power [1]."""
 DEFAULT_COP: Final = 6.0
 ECONOMIZER_EARNS_RATIO: Final = 0.95
 """There is an air economizer if with it the error in the calibration days is at most this share [1]."""
@@ -112,15 +115,43 @@ def read(path: Path, first_day: int, last_day: int) -> Year:
     missing = [name for name in NEEDED if not rows or name not in rows[0]]
     if missing:
         raise SystemExit(_refused(f"{path}: columns {', '.join(missing)} are missing; give them"))
-    ends = [datetime.fromisoformat(row["time"]).replace(tzinfo=UTC) for row in rows]
-    times = [end - STEP for end in ends]
-    columns = {name: np.array([float(row[name]) for row in rows]) for name in NEEDED if name != "time"}
+    times = [_start(path, number, row["time"]) for number, row in enumerate(rows, start=2)]
+    uneven = [number for number, (a, b) in enumerate(pairwise(times), start=3) if b - a != STEP]
+    if uneven:
+        raise SystemExit(
+            _refused(f"{path}: line {uneven[0]} is not 15 minutes after the one before; give a step every 15")
+        )
+    columns = {name: _numbers(path, name, rows) for name in NEEDED if name != "time"}
     used = np.array([first_day <= start.day <= last_day for start in times])
     if used.all() or not used.any():
         raise SystemExit(
             _refused(f"--calibrate-days leave {used.sum()} of {len(used)} steps; leave some of each")
         )
     return Year(columns, times, used)
+
+
+def _start(path: Path, number: int, text: str) -> datetime:
+    """Start of the step that ends at a time."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC) - STEP
+    except ValueError:
+        raise SystemExit(
+            _refused(f"{path}: line {number}: found time {text!r}; write it like 2023-01-01 00:15:00")
+        ) from None
+
+
+def _numbers(path: Path, name: str, rows: list[dict[str, str]]) -> Floats:
+    found = np.full(len(rows), np.nan)
+    for i, row in enumerate(rows):
+        try:
+            found[i] = float(row[name])
+        except (TypeError, ValueError):
+            break
+    bad = np.flatnonzero(~np.isfinite(found))
+    if len(bad):
+        text = rows[bad[0]][name]
+        raise SystemExit(_refused(f"{path}: line {bad[0] + 2}: found {name} {text!r}; give a number"))
+    return found
 
 
 def _refused(sentence: str) -> int:
@@ -164,7 +195,7 @@ def design(year: Year, *, air_economizer: bool) -> Parameters:
     """The plant as its operator knows it before calibration."""
     it_kw = year.most("it_power_w") / W_PER_KW
     airflow = year.most("crah_air_flow_kg_s") / AIR_KG_PER_M3
-    cooling_kw = year.most("chiller_cooling_w") / W_PER_KW
+    cooling_kw = max(year.most("chiller_cooling_w") / W_PER_KW, COOLING_MIN_RATIO * it_kw)
     evaporative_kw = year.most("evap_cooler_power_w") / W_PER_KW
     pumps = AffinityParameters(0.5 * year.most("pump_power_w") / W_PER_KW, exponent=2.0)
     constant = replace(pumps, flow_min_ratio=1.0)

@@ -10,6 +10,7 @@ from scipy.optimize import least_squares
 from twin.calibration import PRIORS
 from twin.history import METERS, History
 from twin.network import solve
+from twin.rolling import IDENTIFIED_SD_RATIO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from twin.plant.curves import Floats
     from twin.state import PlantState
 
-IDENTIFIED_SD_RATIO: Final = 0.7
-"""A multiplier is identified where data shrink its standard deviation below this share of the prior's."""
 SCALE_SHARE: Final = 0.03
 """First guess of the twin's error on a meter over the meter's mean [1]."""
 SCALE_MOST_RATIO: Final = 3.0

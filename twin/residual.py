@@ -4,7 +4,7 @@ Gradient-boosted trees predict measured minus modelled cooling power and inlet t
 the load, the setpoints, what the physics says of them, and how these were some hours before. The cooling
 power that is added never falls with the load or the wet bulb, as far as it depends on them directly; of the
 setpoints physics says no such thing: warmer chilled water spares the chiller and costs pumps and fans. Where
-a condition or a setpoint lies outside what was measured, nothing is added.
+a condition or a setpoint lies outside what was measured, the correction fades out and is then off.
 
 References:
     Ke et al., LightGBM: A Highly Efficient Gradient Boosting Decision Tree, NeurIPS 2017. The form, physics
@@ -25,7 +25,7 @@ from twin.plant.curves import divide
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from twin.plant.curves import Flags, Floats
+    from twin.plant.curves import Floats
     from twin.state import Conditions, PlantState, Setpoints
 
 GIVEN: Final = (
@@ -49,6 +49,9 @@ MODELLED: Final = (
     "condenser_water_supply_c",
 )
 """Quantities of the physics' own answer."""
+FADE_RATIO: Final = 0.1
+"""Over this share of the hull's width beyond it the trees fade out [1]; they are flat there."""
+_NEARLY_NOTHING: Final = 1e-9
 BEFORE: Final = ("it_reference_kw", "dry_bulb_c", "wet_bulb_c", "cooling_load_kw", "outdoor_air_load_kw")
 """Those of which the hours before are told as well."""
 WINDOWS_H: Final = (0.5, 2.0, 12.0)
@@ -85,14 +88,19 @@ class Residual:
     hull: dict[str, tuple[float, float]]
     """Least and greatest of each of GIVEN that the trees have seen."""
 
-    def inside(self, conditions: Conditions, setpoints: Setpoints) -> Flags:
-        """Where every condition and setpoint lies in the hull."""
-        flags: Flags = np.array(True)  # noqa: FBT003  # an array of one flag
+    def trust(self, conditions: Conditions, setpoints: Setpoints) -> Floats:
+        """How much the trees count [1]: 1 where every condition and setpoint is in the hull, 0 well outside.
+
+        Between, it falls over FADE_RATIO of the hull's width, so that nothing jumps at its border.
+        """
+        trust: Floats = np.array(1.0)
         for name, values in _given(conditions, setpoints).items():
             if name in self.hull:
                 low, high = self.hull[name]
-                flags = flags & (values >= low) & (values <= high)
-        return flags
+                beyond = np.maximum(np.maximum(low - values, values - high), 0.0)
+                fade = max(FADE_RATIO * (high - low), _NEARLY_NOTHING)
+                trust = np.minimum(trust, np.maximum(1.0 - beyond / fade, 0.0))
+        return trust
 
     def correct(
         self, state: PlantState, conditions: Conditions, setpoints: Setpoints, step_s: float
@@ -110,12 +118,11 @@ class Residual:
             rejected and the breakdown go with it.
         """
         table = features(state, conditions, setpoints, step_s)
-        inside = np.broadcast_to(self.inside(conditions, setpoints), state.it_kw.shape)
-        learned = np.where(inside, predicted(self.cooling, table).reshape(inside.shape), 0.0)
+        shape = state.it_kw.shape
+        trust = np.broadcast_to(self.trust(conditions, setpoints), shape)
+        learned = trust * predicted(self.cooling, table).reshape(shape)
         learned = np.maximum(learned, -state.cooling_kw)
-        warmer = np.zeros(inside.shape)
-        if self.inlet:
-            warmer = np.where(inside, predicted(self.inlet, table).reshape(inside.shape), 0.0)
+        warmer = trust * predicted(self.inlet, table).reshape(shape) if self.inlet else np.zeros(shape)
         facility = state.facility_kw + learned
         return replace(
             state,

@@ -149,12 +149,8 @@ def solve(
         Arrays of the broadcast shape; nothing flows and no power is drawn without heat.
     """
     on = heat_kw > 0
-    ratio = np.clip(heat_kw / parameters.heat_design_kw, parameters.pump.flow_min_ratio, 1.0)
-    loop = np.where(on, ratio, 0.0)
-    pump = power_kw(parameters.pump, loop)
+    loop, pump, heat, exchanger = _loop(parameters, heat_kw)
     pump_heat = parameters.pump_heat_ratio * pump
-    heat = np.where(on, heat_kw + pump_heat, 0.0)
-    exchanger = _Exchanger(parameters, np.maximum(ratio, _NEARLY_NOTHING))
     at_most = exchanger.resistance_k_per_kw(np.array(parameters.facility_flow_max_ratio))
     there_k = supply_set_c - facility_supply_c
     short = on & (at_most * heat > there_k)
@@ -193,12 +189,19 @@ def facility_heat_kw(
         facility_supply_c: facility water supply [degC].
         supply_set_c: loop supply wanted [degC].
     """
-    ratio = np.clip(heat_kw / parameters.heat_design_kw, parameters.pump.flow_min_ratio, 1.0)
-    pump_heat = parameters.pump_heat_ratio * power_kw(parameters.pump, ratio)
-    exchanger = _Exchanger(parameters, np.maximum(ratio, _NEARLY_NOTHING))
+    _, _, heat, exchanger = _loop(parameters, heat_kw)
     at_most = exchanger.resistance_k_per_kw(np.array(parameters.facility_flow_max_ratio))
-    heat = np.where(heat_kw > 0, heat_kw + pump_heat, 0.0)
     return _met_kw(parameters, heat, at_most, supply_set_c - facility_supply_c)
+
+
+def _loop(parameters: CduParameters, heat_kw: Floats) -> tuple[Floats, Floats, Floats, _Exchanger]:
+    """Flow over design [1], the pump's power and the heat with the pump's share [kW], the plates."""
+    on = heat_kw > 0
+    ratio = np.clip(heat_kw / parameters.heat_design_kw, parameters.pump.flow_min_ratio, 1.0)
+    flow = np.where(on, ratio, 0.0)
+    pump = power_kw(parameters.pump, flow)
+    heat = np.where(on, heat_kw + parameters.pump_heat_ratio * pump, 0.0)
+    return flow, pump, heat, _Exchanger(parameters, np.maximum(ratio, _NEARLY_NOTHING))
 
 
 def _met_kw(parameters: CduParameters, heat_kw: Floats, at_most_k_per_kw: Floats, there_k: Floats) -> Floats:
