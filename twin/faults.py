@@ -42,6 +42,8 @@ SETPOINTS: Final = (
     "return_air_setpoint_c",
     "liquid_supply_setpoint_c",
 )
+_JUMPING: Final = (*SETPOINTS, "cooling_load_kw")
+"""These may jump and come back: outdoor air takes over the load, and gives it back."""
 _SENSOR_TYPE: Final = {
     "inlet_c": "inlet_temperature",
     "supply_air_c": "supply_air_temperature",
@@ -302,7 +304,7 @@ def spikes(found: Measured) -> Iterator[Fault]:
     departures = {name: _departure(found.series(name)) for name in ("it_kw", "facility_kw")}
     missed = -_departure(found.unaccounted_kw())
     for series, name, values in found.each():
-        if series in SETPOINTS or not np.isfinite(values).any():
+        if series in _JUMPING or not np.isfinite(values).any():
             continue
         off = _departure(values)
         least = SPIKE_SD * _usual(off)
