@@ -79,7 +79,7 @@ class Sensors(_Strict):
     chilled_water_return: Ref | None = None
     condenser_water_supply: Ref | None = None
     liquid_supply: Ref | None = Field(default=None, description="Supply of the technology cooling loops.")
-    liquid_supply_setpoint: Ref | None = None
+    liquid_supply_setpoint: Ref | None = Field(default=None, description="What they hold, as reported.")
     cooling_load: Ref | None = Field(default=None, description="Heat meter of the chilled water.")
     dry_bulb: Ref
     wet_bulb: Ref

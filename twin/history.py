@@ -276,7 +276,7 @@ def series_refs(site: Site) -> dict[str, tuple[PointRef, ...]]:
         "cooling_load_kw": one(sensors.cooling_load),
         "return_air_c": one(sensors.return_air),
         "return_air_setpoint_c": one(sensors.return_air_setpoint),
-        "liquid_supply_setpoint_c": one(sensors.liquid_supply_setpoint),
+        "liquid_supply_setpoint_c": one(sensors.liquid_supply_setpoint or sensors.liquid_supply),
     }
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from twin.plant.curves import Floats
 
 GUIDE = Path(__file__).parents[2] / "docs" / "plant.md"
+EXAMPLES = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 DAYS = 6
 TRUTH = {"chiller_power": 1.1, "crah_fan": 1.2, "ups_loss": 0.85, "direct_effectiveness": 0.9}
 
@@ -34,8 +35,7 @@ TRUTH = {"chiller_power": 1.1, "crah_fan": 1.2, "ups_loss": 0.85, "direct_effect
 def hall(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The guide's hall with air-cooled chillers and outdoor air."""
     path = tmp_path_factory.mktemp("hall") / "site.toml"
-    found = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    path.write_text(found[0], encoding="utf-8")
+    path.write_text(EXAMPLES[0], encoding="utf-8")
     return load_site(path)
 
 
@@ -112,6 +112,19 @@ def test_a_sensor_that_was_never_seen_is_only_missing_where_it_may_be(
         loaded = load_history(conn, hall, START, measured.end, STEP)
     assert not np.isfinite(loaded.cooling_load_kw).any()
     assert loaded.usable.all()
+
+
+def test_a_loop_that_reports_no_setpoint_holds_what_is_measured(tmp_path: Path) -> None:
+    text = EXAMPLES[1]
+    path = tmp_path / "site.toml"
+    path.write_text(text, encoding="utf-8")
+    (reported,) = series_refs(load_site(path))["liquid_supply_setpoint_c"]
+    assert reported.point == "liquid_supply_temperature_setpoint"
+    line = 'liquid_supply_setpoint = "cdu/liquid_supply_temperature_setpoint"\n'
+    assert line in text
+    path.write_text(text.replace(line, ""), encoding="utf-8")
+    (supply,) = series_refs(load_site(path))["liquid_supply_setpoint_c"]
+    assert supply.point == "liquid_supply_temperature"
 
 
 def test_good_readings_of_it_are_left_as_they_are(hall: Site, measured: History) -> None:
