@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from core import db
+from core.clock import ManualClock
 from core.errors import NotReadyError
 from core.site import Site, load_site
 from core.units import W_PER_KW
 from tests.twin.measured import START, STEP, STEPS_PER_DAY, history, write_readings
+from twin.advise.observe import observe
 from twin.calibrate import calibrate
 from twin.calibration import refusal
 from twin.history import SERIES, UPS_INPUT, History, load_history, load_points, series_refs
@@ -86,6 +88,14 @@ def test_every_series_of_a_plant_without_tower_comes_back(dsn: str, hall: Site, 
         write_readings(conn, hall, readings(hall, measured), times)
         loaded = load_history(conn, hall, START, measured.end, STEP)
         by_point = load_points(conn, hall, START, measured.end, STEP)
+        conn.execute(
+            "INSERT INTO reading_latest (point_id, time, value, status) SELECT DISTINCT ON (point_id)"
+            " point_id, time, value, status FROM reading ORDER BY point_id, time DESC"
+        )
+        now = observe(conn, hall, ManualClock(measured.end))
+    assert now.held_beside == {"return_air_c": pytest.approx(measured.return_air_setpoint_c[-1])}
+    needed = Parameters.from_design(hall.plant).setpoints_needed
+    assert set(now.held) == set(needed) == set(hall.setpoints)
     for name in SERIES:
         expected = getattr(measured, name)
         assert getattr(loaded, name) == pytest.approx(expected, rel=1e-9, nan_ok=True), name

@@ -183,7 +183,8 @@ def gather(conn: db.Connection, site: Site, clock: Clock) -> Brief:
     if now.quality.missing or not now.inlets_c:
         missing = ", ".join(now.quality.missing) or "the inlet sensors"
         raise NotReadyError(f"no usable reading of {missing}")
-    parameters = calibration.parameters(site.plant)
+    beside: dict[str, Any] = dict(now.held_beside)
+    parameters = replace(calibration.parameters(site.plant), **beside)
     unknown = [setpoint.value for setpoint in parameters.setpoints_needed if setpoint not in now.held]
     if unknown:
         raise NotReadyError(f"neither setpoint nor sensor tells the {', '.join(unknown)}")
@@ -199,7 +200,7 @@ def gather(conn: db.Connection, site: Site, clock: Clock) -> Brief:
         now=now,
         calibration=calibration,
         parameters=parameters,
-        drawn=tuple(calibration.samples(site.plant, DRAWN, rng)),
+        drawn=tuple(replace(p, **beside) for p in calibration.samples(site.plant, DRAWN, rng)),
         load=load,
         weather=weather,
         situation=_situation(parameters, now, load, weather, margin_k),

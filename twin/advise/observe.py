@@ -41,6 +41,8 @@ class Observation:
     """Setpoints and their movements."""
     held: Mapping[Setpoint, float]
     """All setpoints that the twin needs [degC]: in force, or as measured where the site names no setpoint."""
+    held_beside: Mapping[str, float]
+    """Those that advice does not change [degC], by the name that `Parameters` has for their design value."""
     facility_kw: float
     """Power of the whole facility [kW]."""
     it_kw: float
@@ -76,6 +78,7 @@ def observe(conn: db.Connection, site: Site, clock: Clock) -> Observation:
         quality=_quality(site, latest, now, age_max_s(clock)),
         motion=motion,
         held={**_measured(site, latest), **motion.in_force},
+        held_beside=_beside(site, latest),
         facility_kw=_sum(latest, site.meters.facility) / W_PER_KW,
         it_kw=_sum(latest, site.meters.it) / W_PER_KW,
         inlets_c=_inlets(site, latest, now, age_max_s(clock)),
@@ -103,6 +106,16 @@ def _measured(site: Site, latest: Mapping[str, db.Row]) -> dict[Setpoint, float]
     }
     found = {setpoint: _optional(latest, ref) for setpoint, ref in sensors.items()}
     return {setpoint: value for setpoint, value in found.items() if value is not None}
+
+
+def _beside(site: Site, latest: Mapping[str, db.Row]) -> dict[str, float]:
+    sensors = site.sensors
+    refs = {
+        "return_air_c": sensors.return_air_setpoint,
+        "liquid_supply_c": sensors.liquid_supply_setpoint or sensors.liquid_supply,
+    }
+    found = {name: _optional(latest, ref) for name, ref in refs.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _optional(latest: Mapping[str, db.Row], ref: PointRef | None) -> float | None:
