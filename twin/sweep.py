@@ -47,8 +47,6 @@ SCENARIOS_MAX: Final = 100_000
 DASK_TIMEOUT_S: Final = 10.0
 ENERGIES: Final = (*BREAKDOWN, "facility_kw")
 """Powers of the twin whose energies are told."""
-_KEPT_ELEMENTS: Final = 3_900_000
-"""Just below the largest allocation, 32 MiB, from which glibc learns what to keep."""
 AS_OPERATED: Final = math.nan
 """In place of a setpoint [degC]: the one that was in force."""
 
@@ -351,7 +349,6 @@ def _inputs(block: _Block) -> tuple[Conditions, Setpoints]:
 
 def _solved(block: _Block) -> dict[str, Floats]:
     """(k,) the figures of one block's scenarios; runs at a worker."""
-    np.empty(_KEPT_ELEMENTS)  # freed at once; glibc then keeps freed arrays for the next ones: half the time
     period = block.period
     conditions, setpoints = _inputs(block)
     state = solve(period.parameters, conditions, setpoints)
