@@ -21,7 +21,6 @@ from joulecast.embedded import Broker, BrokerKind, Postgres, RunInfo
 from joulecast.process import FolderLock, ServiceSpec
 from joulecast.supervisor import Supervisor, stop_signals
 from joulecast.verbs.common import DEMO_SITE
-from twin.parameters import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -180,7 +179,9 @@ def _check(settings: Settings) -> None:
             do="stop that program or set JOULECAST_UI_PORT to another port",
         )
     if _has_site(settings):
-        Parameters.from_design(load_site(settings.site_file).plant)  # which refuses impossible chillers
+        from twin.parameters import Parameters  # noqa: PLC0415  # not needed for the demonstration
+
+        Parameters.from_design(load_site(settings.site_file).plant)  # refuses what cannot be
 
 
 def _has_site(settings: Settings) -> bool:

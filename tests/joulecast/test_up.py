@@ -303,7 +303,9 @@ def running_up(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     for name in SERVICES:
         package = tmp_path / "here" / name
         package.mkdir(parents=True)
-        (package / "__init__.py").write_text("")
+        (package / "__init__.py").write_text(
+            "from pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\n"
+        )
         (package / "__main__.py").write_text(SERVICE)
     data_dir = tmp_path / "data"
     env = {key: value for key, value in os.environ.items() if not key.startswith("JOULECAST_")} | {
