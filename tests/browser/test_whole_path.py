@@ -21,6 +21,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from core import db
+from core.errors import ServiceError
 from core.site import load_site
 from joulecast import embedded
 from joulecast.demo import plant
@@ -123,6 +124,13 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def _database_answers(up: Running) -> bool:
+    try:
+        return bool(_rows(up, "SELECT 1 AS one"))
+    except ServiceError:
+        return False
 
 
 def _rows(up: Running, statement: str, *parameters: Any) -> list[db.Row]:
@@ -277,6 +285,8 @@ def test_any_service_that_is_killed_comes_back_and_nothing_acknowledged_is_missi
             )
             if name == "ui":
                 _until(lambda: _answers(up.url), 60, "the page answers again")
+            if name == "postgres":
+                _until(lambda: _database_answers(up), 60, "the database answers again")
             time.sleep(1)
     finally:
         probe.close()
