@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from twin.calibration import PRIORS, Calibration, MeterError, latest, refusal, save
+from twin.calibration import PRIORS, Calibration, MeterError, in_use, latest, refusal, save
 from twin.fit import FIT, identify, predicted
 from twin.history import History, load_history, load_points
 from twin.learn import learn_residual
@@ -33,6 +33,7 @@ __all__ = [
     "calibrate",
     "calibrate_prepared",
     "held_out_errors",
+    "in_use",
     "latest",
     "load_history",
     "load_points",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from core import db
+from core.errors import NotReadyError
 from twin.network import Conditions, Parameters, Setpoints
 from twin.residual import Residual
 from twin.screen import Finding
@@ -264,6 +265,21 @@ _PARAMETER_KEYS: Final = (
     "residual_judged",
     "errors_with_residual",
 )
+
+
+def in_use(conn: db.Connection, site: Site) -> Calibration:
+    """The newest stored calibration of a site, for those who can do nothing without.
+
+    Raises:
+        NotReadyError: there is none.
+    """
+    found = latest(conn, site)
+    if found is None:
+        raise NotReadyError(
+            "the twin has not been calibrated yet; that needs a day of readings: wait for the twin's service,"
+            " or run `joulecast twin calibrate`"
+        )
+    return found
 
 
 def latest(conn: db.Connection, site: Site) -> Calibration | None:

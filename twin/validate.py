@@ -20,7 +20,7 @@ import numpy as np
 
 from core.errors import NotReadyError
 from core.series import floor_time
-from twin.calibrate import latest, load_points, predicted
+from twin.calibrate import in_use, load_points, predicted
 from twin.history import METERS
 from twin.prepare import HELD_OUT_RATIO
 from twin.screen import Finding, screen
@@ -229,9 +229,7 @@ def validate_site(conn: db.Connection, site: Site, now: datetime, days: float | 
     Raises:
         NotReadyError: there is no calibration, or not one complete hour.
     """
-    found = latest(conn, site)
-    if found is None:
-        raise NotReadyError("the twin has not been calibrated yet; run `joulecast twin calibrate`")
+    found = in_use(conn, site)
     if days is not None:
         fitted = max(_held_out_from(found) - (now - timedelta(days=days)), timedelta())
         seen = (

@@ -11,7 +11,7 @@ from rich.console import Group
 
 from core import db
 from core.actions import Setpoint
-from core.errors import InputError, NotReadyError
+from core.errors import InputError
 from joulecast.verbs.common import Json, emit, plain, table, working
 from joulecast.verbs.data import progress
 from joulecast.verbs.scenario import (
@@ -32,8 +32,6 @@ from joulecast.verbs.validation import validation_text
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from core.jobs import Context
-    from twin.calibrate import Calibration
     from twin.compare import Comparison, Interval
     from twin.sweep import Grid, Sweep
 
@@ -49,15 +47,6 @@ ROUNDING_KWH = 0.05
 ROUNDING_DIGITS = 9
 """What is smaller is a sum's rounding."""
 Days = Annotated[float, typer.Option(min=0.25, help="Days to look back.")]
-
-
-def _calibration(conn: db.Connection, context: Context) -> Calibration:
-    from twin.calibrate import latest  # noqa: PLC0415  # each verb imports only its own room
-
-    found = latest(conn, context.site)
-    if found is None:
-        raise NotReadyError("the twin has not been calibrated yet; run `joulecast twin calibrate`")
-    return found
 
 
 @app.command("calibrate")
@@ -164,21 +153,6 @@ def simulate(
     return 0
 
 
-def _calibrated(conn: db.Connection, context: Context) -> Calibration:
-    """The calibration in use; asking for what it would say without one is bad input."""
-    from twin.calibrate import latest  # noqa: PLC0415  # each verb imports only its own room
-
-    found = latest(conn, context.site)
-    if found is None:
-        raise InputError(
-            "the twin",
-            found="no calibration",
-            allowed="a calibrated one",
-            do="run `joulecast twin calibrate`",
-        )
-    return found
-
-
 @app.command("whatif")
 def whatif(
     *,
@@ -202,7 +176,6 @@ def whatif(
         )
     with working() as (context, _), db.connect(context.dsn) as conn:
         check_past(stop, context.clock)
-        _calibrated(conn, context)
         found = replay_period(conn, context.site, start, stop, scenario)
     it_kwh, changed_it_kwh = found.as_operated_kwh["it_kw"], found.alternative_kwh["it_kw"]
     rows = [
@@ -308,7 +281,7 @@ def sweep(
 ) -> int:
     """Every combination of setpoints over a past period, by facility energy, and which keep the limits."""
     from twin import sweep as room  # noqa: PLC0415  # each verb imports only its own room
-    from twin.calibrate import load_history  # noqa: PLC0415
+    from twin.calibrate import in_use, load_history  # noqa: PLC0415
 
     moved = shift_from(shift, unbalanced=unbalanced)
     grid = room.Grid(axes_from(set), ((), moved) if moved else ((),))
@@ -320,7 +293,7 @@ def sweep(
     with room.workers(dask) as executor, working() as (context, _):
         check_past(stop, context.clock)
         with db.connect(context.dsn) as conn:
-            calibration = _calibrated(conn, context)
+            calibration = in_use(conn, context.site)
             history = load_history(conn, context.site, start, stop, STEP)
         with progress("sweep", quiet=json) as report:
             found = room.sweep(context.site, history, calibration, grid, executor, report=report)
