@@ -11,6 +11,7 @@ from core import kpi
 from core.errors import NotReadyError
 from core.units import SECONDS_PER_HOUR
 from twin.history import METERS, History
+from twin.learn import left_out
 from twin.network import BREAKDOWN, Conditions, Parameters, PlantState, Setpoints, solve
 from twin.scenario import Scenario, apply, shift_of
 
@@ -92,6 +93,12 @@ class Comparison:
     """Of the measured steps [1]."""
     shifted: Shifted | None
     """What the alternative's load shift did; none where it has none."""
+    metered: frozenset[str]
+    """Those of ENERGIES whose meter was read at any time in the period."""
+    learned: bool
+    """Whether what was learned on top of the physics adds something here; see `twin.state.kind`."""
+    left_out: str
+    """What to say where something was learned and cannot be used here; empty otherwise."""
     complete_ratio: float
     """Share of the period that was measured [1]."""
     outside_ratio: float
@@ -111,6 +118,11 @@ class Comparison:
     def times(self) -> list[datetime]:
         """(n,) starts of the steps, UTC."""
         return self.history.times
+
+    def shows(self, name: str) -> bool:
+        """Whether one of ENERGIES is metered or draws anything; what the plant does not have does not."""
+        drawn = (self.as_operated_kwh[name], self.alternative_kwh.get(name, 0.0))
+        return name in self.metered or any(drawn)
 
     @property
     def difference_kwh(self) -> dict[str, float]:
@@ -160,6 +172,7 @@ def compare(
     question = _Question(site, history, scenario, carbon_g_per_kwh)
     operated, alternative = question.states(calibration.twin(site.plant))
     meters = {name: getattr(history, meter)[known] for name, meter in METER_OF.items()}
+    states = [state for state in (operated, alternative) if state is not None]
     return Comparison(
         history=history,
         as_operated=_masked(operated, known),
@@ -172,6 +185,11 @@ def compare(
         intervals=_intervals(question, calibration, operated, alternative) if alternative else {},
         pue_measured=kpi.pue(meters["facility_kw"], meters["it_kw"]),
         shifted=question.shifted(calibration) if scenario and scenario.load_shift_kw else None,
+        metered=frozenset(
+            name for name, meter in METER_OF.items() if np.isfinite(getattr(history, meter)).any()
+        ),
+        learned=any(bool(state.learned_kw[known].any()) for state in states),
+        left_out=left_out(calibration),
         complete_ratio=float(known.mean()),
         outside_ratio=question.outside_ratio(calibration) if scenario else 0.0,
     )

@@ -27,9 +27,11 @@ from joulecast.verbs.scenario import (
     setpoints_from,
     shift_from,
 )
-from joulecast.verbs.validation import validation_text
+from joulecast.verbs.validation import STAR_MEANS, starred, validation_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from twin.compare import Comparison, Interval
@@ -54,6 +56,7 @@ def calibrate(*, days: Days = 42.0, json: Json = False) -> int:
     """Fit the twin to the meters; keep the result where it is no worse than the calibration in use."""
     from twin.adopt import adopt  # noqa: PLC0415  # each verb imports only its own room
     from twin.history import load_points  # noqa: PLC0415
+    from twin.learn import told  # noqa: PLC0415
 
     with working() as (context, _), db.connect(context.dsn) as conn:
         now = context.clock.now()
@@ -68,11 +71,13 @@ def calibrate(*, days: Days = 42.0, json: Json = False) -> int:
     data = {
         "calibration_id": found.calibration_id,
         **found.to_json(),
+        "residual": {"in_use": found.residual_in_use is not None, "said": told(found)},  # without its trees
         "calibration_id_before": before,
         "cv_rmse_before_ratio": adopted.cv_rmse_before_ratio,
     }
     masked = [finding.to_json() for finding in found.findings]
-    text = Group(str(adopted), table(rows), *([table(masked, title="missing or masked")] if masked else []))
+    said = [str(adopted), told(found)]
+    text = Group(*said, table(rows), *([table(masked, title="missing or masked")] if masked else []))
     emit(data, text, as_json=json)
     return 0
 
@@ -145,7 +150,7 @@ def simulate(
         if calibration
         else "design data (assumed, not calibrated)"
     )
-    rows = [{"quantity": k, "modelled": v} for k, v in found.items()]
+    rows = [{"quantity": k, "modelled": v} for k, v in found.items() if v or k not in BREAKDOWN]
     setpoints = {str(k): v for k, v in (middle | asked).items()}
     emit(
         {"basis": basis, "setpoints_c": setpoints, **found}, table(rows, title=f"from {basis}"), as_json=json
@@ -164,9 +169,9 @@ def whatif(
     json: Json = False,
 ) -> int:
     """A past period with other setpoints, or load at other hours: what the twin says it would have drawn."""
-    from twin.network import BREAKDOWN  # noqa: PLC0415  # each verb imports only its own room
-    from twin.replay import replay_period  # noqa: PLC0415
+    from twin.replay import replay_period  # noqa: PLC0415  # each verb imports only its own room
     from twin.scenario import Scenario  # noqa: PLC0415
+    from twin.state import BREAKDOWN, kind  # noqa: PLC0415
 
     scenario = Scenario("what-if", setpoints_from(set), shift_from(shift, unbalanced=unbalanced))
     start, stop = period_from(begin, end)
@@ -177,6 +182,7 @@ def whatif(
     with working() as (context, _), db.connect(context.dsn) as conn:
         check_past(stop, context.clock)
         found = replay_period(conn, context.site, start, stop, scenario)
+    names = (*BREAKDOWN, "facility_kw")
     it_kwh, changed_it_kwh = found.as_operated_kwh["it_kw"], found.alternative_kwh["it_kw"]
     rows = [
         {
@@ -184,8 +190,9 @@ def whatif(
             "as_operated_kwh": found.as_operated_kwh[name],
             "what_if_kwh": found.alternative_kwh[name],
             **_difference(found.intervals[name], "kwh"),
+            "kind": kind(name, learned=found.learned),
         }
-        for name in (*BREAKDOWN, "facility_kw")
+        for name in names
     ]
     partial = [
         {
@@ -194,7 +201,7 @@ def whatif(
         }
         if name in BREAKDOWN[1:]
         else {"as_operated_partial_pue": None, "what_if_partial_pue": None}
-        for name in (*BREAKDOWN, "facility_kw")
+        for name in names
     ]
     data = {
         "parts": [row | more for row, more in zip(rows, partial, strict=True)],
@@ -204,8 +211,17 @@ def whatif(
         "indicators_what_if": found.alternative_indicators,
         **_what_changed(found),
     }
-    emit(data, table(rows, title=_changes(found)), as_json=json)
+    emit(data, table(_shown(found, names, rows), title=_changes(found)), as_json=json)
     return 0
+
+
+def _shown(found: Comparison, names: Sequence[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a person is shown: no part that the plant lacks; starred where a learned part is in it."""
+    return [
+        {k: v for k, v in row.items() if k != "kind"} | {"part": starred(row["part"], row["kind"])}
+        for name, row in zip(names, rows, strict=True)
+        if found.shows(name)
+    ]
 
 
 def _difference(interval: Interval, unit: str) -> dict[str, float]:
@@ -223,7 +239,15 @@ def _what_changed(found: Comparison) -> dict[str, Any]:
         "twin_error_kwh": found.twin_error_kwh,
         "complete_ratio": found.complete_ratio,
         "outside_ratio": found.outside_ratio,
+        "indicator_kinds": _kinds(found),
+        "residual_left_out": found.left_out or None,
     }
+
+
+def _kinds(found: Comparison) -> dict[str, str]:
+    from twin.state import kind  # noqa: PLC0415  # each verb imports only its own room
+
+    return {name: kind(name, learned=found.learned) for name in found.as_operated_indicators}
 
 
 def _changes(found: Comparison) -> str:
@@ -247,11 +271,17 @@ def _changes(found: Comparison) -> str:
         )
     error = found.twin_error_kwh["facility_kw"]
     lines.append(f"the twin as operated was off by {error:+,.0f} kWh for the facility")
+    what = _kinds(found)["pue"]
     lines.append(
-        f"modelled, p10 to p90 in brackets; {found.complete_ratio:.0%} of the period was measured, "
+        f"{what}, p10 to p90 in brackets; {found.complete_ratio:.0%} of the period was measured, "
         f"{found.outside_ratio:.0%} of its steps lie outside the envelope"
     )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_on_top(found)])
+
+
+def _on_top(found: Comparison) -> list[str]:
+    """What has to be said of the learned part, if anything."""
+    return [text for text in (STAR_MEANS if found.learned else "", found.left_out) if text]
 
 
 def _changed(words: str, found: Comparison, name: str, unit: str, form: str) -> str:
@@ -349,6 +379,7 @@ def replay(
     """A past day: measured, the twin as operated, the twin with other setpoints or load at other hours."""
     from twin import replay as room  # noqa: PLC0415  # each verb imports only its own room
     from twin.compare import ENERGIES  # noqa: PLC0415
+    from twin.state import kind  # noqa: PLC0415
 
     asked, moved = setpoints_from(set), shift_from(shift, unbalanced=unbalanced)
     try:
@@ -372,13 +403,14 @@ def replay(
                 if found.intervals
                 else {}
             ),
+            "kind": kind(name, learned=found.learned),
         }
         for name in ENERGIES
     ]
     title = (
         f"{day}: facility measured {found.measured_kwh['facility_kw']:,.0f} kWh, "
         f"twin {found.as_operated_kwh['facility_kw']:,.0f} kWh; "
-        f"PUE measured {found.pue_measured:.4f}, twin {found.pue_as_operated:.4f}"
+        f"PUE measured {found.pue_measured:.4f}, twin {found.pue_as_operated:.4f} ({_kinds(found)['pue']})"
     )
     data = {
         "day": wanted,
@@ -391,6 +423,6 @@ def replay(
         "indicators_alternative": found.alternative_indicators,
         **_what_changed(found),
     }
-    said = f"{title}\n{_changes(found)}" if found.intervals else title
-    emit(data, table(rows, title=said), as_json=json)
+    said = [title, _changes(found)] if found.intervals else [title, *_on_top(found)]
+    emit(data, table(_shown(found, ENERGIES, rows), title="\n".join(said)), as_json=json)
     return 0
