@@ -14,6 +14,7 @@ from twin.history import METERS, History
 from twin.learn import left_out
 from twin.network import BREAKDOWN, Conditions, Parameters, PlantState, Setpoints, solve
 from twin.scenario import Scenario, apply, shift_of
+from twin.state import kind
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -123,6 +124,10 @@ class Comparison:
         """Whether one of ENERGIES is metered or draws anything; what the plant does not have does not."""
         drawn = (self.as_operated_kwh[name], self.alternative_kwh.get(name, 0.0))
         return name in self.metered or any(drawn)
+
+    def kind(self, name: str) -> str:
+        """What the twin's numbers for one of ENERGIES, or for an indicator, are."""
+        return kind(name, learned=self.learned)
 
     @property
     def difference_kwh(self) -> dict[str, float]:

@@ -171,7 +171,7 @@ def whatif(
     """A past period with other setpoints, or load at other hours: what the twin says it would have drawn."""
     from twin.replay import replay_period  # noqa: PLC0415  # each verb imports only its own room
     from twin.scenario import Scenario  # noqa: PLC0415
-    from twin.state import BREAKDOWN, kind  # noqa: PLC0415
+    from twin.state import BREAKDOWN  # noqa: PLC0415
 
     scenario = Scenario("what-if", setpoints_from(set), shift_from(shift, unbalanced=unbalanced))
     start, stop = period_from(begin, end)
@@ -190,7 +190,7 @@ def whatif(
             "as_operated_kwh": found.as_operated_kwh[name],
             "what_if_kwh": found.alternative_kwh[name],
             **_difference(found.intervals[name], "kwh"),
-            "kind": kind(name, learned=found.learned),
+            "kind": found.kind(name),
         }
         for name in names
     ]
@@ -245,9 +245,7 @@ def _what_changed(found: Comparison) -> dict[str, Any]:
 
 
 def _kinds(found: Comparison) -> dict[str, str]:
-    from twin.state import kind  # noqa: PLC0415  # each verb imports only its own room
-
-    return {name: kind(name, learned=found.learned) for name in found.as_operated_indicators}
+    return {name: found.kind(name) for name in found.as_operated_indicators}
 
 
 def _changes(found: Comparison) -> str:
@@ -379,7 +377,6 @@ def replay(
     """A past day: measured, the twin as operated, the twin with other setpoints or load at other hours."""
     from twin import replay as room  # noqa: PLC0415  # each verb imports only its own room
     from twin.compare import ENERGIES  # noqa: PLC0415
-    from twin.state import kind  # noqa: PLC0415
 
     asked, moved = setpoints_from(set), shift_from(shift, unbalanced=unbalanced)
     try:
@@ -403,7 +400,7 @@ def replay(
                 if found.intervals
                 else {}
             ),
-            "kind": kind(name, learned=found.learned),
+            "kind": found.kind(name),
         }
         for name in ENERGIES
     ]

@@ -61,7 +61,7 @@ def layout(source: Source) -> list[Child]:
                 panel(
                     "Energy by subsystem",
                     html.Div(empty(_FIRST), id="replay-energies"),
-                    note="twin: as operated; alternative: with your changes; difference: between these two",
+                    note="modelled: twin, as operated; alternative, with your changes; difference, between them",
                     span=12,
                 ),
             ],
@@ -245,7 +245,11 @@ def _energy_row(found: Replayed, line: str) -> list[Child]:
     cells.insert(2, fmt.signed(found.error_kwh[line], 0))
     if found.difference_kwh:
         cells += _spread(found.difference_kwh[line], 1)
-    return [line, *cells]
+    return [_starred(found, line, line), *cells]
+
+
+def _starred(found: Replayed, name: str, words: str) -> str:
+    return f"{words} *" if name in found.learned else words
 
 
 def _spread(found: Spread, places: int) -> list[Child]:
@@ -267,7 +271,11 @@ def _indicator_rows(found: Replayed) -> list[list[Child]]:
             continue
         measured = measured_pue if name == "pue" else None
         off = None if measured is None else twin[name] - measured
-        row: list[Child] = [words, fmt.fixed(measured, places), fmt.fixed(twin[name], places)]
+        row: list[Child] = [
+            _starred(found, name, words),
+            fmt.fixed(measured, places),
+            fmt.fixed(twin[name], places),
+        ]
         row.append(fmt.signed(off, places))
         if found.difference_kwh:
             row.append(fmt.fixed(found.indicators["alternative"][name], places))
@@ -281,6 +289,13 @@ def notes(found: Replayed) -> list[str]:
     said = [
         f"{fmt.percent(found.complete_ratio)} of the day was measured; energies and PUE are of these steps."
     ]
+    if found.learned:
+        said.append(
+            "* The twin's and the alternative's numbers are modelled + learned: on top of the physics comes "
+            "what the meters showed beyond it. The rest is modelled."
+        )
+    if found.left_out:
+        said.append(f"▲ {fmt.sentence(found.left_out)}.")
     error = found.error_kwh[FACILITY]
     if error is not None and found.difference_kwh:
         larger = abs(found.difference_kwh[FACILITY][1]) > abs(error)
