@@ -225,7 +225,8 @@ class _Question:
         operated = twin.run(*self.inputs(twin.parameters, None), self.step_s)
         if self.scenario is None:
             return operated, None
-        return operated, twin.run(*self.inputs(twin.parameters, self.scenario), self.step_s)
+        changed = self.inputs(twin.parameters, self.scenario)
+        return operated, twin.run(*changed, self.step_s, outside_kw=operated.learned_kw)
 
     def steady_differences(self, parameters: Parameters) -> dict[str, float]:
         """Alternative minus as operated of everything, for one of many plants: the hall's heat left out."""

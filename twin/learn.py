@@ -97,8 +97,8 @@ def told(found: Calibration) -> str:
     if "held_out_rmse_kw_physics" in judged:
         off = judged["held_out_rmse_kw_physics"]
         return (
-            f"{nothing}: hour by hour its cooling and other power is off by {off:.1f} kW, less than"
-            f" {WORTH_RATIO:.0%} of what the IT does not draw"
+            f"{nothing}: the physics alone is off by {off:.1f} kW hour by hour, cooling and other power, less"
+            f" than {WORTH_RATIO:.0%} of what the IT does not draw"
         )
     if "steps" in judged:
         return (

@@ -4,7 +4,8 @@ Gradient-boosted trees predict measured minus modelled cooling power and inlet t
 the load, the setpoints, what the physics says of them, and how these were some hours before. The cooling
 power that is added never falls with the load or the wet bulb, as far as it depends on them directly; of the
 setpoints physics says no such thing: warmer chilled water spares the chiller and costs pumps and fans. Where
-a condition or a setpoint lies outside what was measured, nothing is added.
+a condition or a setpoint lies outside what was measured, nothing is added; to an alternative, as much as to
+the plant as it was operated, so that what is learned does not pass for a saving.
 
 References:
     Ke et al., LightGBM: A Highly Efficient Gradient Boosting Decision Tree, NeurIPS 2017. The form, physics
@@ -26,6 +27,8 @@ from twin.plant.curves import divide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike
 
     from twin.plant.curves import Flags, Floats
     from twin.state import Conditions, PlantState, Setpoints
@@ -104,7 +107,12 @@ class Residual:
         return flags
 
     def correct(
-        self, state: PlantState, conditions: Conditions, setpoints: Setpoints, step_s: float
+        self,
+        state: PlantState,
+        conditions: Conditions,
+        setpoints: Setpoints,
+        step_s: float,
+        outside_kw: ArrayLike = 0.0,
     ) -> PlantState:
         """The physics' answer with what was learned on top.
 
@@ -113,6 +121,7 @@ class Residual:
             conditions: what it was given.
             setpoints: what it was given.
             step_s: length of a step [s].
+            outside_kw: cooling power to add outside the hull [kW].
 
         Returns:
             The same with `learned_kw` in the cooling power and with corrected inlets; facility power, heat
@@ -120,7 +129,7 @@ class Residual:
         """
         table = features(state, conditions, setpoints, step_s)
         inside = np.broadcast_to(self.inside(conditions, setpoints), state.it_kw.shape)
-        learned = np.where(inside, predicted(self.cooling, table).reshape(inside.shape), 0.0)
+        learned = np.where(inside, predicted(self.cooling, table).reshape(inside.shape), outside_kw)
         learned = np.maximum(learned, -state.cooling_kw)
         warmer = np.zeros(inside.shape)
         if self.inlet:

@@ -11,6 +11,7 @@ import pytest
 from measured import STEPS_PER_DAY, history, store
 
 from core import db
+from core.actions import Setpoint
 from twin import residual
 from twin.calibrate import Calibration, calibrate, latest, load_points, save
 from twin.compare import compare
@@ -120,6 +121,20 @@ def test_numbers_with_a_learned_part_are_marked(
     kinds = {row["quantity"]: row["kind"] for row in hours["rows"]}
     assert kinds["facility_kw"] == "modelled + learned"
     assert kinds["chiller_kw"] == "modelled"
+
+
+def test_what_is_learned_is_no_saving_where_the_alternative_is_beyond_it(
+    site: Site, measured: History, calibration: Calibration
+) -> None:
+    day, beyond = measured.part(slice(0, STEPS_PER_DAY)), {Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE: 15.0}
+    both, physics = (
+        compare(site, day, found, Scenario("beyond", beyond))
+        for found in (calibration, replace(calibration, residual=None))
+    )
+    assert both.outside_ratio == 1
+    assert abs(both.as_operated_kwh["learned_kw"]) > 1
+    assert both.difference_kwh["learned_kw"] == pytest.approx(0.0, abs=1e-9)
+    assert both.difference_kwh["facility_kw"] == pytest.approx(physics.difference_kwh["facility_kw"])
 
 
 @pytest.mark.parametrize("break_it", [lambda text: text[:40], lambda _: residual.packed("tree\nnonsense")])

@@ -61,7 +61,7 @@ def layout(source: Source) -> list[Child]:
                 panel(
                     "Energy by subsystem",
                     html.Div(empty(_FIRST), id="replay-energies"),
-                    note="modelled: twin, as operated; alternative, with your changes; difference, between them",
+                    note="modelled: twin as operated, alternative with your changes, difference between them",
                     span=12,
                 ),
             ],
@@ -233,8 +233,8 @@ def energies(found: Replayed) -> list[Child]:
     if found.outside_ratio > OUTSIDE_WORTH_SAYING:
         parts.append(
             html.P(
-                f"▲ At {fmt.percent(found.outside_ratio)} of them the alternative leaves what the twin was "
-                "calibrated on: trust it less there.",
+                f"▲ At {fmt.percent(found.outside_ratio)} of the measured steps the alternative leaves what "
+                "the twin was calibrated on: trust it less there.",
             )
         )
     return parts

@@ -127,7 +127,7 @@ def head(source: Source, found: Validation) -> Child:
             ("Hours", _hours(found)),
             ("PUE", pue(found)),
             (
-                "On top of the physics",
+                "Learned on top",
                 fmt.sentence(found.residual.replace(" on top of the physics", "")) + ".",
             ),
         ]
