@@ -120,7 +120,8 @@ def test_replay_sets_the_twins_error_beside_the_difference(capsys: pytest.Captur
             assert part["twin_error_kwh"] == pytest.approx(error)
         assert part["difference_p10_kwh"] <= part["difference_p90_kwh"]
     assert {p["part"] for p in found["parts"] if p["measured_kwh"] is None} == {
-        "ups_loss", "pdu_loss", "chilled_water_pump", "condenser_water_pump", "other", "cooling"
+        "ups_loss", "pdu_loss", "evaporative", "chilled_water_pump", "condenser_water_pump", "liquid_pump",
+        "basin_heater", "learned", "other", "cooling",
     }  # fmt: skip
     alone = said(capsys, "replay", "--day", "2026-01-12")
     assert alone["pue_alternative"] is None

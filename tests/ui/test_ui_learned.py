@@ -69,7 +69,13 @@ def learned(context: Context, site: Site, measured: History, calibration: Calibr
 def test_replay_marks_what_is_learned_and_hides_what_is_not_there(learned: Source) -> None:
     found = data.replay(learned, DAY, WARMER)
     page = text(replay_page.energies(found))
-    for words in ("Learned from the meters *", "Facility *", "PUE *", "TUE *", "modelled + learned"):
+    for words in (
+        "Learned from the meters *",
+        "Facility *",
+        "PUE *",
+        "TUE *",
+        "p10 to p90), modelled + learned.",
+    ):
         assert words in page
     assert "Chillers *" not in page
     assert not any(words in page for words in ABSENT)

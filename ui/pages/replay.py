@@ -221,7 +221,8 @@ def energies(found: Replayed) -> list[Child]:
     """Energy by subsystem and lane, the twin's error, the difference with its interval, and indicators."""
     parts: list[Child] = []
     if found.difference_kwh:
-        parts.append(html.P(html.B(difference(found.difference_kwh[FACILITY]))))
+        kind = "modelled + learned" if FACILITY in found.learned else "modelled"
+        parts.append(html.P(html.B(difference(found.difference_kwh[FACILITY], kind))))
     head = ["Energy, kWh", *(LANES[name] for name in found.lanes)]
     head.insert(3, "Twin less measured")
     if found.difference_kwh:
@@ -312,19 +313,19 @@ def notes(found: Replayed) -> list[str]:
     return said
 
 
-def difference(found: tuple[float, float, float]) -> str:
-    """What the alternative would have done to the facility's energy."""
+def difference(found: tuple[float, float, float], kind: str = "modelled") -> str:
+    """What the alternative would have done to the facility's energy, and what that number is."""
     low, middle, high = found
     if low < 0 < high:
         return (
             f"The alternative makes no certain difference: {fmt.signed(middle, 0)} kWh "
-            f"({fmt.band(low, high, 0, 'kWh')}, p10 to p90), modelled."
+            f"({fmt.band(low, high, 0, 'kWh')}, p10 to p90), {kind}."
         )
     verb = "saved" if middle < 0 else "cost"
     ends = sorted((abs(low), abs(high)))
     return (
         f"The alternative would have {verb} {fmt.fixed(abs(middle), 0)} kWh "
-        f"({fmt.band(ends[0], ends[1], 0, 'kWh')}, p10 to p90), modelled."
+        f"({fmt.band(ends[0], ends[1], 0, 'kWh')}, p10 to p90), {kind}."
     )
 
 

@@ -54,7 +54,7 @@ _HEAD: Final = (
     "Quantity", "Hours", "Mean", "NMBE", "CV(RMSE)", "MAE", "RMSE", "RMSE yesterday", "RMSE constant ratio",
     "Nearest",
 )  # fmt: skip
-_STAR: Final = "* The twin's numbers are modelled + learned; of the rest they are modelled."
+_STAR: Final = "* The twin's numbers are modelled + learned; those of the rest are modelled."
 _FORMULA: Final = (
     "Hourly, measured less predicted, as ASHRAE Guideline 14-2014 counts it (n − p with p = 1); its limits "
     "are 10 % for NMBE and 30 % for CV(RMSE). Beside the twin stand two guesses that need none: the same "
