@@ -37,6 +37,8 @@ SEED: Final = 30_134
 P90_SD: Final = 1.2815515594457831
 """90th percentile of the standard normal distribution."""
 _G_PER_KG: Final = 1000.0
+_ROUNDING_DIGITS: Final = 9
+"""What is smaller is a sum's rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ class Comparison:
     @property
     def twin_error_kwh(self) -> dict[str, float]:
         """The twin as operated minus what was measured, by the energies that have a meter."""
-        return {name: self.as_operated_kwh[name] - kwh for name, kwh in self.measured_kwh.items()}
+        off = {name: self.as_operated_kwh[name] - kwh for name, kwh in self.measured_kwh.items()}
+        return {name: round(kwh, _ROUNDING_DIGITS) for name, kwh in off.items()}
 
     @property
     def pue_as_operated(self) -> float:

@@ -88,10 +88,10 @@ def emit(data: Any, text: RenderableType, *, as_json: bool) -> None:
 
 
 def table(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Table:
-    """A table of rows that have the same keys."""
+    """A table of rows that have the same keys; the first, which says what a row is, is cut last."""
     drawn = Table(title=title, title_justify="left", show_edge=False)
-    for name in rows[0] if rows else ():
-        drawn.add_column(str(name).replace("_", " "))
+    for i, name in enumerate(rows[0] if rows else ()):
+        drawn.add_column(str(name).replace("_", " "), no_wrap=i == 0)
     for row in rows:
         drawn.add_row(*(_cell(value) for value in row.values()))
     return drawn

@@ -31,8 +31,8 @@ def validation_text(found: Validation) -> RenderableType:
     if found.pue is not None:
         pue = found.pue
         parts.append(
-            f"PUE, mean absolute error over {pue.hours} h: twin {pue.twin:.4f}, same hour yesterday "
-            f"{_or_none(pue.yesterday)}, constant PUE {_or_none(pue.constant)}"
+            f"PUE, {found.kind('pue')}, mean absolute error over {pue.hours} h: twin {pue.twin:.4f}, "
+            f"same hour yesterday {_or_none(pue.yesterday)}, constant PUE {_or_none(pue.constant)}"
         )
     parts.append("NMBE and CV(RMSE) as in ASHRAE Guideline 14-2014, hourly, n - p with p = 1.")
     if found.outside:

@@ -128,9 +128,22 @@ def test_a_person_is_shown_no_part_that_the_plant_lacks(
     assert not any(name in text for name in ABSENT)
     assert "tower_fan" in text
     text, found = said(capsys, "twin", "validate", "--days", "3")
+    assert "PUE, modelled + learned, mean absolute error" in text
     assert "facility_kw *" in text
     assert "* modelled + learned" in text
     assert found["residual"] in text
+
+
+@pytest.mark.usefixtures("plant")
+def test_a_narrow_terminal_cuts_no_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    changed = ("--set", "chilled_water_supply_temperature_c=12")
+    text, found = said(capsys, "twin", "whatif", *changed, "--from", DAY, "--to", "2026-01-16")
+    for part in found["parts"]:
+        assert (part["part"] in text) == (part["part"].removesuffix("_kw") not in ABSENT)
+    assert "facility_kw *" in text
 
 
 @pytest.mark.usefixtures("plant")

@@ -118,6 +118,7 @@ def test_the_site_page_says_what_was_learned_and_what_uses_it(learned: Source) -
     head, inside, outside, _ = (text(part) for part in site_page.view(learned))
     assert "Learned on top | Learned from " in head
     assert "kW with it and" in head
+    assert "on average, modelled + learned; same hour yesterday" in head
     assert "advice (search and gates) the physics alone" in head
     assert "Facility *" in inside
     assert "Warmest IT inlet *" in inside

@@ -177,8 +177,8 @@ def pue(found: Validation) -> str:
         return fmt.NOTHING
     off = found.pue
     return (
-        f"off by {fmt.fixed(off.twin, 4)} on average; same hour yesterday {fmt.fixed(off.yesterday, 4)}, "
-        f"constant PUE {fmt.fixed(off.constant, 4)}"
+        f"off by {fmt.fixed(off.twin, 4)} on average, {found.kind('pue')}; same hour yesterday "
+        f"{fmt.fixed(off.yesterday, 4)}, constant PUE {fmt.fixed(off.constant, 4)}"
     )
 
 
