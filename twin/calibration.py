@@ -139,7 +139,7 @@ class Calibration:
     @property
     def errors_in_use(self) -> dict[str, MeterError]:
         """Errors of the twin as it answers about periods: with the residual where it is in use."""
-        return self.errors if self.residual_in_use is None else self.errors_with_residual
+        return (self.errors_with_residual if self.residual_in_use else {}) or self.errors
 
     @property
     def residual_in_use(self) -> Residual | None:
