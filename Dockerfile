@@ -2,6 +2,8 @@
 FROM python:3.12-slim-bookworm
 ARG ROOM
 WORKDIR /opt/joulecast
+# lightgbm, of the twin, needs libgomp
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home joulecast
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY core core

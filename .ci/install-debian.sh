@@ -1,5 +1,5 @@
 #!/bin/sh
-# What Debian must give for every test to run: a browser with fonts, a current mosquitto. Needs root.
+# What Debian must give for every test to run: a browser with fonts, a current mosquitto, libgomp. Needs root.
 set -eu
 . /etc/os-release
 export DEBIAN_FRONTEND=noninteractive
@@ -16,7 +16,7 @@ apt-get -qq update
 # the broker is started by the tests, not by the system
 policy=/usr/sbin/policy-rc.d
 [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod 755 "$policy"; trap 'rm -f "$policy"' EXIT; }
-apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core gcc libc6-dev make openssl python3-venv >/dev/null
+apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core gcc libc6-dev libgomp1 make openssl python3-venv >/dev/null
 [ "${VERSION_CODENAME:-}" != bookworm ] || release="-t bookworm-backports"
 # node runs the one test of TimescaleDB's Community edition
 command -v npm >/dev/null || apt-get -qq install -y --no-install-recommends nodejs npm >/dev/null

@@ -236,14 +236,14 @@ def calibrated(year: Year) -> tuple[Twin, dict[str, Any]]:
         found[economizer] = (float(np.sqrt(np.mean(off**2))), parameters, multipliers, names)
     best = found[True][0] < ECONOMIZER_EARNS_RATIO * found[False][0]
     _, parameters, multipliers, names = found[best]
-    residual, report = learn_residual(parameters, measured)
+    learned = learn_residual(parameters, measured)
     facts = {
         "air_economizer": best,
         "multipliers": multipliers,
         "identified": list(names),
-        "residual": report,
+        "residual": learned.judged,
     }
-    return Twin(parameters, residual), facts
+    return Twin(parameters, learned.residual), facts
 
 
 class Predicted(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import shutil
 import sys
@@ -87,7 +88,7 @@ def check(settings: Settings) -> list[Finding]:
         clock_from(live.clock) if live and not settings.clock else settings.make_clock(),
     )
     checks: tuple[Callable[[_Place], Iterator[Finding]], ...] = (
-        _python, _disk, _plant, _database, _broker, _nvml, _chromium, _clock,
+        _python, _disk, _plant, _database, _broker, _trees, _nvml, _chromium, _clock,
     )  # fmt: skip
     return [finding for one in checks for finding in one(place)]
 
@@ -273,6 +274,17 @@ def broker_version(url: str, protocol: str, wait_s: float = BROKER_WAIT_S) -> st
     if refused or not connected.is_set():
         raise ConnectionRefusedError(refused[0] if refused else f"no answer in {wait_s:.0f} s")
     return said[0] if said else ""
+
+
+def _trees(_: _Place) -> Iterator[Finding]:
+    from twin.residual import unavailable  # noqa: PLC0415  # half a second that only this check needs
+
+    problem = unavailable()
+    if problem:
+        what, do = problem.split("; ", 1)
+        yield Finding("learned residual", Verdict.WARN, f"{what}: the twin is its physics alone", do)
+    else:
+        yield Finding("learned residual", Verdict.OK, f"lightgbm {importlib.metadata.version('lightgbm')}")
 
 
 def _nvml(_: _Place) -> Iterator[Finding]:

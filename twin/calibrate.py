@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from twin.calibration import PRIORS, Calibration, MeterError, latest, refusal, save
+from twin.calibration import PRIORS, Calibration, MeterError, in_use, latest, refusal, save
 from twin.fit import FIT, identify, predicted
 from twin.history import History, load_history, load_points
 from twin.learn import learn_residual
@@ -33,6 +33,7 @@ __all__ = [
     "calibrate",
     "calibrate_prepared",
     "held_out_errors",
+    "in_use",
     "latest",
     "load_history",
     "load_points",
@@ -72,7 +73,8 @@ def calibrate_prepared(
     design = Parameters.from_design(site.plant.as_one_zone)
     multipliers, names, covariance = identify(design, ready.fit, ready.weights)
     parameters = design.with_multipliers(multipliers)
-    residual, judged = learn_residual(parameters, *_learnt_from(ready))
+    learned = learn_residual(parameters, *_learnt_from(ready))
+    twin = Twin(parameters, learned.residual)
     return Calibration(
         created_at=created_at or history.end,
         period_from=history.start,
@@ -88,9 +90,10 @@ def calibrate_prepared(
         steps_effective=ready.steps_effective,
         held_out_from=ready.held_out_from,
         findings=ready.findings,
-        residual=residual,
-        residual_judged=judged,
-        errors_with_residual=_errors_with(Twin(parameters, residual), ready) if residual else {},
+        residual=learned.residual,
+        residual_judged=learned.judged,
+        residual_obstacle=learned.obstacle,
+        errors_with_residual=_errors_with(twin, ready) if learned.residual else {},
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from core import db
+from core.errors import NotReadyError
 from twin.network import Conditions, Parameters, Setpoints
 from twin.residual import Residual
 from twin.screen import Finding
@@ -120,6 +121,8 @@ class Calibration:
     """What was learned on top of the physics, where it earns its place."""
     residual_judged: dict[str, float] = field(default_factory=dict)
     """What decided on that: errors on held-out blocks of the fitted part [kW]."""
+    residual_obstacle: str = ""
+    """Why nothing could be learned where it was made, and what to do; empty where it could."""
     errors_with_residual: dict[str, MeterError] = field(default_factory=dict)
     """As `errors`, with the residual; empty without one."""
     calibration_id: int | None = None
@@ -137,12 +140,17 @@ class Calibration:
 
     @property
     def errors_in_use(self) -> dict[str, MeterError]:
-        """Errors of the twin as it answers about periods: with the residual where there is one."""
-        return self.errors_with_residual or self.errors
+        """Errors of the twin as it answers about periods: with the residual where it is in use."""
+        return (self.errors_with_residual if self.residual_in_use else {}) or self.errors
+
+    @property
+    def residual_in_use(self) -> Residual | None:
+        """The residual where it can be asked on this machine; `twin.learn.left_out` says why not."""
+        return None if self.residual is None or self.residual.unusable() else self.residual
 
     def twin(self, plant: Plant) -> Twin:
         """The calibrated plant with what was learned on top, for whole periods."""
-        return Twin(self.parameters(plant), self.residual)
+        return Twin(self.parameters(plant), self.residual_in_use)
 
     def parameters(self, plant: Plant) -> Parameters:
         """The calibrated plant, its zones as one: the meters are of all of them."""
@@ -216,6 +224,7 @@ class Calibration:
             findings=tuple(Finding.from_json(v) for v in plain.get("findings", ())),
             residual=Residual.from_json(plain["residual"]) if plain.get("residual") else None,
             residual_judged=dict(plain.get("residual_judged", {})),
+            residual_obstacle=plain.get("residual_obstacle", ""),
             errors_with_residual={
                 k: MeterError(**v) for k, v in plain.get("errors_with_residual", {}).items()
             },
@@ -264,8 +273,24 @@ _PARAMETER_KEYS: Final = (
     "findings",
     "residual",
     "residual_judged",
+    "residual_obstacle",
     "errors_with_residual",
 )
+
+
+def in_use(conn: db.Connection, site: Site) -> Calibration:
+    """The newest stored calibration of a site, for those who can do nothing without.
+
+    Raises:
+        NotReadyError: there is none.
+    """
+    found = latest(conn, site)
+    if found is None:
+        raise NotReadyError(
+            "the twin has not been calibrated yet; that needs a day of readings: wait for the twin's service,"
+            " or run `joulecast twin calibrate`"
+        )
+    return found
 
 
 def latest(conn: db.Connection, site: Site) -> Calibration | None:

@@ -11,8 +11,10 @@ from core import kpi
 from core.errors import NotReadyError
 from core.units import SECONDS_PER_HOUR
 from twin.history import METERS, History
+from twin.learn import left_out
 from twin.network import BREAKDOWN, Conditions, Parameters, PlantState, Setpoints, solve
 from twin.scenario import Scenario, apply, shift_of
+from twin.state import kind
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -35,6 +37,8 @@ SEED: Final = 30_134
 P90_SD: Final = 1.2815515594457831
 """90th percentile of the standard normal distribution."""
 _G_PER_KG: Final = 1000.0
+_ROUNDING_DIGITS: Final = 9
+"""What is smaller is a sum's rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,12 @@ class Comparison:
     """Of the measured steps [1]."""
     shifted: Shifted | None
     """What the alternative's load shift did; none where it has none."""
+    metered: frozenset[str]
+    """Those of ENERGIES whose meter was read at any time in the period."""
+    learned: bool
+    """Whether what was learned on top of the physics adds something here; see `twin.state.kind`."""
+    left_out: str
+    """What to say where something was learned and cannot be used here; empty otherwise."""
     complete_ratio: float
     """Share of the period that was measured [1]."""
     outside_ratio: float
@@ -112,6 +122,15 @@ class Comparison:
         """(n,) starts of the steps, UTC."""
         return self.history.times
 
+    def shows(self, name: str) -> bool:
+        """Whether one of ENERGIES is metered or draws anything; what the plant does not have does not."""
+        drawn = (self.as_operated_kwh[name], self.alternative_kwh.get(name, 0.0))
+        return name in self.metered or any(drawn)
+
+    def kind(self, name: str) -> str:
+        """What the twin's numbers for one of ENERGIES, or for an indicator, are."""
+        return kind(name, learned=self.learned)
+
     @property
     def difference_kwh(self) -> dict[str, float]:
         """Alternative minus as operated by ENERGIES; negative is saved. Empty without alternative."""
@@ -120,7 +139,8 @@ class Comparison:
     @property
     def twin_error_kwh(self) -> dict[str, float]:
         """The twin as operated minus what was measured, by the energies that have a meter."""
-        return {name: self.as_operated_kwh[name] - kwh for name, kwh in self.measured_kwh.items()}
+        off = {name: self.as_operated_kwh[name] - kwh for name, kwh in self.measured_kwh.items()}
+        return {name: round(kwh, _ROUNDING_DIGITS) for name, kwh in off.items()}
 
     @property
     def pue_as_operated(self) -> float:
@@ -160,6 +180,7 @@ def compare(
     question = _Question(site, history, scenario, carbon_g_per_kwh)
     operated, alternative = question.states(calibration.twin(site.plant))
     meters = {name: getattr(history, meter)[known] for name, meter in METER_OF.items()}
+    states = [state for state in (operated, alternative) if state is not None]
     return Comparison(
         history=history,
         as_operated=_masked(operated, known),
@@ -172,6 +193,11 @@ def compare(
         intervals=_intervals(question, calibration, operated, alternative) if alternative else {},
         pue_measured=kpi.pue(meters["facility_kw"], meters["it_kw"]),
         shifted=question.shifted(calibration) if scenario and scenario.load_shift_kw else None,
+        metered=frozenset(
+            name for name, meter in METER_OF.items() if np.isfinite(getattr(history, meter)).any()
+        ),
+        learned=any(bool(state.learned_kw[known].any()) for state in states),
+        left_out=left_out(calibration),
         complete_ratio=float(known.mean()),
         outside_ratio=question.outside_ratio(calibration) if scenario else 0.0,
     )
@@ -202,7 +228,8 @@ class _Question:
         operated = twin.run(*self.inputs(twin.parameters, None), self.step_s)
         if self.scenario is None:
             return operated, None
-        return operated, twin.run(*self.inputs(twin.parameters, self.scenario), self.step_s)
+        changed = self.inputs(twin.parameters, self.scenario)
+        return operated, twin.run(*changed, self.step_s, outside_kw=operated.learned_kw)
 
     def steady_differences(self, parameters: Parameters) -> dict[str, float]:
         """Alternative minus as operated of everything, for one of many plants: the hall's heat left out."""

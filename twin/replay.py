@@ -10,7 +10,7 @@ import numpy as np
 from core import store
 from core.errors import InputError, NotReadyError
 from core.points import PointRef
-from twin.calibrate import latest, load_history
+from twin.calibrate import in_use, load_history
 from twin.compare import Comparison, compare
 from twin.scenario import Scenario, day_span
 
@@ -80,9 +80,7 @@ def replay_period(
     step: timedelta = STEP,
 ) -> Comparison:
     """Replay any past period; arguments and errors as those of `replay`."""
-    calibration = latest(conn, site)
-    if calibration is None:
-        raise NotReadyError("the twin has not been calibrated yet; that needs a day of data")
+    calibration = in_use(conn, site)
     history = load_history(conn, site, start, end, step)
     return compare(site, history, calibration, scenario, carbon_g_per_kwh(conn, site, start, end, step))
 

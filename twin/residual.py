@@ -4,7 +4,9 @@ Gradient-boosted trees predict measured minus modelled cooling power and inlet t
 the load, the setpoints, what the physics says of them, and how these were some hours before. The cooling
 power that is added never falls with the load or the wet bulb, as far as it depends on them directly; of the
 setpoints physics says no such thing: warmer chilled water spares the chiller and costs pumps and fans. Where
-a condition or a setpoint lies outside what was measured, the correction fades out and is then off.
+a condition or a setpoint lies outside what was measured, the correction fades out and is then off; to an
+alternative, as much is added there as to the plant as it was operated, so that what is learned does not pass
+for a saving.
 
 References:
     Ke et al., LightGBM: A Highly Efficient Gradient Boosting Decision Tree, NeurIPS 2017. The form, physics
@@ -13,6 +15,8 @@ References:
 
 from __future__ import annotations
 
+import base64
+import zlib
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +28,8 @@ from twin.plant.curves import divide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike
 
     from twin.plant.curves import Floats
     from twin.state import Conditions, PlantState, Setpoints
@@ -75,6 +81,13 @@ TREE_OPTIONS: Final[dict[str, Any]] = {
 }
 ROUNDS: Final = 400
 """Trees of a model."""
+_BEGIN: Final = "tree\n"
+"""What LightGBM writes first."""
+_NOT_ASKED: Final = (
+    "tree_sizes=", "split_gain=", "leaf_weight=", "leaf_count=", "internal_value=", "internal_weight=",
+    "internal_count=",
+)  # fmt: skip
+"""Lines of what LightGBM writes that tell how trees were learned; answers do not need them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ class Residual:
     """Trees for cooling power and inlet, and the hull outside which they are silent."""
 
     cooling: str
-    """Trees for cooling power [kW], as LightGBM writes them."""
+    """Trees for cooling power [kW], see `packed`."""
     inlet: str
     """Trees for the inlet temperature [K]; empty where no inlet was measured."""
     hull: dict[str, tuple[float, float]]
@@ -103,7 +116,12 @@ class Residual:
         return trust
 
     def correct(
-        self, state: PlantState, conditions: Conditions, setpoints: Setpoints, step_s: float
+        self,
+        state: PlantState,
+        conditions: Conditions,
+        setpoints: Setpoints,
+        step_s: float,
+        outside_kw: ArrayLike = 0.0,
     ) -> PlantState:
         """The physics' answer with what was learned on top.
 
@@ -112,6 +130,7 @@ class Residual:
             conditions: what it was given.
             setpoints: what it was given.
             step_s: length of a step [s].
+            outside_kw: cooling power to add outside the hull [kW].
 
         Returns:
             The same with `learned_kw` in the cooling power and with corrected inlets; facility power, heat
@@ -120,7 +139,8 @@ class Residual:
         table = features(state, conditions, setpoints, step_s)
         shape = state.it_kw.shape
         trust = np.broadcast_to(self.trust(conditions, setpoints), shape)
-        learned = trust * predicted(self.cooling, table).reshape(shape)
+        elsewhere = (1.0 - trust) * np.asarray(outside_kw, dtype=np.float64)
+        learned = trust * predicted(self.cooling, table).reshape(shape) + elsewhere
         learned = np.maximum(learned, -state.cooling_kw)
         warmer = trust * predicted(self.inlet, table).reshape(shape) if self.inlet else np.zeros(shape)
         facility = state.facility_kw + learned
@@ -144,6 +164,12 @@ class Residual:
         """The inverse of `to_json`."""
         hull = {name: (low, high) for name, (low, high) in plain["hull"].items()}
         return cls(plain["cooling"], plain["inlet"], hull)
+
+    def unusable(self) -> str:
+        """Why it cannot be asked here, and what to do; empty where it can."""
+        return unavailable() or "; ".join(
+            sorted({text for trees in (self.cooling, self.inlet) if trees and (text := _unreadable(trees))})
+        )
 
 
 def learn(
@@ -227,7 +253,18 @@ def trained(table: Floats, off: Floats, signs: list[int], weights: Floats | None
     weight = None if weights is None else weights[known]
     data = lightgbm.Dataset(table[known], off[known], weight=weight, free_raw_data=True)
     options = TREE_OPTIONS | {"monotone_constraints": signs}
-    return str(lightgbm.train(options, data, ROUNDS).model_to_string())
+    return packed(lightgbm.train(options, data, ROUNDS).model_to_string())
+
+
+def packed(text: str) -> str:
+    """Trees as LightGBM writes them, a quarter as long: what they answer with, in letters for JSON."""
+    kept = "\n".join(line for line in text.splitlines() if not line.startswith(_NOT_ASKED))
+    return base64.b64encode(zlib.compress(kept.encode(), level=9)).decode()
+
+
+def unpacked(trees: str) -> str:
+    """Trees as LightGBM reads them; earlier calibrations stored them so."""
+    return trees if trees.startswith(_BEGIN) else zlib.decompress(base64.b64decode(trees)).decode()
 
 
 def predicted(trees: str, table: Floats) -> Floats:
@@ -239,4 +276,27 @@ def predicted(trees: str, table: Floats) -> Floats:
 def _booster(trees: str) -> Any:
     import lightgbm  # noqa: PLC0415  # half a second that most commands do not need
 
-    return lightgbm.Booster(model_str=trees)
+    return lightgbm.Booster(model_str=unpacked(trees))
+
+
+def unavailable() -> str:
+    """Why trees can be neither learned nor asked here, and what to do; empty where they can."""
+    try:
+        import lightgbm  # noqa: F401, PLC0415  # as above
+    except ImportError:
+        return 'the package lightgbm is not installed; run `pip install "joulecast[twin]"`'
+    except OSError as error:
+        return f"lightgbm does not load ({error}); install libgomp1 (on Debian: `apt install libgomp1`)"
+    return ""
+
+
+def _unreadable(trees: str) -> str:
+    """Why trees that were stored do not serve; empty where they do."""
+    from lightgbm.basic import LightGBMError  # noqa: PLC0415  # as above
+
+    again = "run `joulecast twin calibrate` to learn anew"
+    try:
+        known = _booster(trees).num_feature()
+    except (LightGBMError, ValueError, zlib.error):
+        return f"its trees cannot be read; {again}"
+    return "" if known == len(names()) else f"it knows {known} quantities, the twin {len(names())}; {again}"

@@ -84,18 +84,21 @@ class Twin:
     residual: Residual | None = None
     """What its meters say beyond the physics, where that earns its place."""
 
-    def run(self, conditions: Conditions, setpoints: Setpoints, step_s: float) -> PlantState:
+    def run(
+        self, conditions: Conditions, setpoints: Setpoints, step_s: float, outside_kw: ArrayLike = 0.0
+    ) -> PlantState:
         """`simulate`, with the residual on top.
 
         Args:
             conditions: load and weather, (..., time).
             setpoints: setpoints, a shape that broadcasts with them.
             step_s: length of a step [s].
+            outside_kw: cooling power that the residual adds outside what it has seen [kW].
         """
         state = simulate(self.parameters, conditions, setpoints, step_s)
         if self.residual is None:
             return state
-        return self.residual.correct(state, conditions, setpoints, step_s)
+        return self.residual.correct(state, conditions, setpoints, step_s, outside_kw)
 
 
 def _with_memory(parameters: Parameters, inputs: Inputs, steady: PlantState, step_s: float) -> Inputs:

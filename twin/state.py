@@ -37,6 +37,20 @@ BREAKDOWN: Final[tuple[str, ...]] = (
 """Fields of `PlantState` that add up to `facility_kw`."""
 COOLING: Final[tuple[str, ...]] = BREAKDOWN[3:12]
 """Those that add up to `cooling_kw`."""
+LEARNED_IN: Final = frozenset(
+    {"learned_kw", "cooling_kw", "facility_kw", "inlet_c", "pue", "tue", "mlc", "carbon_kg"}
+)
+"""Quantities and indicators into which goes what a residual learned."""
+
+
+def kind(name: str, *, learned: bool) -> str:
+    """What a number of the twin's is, to be said beside it.
+
+    Args:
+        name: a field of `PlantState`, or an indicator.
+        learned: whether a residual added something to the state that it comes from.
+    """
+    return "modelled + learned" if learned and name in LEARNED_IN else "modelled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,12 @@ import numpy as np
 
 from core.errors import NotReadyError
 from core.series import floor_time
-from twin.calibrate import latest, load_points, predicted
+from twin.calibrate import in_use, load_points, predicted
 from twin.history import METERS
+from twin.learn import told
 from twin.prepare import HELD_OUT_RATIO
 from twin.screen import Finding, screen
+from twin.state import kind
 
 if TYPE_CHECKING:
     from core import db
@@ -164,16 +166,24 @@ class Validation:
     outside: tuple[OutsideRange, ...]
     findings: tuple[Finding, ...]
     """What was masked, or missing."""
+    learned: bool
+    """Whether what was learned on top of the physics adds something in these hours."""
+    residual: str
+    """Whether something was learned on top of the physics, how much nearer it is, and what uses it."""
 
     def row(self, quantity: str, *, inside: bool = True) -> Row:
         """One quantity's."""
         return next(row for row in self.rows if (row.quantity, row.inside) == (quantity, inside))
 
+    def kind(self, quantity: str) -> str:
+        """What the twin's numbers for a quantity are."""
+        return kind(quantity, learned=self.learned)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the formula's source."""
         return {
             **{k: v for k, v in asdict(self).items() if k not in {"rows", "findings"}},
-            "rows": [_flat(row) for row in self.rows],
+            "rows": [_flat(row) | {"kind": self.kind(row.quantity)} for row in self.rows],
             "findings": [finding.to_json() for finding in self.findings],
             "guideline": {
                 "source": "ASHRAE Guideline 14-2014, 5.2.11.3, hourly, n - p with p = 1",
@@ -229,9 +239,7 @@ def validate_site(conn: db.Connection, site: Site, now: datetime, days: float | 
     Raises:
         NotReadyError: there is no calibration, or not one complete hour.
     """
-    found = latest(conn, site)
-    if found is None:
-        raise NotReadyError("the twin has not been calibrated yet; run `joulecast twin calibrate`")
+    found = in_use(conn, site)
     if days is not None:
         fitted = max(_held_out_from(found) - (now - timedelta(days=days)), timedelta())
         seen = (
@@ -303,6 +311,8 @@ def validate(
         pue=_pue(hours, inside, first),
         outside=_ranges(hours, calibration, outside, history.start),
         findings=tuple(finding for finding in screened.findings if finding.end > start),
+        learned=bool(np.nansum(np.abs(hours.learned_kw[judged])) > 0),
+        residual=told(calibration),
     )
 
 
@@ -328,7 +338,8 @@ class _Hours:
             found["cooling_kw"] = sum((found[name] for name in metered), np.zeros(self.count))
             if not metered:
                 found["cooling_kw"] = np.full(self.count, np.nan)
-        self.twin["cooling_kw"] = self.twin["cooling_kw"] + self._mean(_laid(state.learned_kw, usable))
+        self.learned_kw = self._mean(_laid(state.learned_kw, usable))
+        self.twin["cooling_kw"] = self.twin["cooling_kw"] + self.learned_kw
         values = {
             name: np.broadcast_to(np.asarray(getattr(part, name), float), int(usable.sum()))
             for part in (conditions, known.setpoints)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 DEMO_SITE = Path(joulecast.__file__).parent / "demo" / "site.toml"
-console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
 
 
 def site_of(settings: Settings) -> Site:
@@ -70,8 +70,8 @@ def plain(value: Any) -> Any:
 
 
 def _scalar(value: Any) -> str | int | float | bool | None:
-    if isinstance(value, float) and math.isnan(value):
-        return None  # JSON has no NaN
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has neither NaN nor infinity
     if isinstance(value, Enum):
         return _scalar(value.value)
     if isinstance(value, timedelta):
@@ -88,10 +88,10 @@ def emit(data: Any, text: RenderableType, *, as_json: bool) -> None:
 
 
 def table(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Table:
-    """A table of rows that have the same keys."""
+    """A table of rows that have the same keys; the first, which says what a row is, is cut last."""
     drawn = Table(title=title, title_justify="left", show_edge=False)
-    for name in rows[0] if rows else ():
-        drawn.add_column(str(name).replace("_", " "))
+    for i, name in enumerate(rows[0] if rows else ()):
+        drawn.add_column(str(name).replace("_", " "), no_wrap=i == 0)
     for row in rows:
         drawn.add_row(*(_cell(value) for value in row.values()))
     return drawn

@@ -123,7 +123,7 @@ def _plan(file: Path, mapping: str | MappingFile | None, start: datetime | None,
     if not as_json:
         console.print(table(found["points"], title="what would be stored; nothing has been changed"))
         for reason in planned.reasons:
-            console.print(reason, markup=False)
+            console.print(reason)
     return 0
 
 

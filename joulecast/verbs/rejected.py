@@ -52,7 +52,7 @@ def list_(
             f"{row.name}  {ascii(row.topic)[1:-1]}  {row.payload_bytes} bytes  {row.seen}x, {times}",
             markup=False,
         )
-        console.print(f"    {row.reason}", markup=False)
+        console.print(f"    {row.reason}")
     if not found:
         console.print("nothing was refused")
     return 0
@@ -73,7 +73,7 @@ def show(
         emit(found, "", as_json=True)
         return 0
     for key, value in plain(found).items():
-        console.print(f"{key.replace('_', ' ')}: {ascii(value) if key == 'payload' else value}", markup=False)
+        console.print(f"{key.replace('_', ' ')}: {ascii(value) if key == 'payload' else value}")
     return 0
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Group
 
 from core import db
-from core.errors import InputError, NotReadyError
+from core.errors import InputError
 from joulecast.verbs.common import Json, emit, plain, table, working
 from joulecast.verbs.data import progress
 from joulecast.verbs.scenario import (
@@ -27,14 +27,14 @@ from joulecast.verbs.scenario import (
     setpoints_from,
     shift_from,
 )
-from joulecast.verbs.validation import validation_text
+from joulecast.verbs.validation import STAR_MEANS, starred, validation_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike
     from rich.table import Table
 
-    from core.jobs import Context
-    from twin.calibrate import Calibration
     from twin.compare import Comparison, Interval
     from twin.sweep import Grid, Sweep
 
@@ -52,21 +52,13 @@ ROUNDING_DIGITS = 9
 Days = Annotated[float, typer.Option(min=0.25, help="Days to look back.")]
 
 
-def _calibration(conn: db.Connection, context: Context) -> Calibration:
-    from twin.calibrate import latest  # noqa: PLC0415  # each verb imports only its own room
-
-    found = latest(conn, context.site)
-    if found is None:
-        raise NotReadyError("the twin has not been calibrated yet; run `joulecast twin calibrate`")
-    return found
-
-
 @app.command("calibrate")
 def calibrate(*, days: Days = 42.0, json: Json = False) -> int:
     """Fit the twin to the meters; keep the result where it is no worse than the calibration in use."""
     from twin.adopt import adopt  # noqa: PLC0415  # each verb imports only its own room
     from twin.describe import describe, note  # noqa: PLC0415
     from twin.history import load_points  # noqa: PLC0415
+    from twin.learn import told  # noqa: PLC0415
 
     with working() as (context, _), db.connect(context.dsn) as conn:
         now = context.clock.now()
@@ -85,13 +77,14 @@ def calibrate(*, days: Days = 42.0, json: Json = False) -> int:
         "plant": plant,
         "chiller_note": changed,
         **found.to_json(),
+        "residual": {"in_use": found.residual_in_use is not None, "said": told(found)},  # without its trees
         "calibration_id_before": before,
         "cv_rmse_before_ratio": adopted.cv_rmse_before_ratio,
     }
     masked = [finding.to_json() for finding in found.findings]
     tables = [table(rows, title="; ".join(filter(None, (plant, changed))))]
     tables += [table(masked, title="missing or masked")] if masked else []
-    text = Group(str(adopted), *tables)
+    text = Group(str(adopted), told(found), *tables)
     emit(data, text, as_json=json)
     return 0
 
@@ -172,7 +165,7 @@ def simulate(
         if calibration
         else "design data (assumed, not calibrated)"
     )
-    rows = [{"quantity": k, "modelled": v} for k, v in found.items()]
+    rows = [{"quantity": k, "modelled": v} for k, v in found.items() if v or k not in BREAKDOWN]
     setpoints = {str(k): v for k, v in (middle | asked).items()}
     plant = describe(parameters)
     emit(
@@ -201,21 +194,6 @@ def _load_by_zone(it_kw: list[float], zones: int) -> ArrayLike:
     return np.array(it_kw)
 
 
-def _calibrated(conn: db.Connection, context: Context) -> Calibration:
-    """The calibration in use; asking for what it would say without one is bad input."""
-    from twin.calibrate import latest  # noqa: PLC0415  # each verb imports only its own room
-
-    found = latest(conn, context.site)
-    if found is None:
-        raise InputError(
-            "the twin",
-            found="no calibration",
-            allowed="a calibrated one",
-            do="run `joulecast twin calibrate`",
-        )
-    return found
-
-
 @app.command("whatif")
 def whatif(
     *,
@@ -227,9 +205,9 @@ def whatif(
     json: Json = False,
 ) -> int:
     """A past period with other setpoints, or load at other hours: what the twin says it would have drawn."""
-    from twin.network import BREAKDOWN  # noqa: PLC0415  # each verb imports only its own room
-    from twin.replay import replay_period  # noqa: PLC0415
+    from twin.replay import replay_period  # noqa: PLC0415  # each verb imports only its own room
     from twin.scenario import Scenario  # noqa: PLC0415
+    from twin.state import BREAKDOWN  # noqa: PLC0415
 
     scenario = Scenario("what-if", setpoints_from(set), shift_from(shift, unbalanced=unbalanced))
     start, stop = period_from(begin, end)
@@ -239,8 +217,8 @@ def whatif(
         )
     with working() as (context, _), db.connect(context.dsn) as conn:
         check_past(stop, context.clock)
-        _calibrated(conn, context)
         found = replay_period(conn, context.site, start, stop, scenario)
+    names = (*BREAKDOWN, "facility_kw")
     it_kwh, changed_it_kwh = found.as_operated_kwh["it_kw"], found.alternative_kwh["it_kw"]
     rows = [
         {
@@ -248,8 +226,9 @@ def whatif(
             "as_operated_kwh": found.as_operated_kwh[name],
             "what_if_kwh": found.alternative_kwh[name],
             **_difference(found.intervals[name], "kwh"),
+            "kind": found.kind(name),
         }
-        for name in (*BREAKDOWN, "facility_kw")
+        for name in names
     ]
     partial = [
         {
@@ -258,7 +237,7 @@ def whatif(
         }
         if name in BREAKDOWN[1:]
         else {"as_operated_partial_pue": None, "what_if_partial_pue": None}
-        for name in (*BREAKDOWN, "facility_kw")
+        for name in names
     ]
     data = {
         "parts": [row | more for row, more in zip(rows, partial, strict=True)],
@@ -268,8 +247,17 @@ def whatif(
         "indicators_what_if": found.alternative_indicators,
         **_what_changed(found),
     }
-    emit(data, table(rows, title=_changes(found)), as_json=json)
+    emit(data, table(_shown(found, names, rows), title=_changes(found)), as_json=json)
     return 0
+
+
+def _shown(found: Comparison, names: Sequence[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a person is shown: no part that the plant lacks; starred where a learned part is in it."""
+    return [
+        {k: v for k, v in row.items() if k != "kind"} | {"part": starred(row["part"], row["kind"])}
+        for name, row in zip(names, rows, strict=True)
+        if found.shows(name)
+    ]
 
 
 def _difference(interval: Interval, unit: str) -> dict[str, float]:
@@ -287,7 +275,13 @@ def _what_changed(found: Comparison) -> dict[str, Any]:
         "twin_error_kwh": found.twin_error_kwh,
         "complete_ratio": found.complete_ratio,
         "outside_ratio": found.outside_ratio,
+        "indicator_kinds": _kinds(found),
+        "residual_left_out": found.left_out or None,
     }
+
+
+def _kinds(found: Comparison) -> dict[str, str]:
+    return {name: found.kind(name) for name in found.as_operated_indicators}
 
 
 def _changes(found: Comparison) -> str:
@@ -311,11 +305,17 @@ def _changes(found: Comparison) -> str:
         )
     error = found.twin_error_kwh["facility_kw"]
     lines.append(f"the twin as operated was off by {error:+,.0f} kWh for the facility")
+    what = _kinds(found)["pue"]
     lines.append(
-        f"modelled, p10 to p90 in brackets; {found.complete_ratio:.0%} of the period was measured, "
+        f"{what}, p10 to p90 in brackets; {found.complete_ratio:.0%} of the period was measured, "
         f"{found.outside_ratio:.0%} of its steps lie outside the envelope"
     )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_on_top(found)])
+
+
+def _on_top(found: Comparison) -> list[str]:
+    """What has to be said of the learned part, if anything."""
+    return [text for text in (STAR_MEANS if found.learned else "", found.left_out) if text]
 
 
 def _changed(words: str, found: Comparison, name: str, unit: str, form: str) -> str:
@@ -345,7 +345,7 @@ def sweep(
 ) -> int:
     """Every combination of setpoints over a past period, by facility energy, and which keep the limits."""
     from twin import sweep as room  # noqa: PLC0415  # each verb imports only its own room
-    from twin.calibrate import load_history  # noqa: PLC0415
+    from twin.calibrate import in_use, load_history  # noqa: PLC0415
 
     moved = shift_from(shift, unbalanced=unbalanced)
     grid = room.Grid(axes_from(set), ((), moved) if moved else ((),))
@@ -357,7 +357,7 @@ def sweep(
     with room.workers(dask) as executor, working() as (context, _):
         check_past(stop, context.clock)
         with db.connect(context.dsn) as conn:
-            calibration = _calibrated(conn, context)
+            calibration = in_use(conn, context.site)
             history = load_history(conn, context.site, start, stop, STEP)
         with progress("sweep", quiet=json) as report:
             found = room.sweep(context.site, history, calibration, grid, executor, report=report)
@@ -436,13 +436,14 @@ def replay(
                 if found.intervals
                 else {}
             ),
+            "kind": found.kind(name),
         }
         for name in ENERGIES
     ]
     title = (
         f"{day}: facility measured {found.measured_kwh['facility_kw']:,.0f} kWh, "
         f"twin {found.as_operated_kwh['facility_kw']:,.0f} kWh; "
-        f"PUE measured {found.pue_measured:.4f}, twin {found.pue_as_operated:.4f}"
+        f"PUE measured {found.pue_measured:.4f}, twin {found.pue_as_operated:.4f} ({_kinds(found)['pue']})"
     )
     data = {
         "day": wanted,
@@ -455,6 +456,6 @@ def replay(
         "indicators_alternative": found.alternative_indicators,
         **_what_changed(found),
     }
-    said = f"{title}\n{_changes(found)}" if found.intervals else title
-    emit(data, table(rows, title=said), as_json=json)
+    said = [title, _changes(found)] if found.intervals else [title, *_on_top(found)]
+    emit(data, table(_shown(found, ENERGIES, rows), title="\n".join(said)), as_json=json)
     return 0

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from twin.validate import Baseline, Beyond, Row, Validation
 
+STAR_MEANS: Final = "* modelled + learned; the rest is modelled"
 RANGES: Final = 20
 """How many ranges outside the envelope, and how many masks, a person is shown; JSON has them all."""
 
@@ -24,12 +25,14 @@ def validation_text(found: Validation) -> RenderableType:
         f"{found.end:%Y-%m-%d %H:%M} UTC, {found.hours_inside} h inside its envelope, "
         f"{found.hours_outside} h outside, {found.hours_incomplete} h incomplete"
     )
-    parts: list[RenderableType] = [table([_error(row) for row in found.rows], title=title)]
+    rows = [_error(row) | {"quantity": starred(row.quantity, found.kind(row.quantity))} for row in found.rows]
+    parts: list[RenderableType] = [table(rows, title=title), *([STAR_MEANS] if found.learned else [])]
+    parts.append(found.residual)
     if found.pue is not None:
         pue = found.pue
         parts.append(
-            f"PUE, mean absolute error over {pue.hours} h: twin {pue.twin:.4f}, same hour yesterday "
-            f"{_or_none(pue.yesterday)}, constant PUE {_or_none(pue.constant)}"
+            f"PUE, {found.kind('pue')}, mean absolute error over {pue.hours} h: twin {pue.twin:.4f}, "
+            f"same hour yesterday {_or_none(pue.yesterday)}, constant PUE {_or_none(pue.constant)}"
         )
     parts.append("NMBE and CV(RMSE) as in ASHRAE Guideline 14-2014, hourly, n - p with p = 1.")
     if found.outside:
@@ -48,6 +51,11 @@ def validation_text(found: Validation) -> RenderableType:
         masked = [finding.to_json() for finding in found.findings[:RANGES]]
         parts.append(table(masked, title=f"missing or masked ({len(found.findings)})"))
     return Group(*parts)
+
+
+def starred(name: str, kind: str) -> str:
+    """A quantity's name, with a star where a learned part is in its number."""
+    return name if kind == "modelled" else f"{name} *"
 
 
 def beyond_text(beyond: Beyond) -> str:

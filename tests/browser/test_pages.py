@@ -48,6 +48,12 @@ FIRST_THING = {
 START_S = 30.0
 STEP = timedelta(minutes=5)
 OVERFLOW_PX = 1
+PHONE_PX = 390
+SCROLLED = """table => {
+  table.scrollLeft = 200;
+  const left = e => e.getBoundingClientRect().x;
+  return [table.scrollLeft, left(table.querySelector("tbody td")) - left(table)];
+}"""
 SILENT_S = 10.0
 LINES = [
     "IT equipment", "UPS and distribution", "Chillers", "CRAH fans", "Pumps", "Tower fans",
@@ -148,7 +154,7 @@ def number(page: Page, element: str) -> float:
 
 def test_every_page_in_both_themes_and_on_a_phone(ui: Ui, browser: Browser, tmp_path: Path) -> None:
     folder = Path(os.environ.get("JOULECAST_SCREENSHOTS", tmp_path))
-    for scheme, width in (("light", 1440), ("dark", 1440), ("light", 390)):
+    for scheme, width in (("light", 1440), ("dark", 1440), ("light", PHONE_PX)):
         found = watched(browser, scheme, width)
         for path in PATHS:
             found.page.goto(ui.url + path)
@@ -261,7 +267,7 @@ def test_a_day_is_replayed(ui: Ui, browser: Browser, tmp_path: Path) -> None:
     settings = Settings(dsn=ui.dsn, site_file=SITE_FILE)
     jobs.calibrate_site(Context(settings, ui.site, settings.make_clock(), ui.dsn))
     folder = Path(os.environ.get("JOULECAST_SCREENSHOTS", tmp_path))
-    for scheme, width in (("light", 1440), ("dark", 1440), ("light", 390)):
+    for scheme, width in (("light", 1440), ("dark", 1440), ("light", PHONE_PX)):
         found = watched(browser, scheme, width)
         page = found.page
         page.goto(f"{ui.url}/replay")
@@ -282,6 +288,9 @@ def test_a_day_is_replayed(ui: Ui, browser: Browser, tmp_path: Path) -> None:
         expect(energies).to_contain_text("30.0 kWh came and 30.0 kWh left")
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width + OVERFLOW_PX
+        moved, x = energies.locator(".scroll").evaluate(SCROLLED)
+        assert (moved > 0) == (width == PHONE_PX)
+        assert x >= -OVERFLOW_PX, "what a row is stays in sight"
         page.screenshot(path=folder / f"replayed-{scheme}-{width}.png", full_page=True)
         assert found.errors == []
         page.context.close()
@@ -292,7 +301,7 @@ def test_the_site_page_validates_the_twin(ui: Ui, browser: Browser, tmp_path: Pa
     settings = Settings(dsn=ui.dsn, site_file=SITE_FILE)
     jobs.calibrate_site(Context(settings, ui.site, settings.make_clock(), ui.dsn))
     folder = Path(os.environ.get("JOULECAST_SCREENSHOTS", tmp_path))
-    for scheme, width in (("light", 1440), ("dark", 1440), ("light", 390)):
+    for scheme, width in (("light", 1440), ("dark", 1440), ("light", PHONE_PX)):
         found = watched(browser, scheme, width)
         found.page.goto(f"{ui.url}/site")
         expect(found.page.locator("#site-inside")).to_contain_text("Warmest IT inlet", timeout=30_000)

@@ -112,3 +112,8 @@ def test_the_broker_knows_everyone_and_only_ingest_commands(compose: dict[str, A
     before, _, plant = acl.partition("user plant")
     assert "topic write joulecast/+/$command/#" in before
     assert "write joulecast/+/$command" not in plant
+
+
+@pytest.mark.parametrize("where", ["Dockerfile", ".ci/install-debian.sh", "README.md"])
+def test_the_library_that_lightgbm_needs_is_installed_or_asked_for(where: str) -> None:
+    assert "libgomp1" in (ROOT / where).read_text()

@@ -121,7 +121,7 @@ def test_replay_sets_the_twins_error_beside_the_difference(capsys: pytest.Captur
         assert part["difference_p10_kwh"] <= part["difference_p90_kwh"]
     assert {p["part"] for p in found["parts"] if p["measured_kwh"] is None} == {
         "ups_loss", "pdu_loss", "evaporative", "chilled_water_pump", "condenser_water_pump", "liquid_pump",
-        "basin_heater", "learned", "other", "cooling"
+        "basin_heater", "learned", "other", "cooling",
     }  # fmt: skip
     alone = said(capsys, "replay", "--day", "2026-01-12")
     assert alone["pue_alternative"] is None
@@ -233,12 +233,25 @@ def test_bad_periods(
     assert all(word in sentence for word in words), sentence
 
 
-@pytest.mark.parametrize("verb", ["whatif", "sweep"])
-def test_without_a_calibration(
-    dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: str
+def test_without_a_calibration_every_verb_says_the_same(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("JOULECAST_DSN", dsn)
-    assert "joulecast twin calibrate" in refused(capsys, "twin", verb, *WARMER, *PERIOD)
+    sentences = set()
+    for verb in (
+        ("twin", "validate"),
+        ("twin", "whatif", *WARMER, *PERIOD),
+        ("twin", "sweep", *WARMER, *PERIOD),
+        ("replay", "--day", "2026-01-12"),
+        ("recommend", "propose"),
+    ):
+        assert run(list(verb)) == 1, verb
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        sentences |= set(captured.err.strip().splitlines())
+    (sentence,) = sentences
+    assert "not been calibrated" in sentence
+    assert "joulecast twin calibrate" in sentence
 
 
 @pytest.mark.usefixtures("plant")

@@ -50,7 +50,7 @@ def hidden(plain: History) -> History:
 @pytest.fixture(scope="module")
 def learned(design: Parameters, hidden: History) -> residual.Residual:
     seen = hidden.unmetered(held_out(hidden))
-    found, judged = learn_residual(design, seen)
+    found, judged, _ = learn_residual(design, seen)
     assert found is not None
     assert judged["held_out_rmse_kw"] < 0.6 * judged["held_out_rmse_kw_physics"]
     return found
@@ -80,7 +80,7 @@ def test_it_finds_what_the_physics_lacks_on_days_that_it_has_not_seen(
 
 
 def test_nothing_is_learned_where_the_physics_is_right(design: Parameters, plain: History) -> None:
-    found, judged = learn_residual(design, plain)
+    found, judged, _ = learn_residual(design, plain)
     assert found is None
     assert judged["held_out_rmse_kw_physics"] < 3.0
 
@@ -88,7 +88,7 @@ def test_nothing_is_learned_where_the_physics_is_right(design: Parameters, plain
 def test_noise_does_not_earn_its_place(design: Parameters, plain: History) -> None:
     rng = np.random.default_rng(3)
     noisy = replace(plain, facility_kw=plain.facility_kw + rng.normal(0, 40.0, len(plain)))
-    found, judged = learn_residual(design, noisy)
+    found, judged, _ = learn_residual(design, noisy)
     assert found is None
     assert judged["held_out_rmse_kw"] > 0.95 * judged["held_out_rmse_kw_physics"]
 

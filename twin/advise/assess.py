@@ -42,10 +42,13 @@ PARTS: Final[dict[str, str]] = {
     "ups": "ups_loss_kw",
     "pdu": "pdu_loss_kw",
     "crah_fans": "crah_fan_kw",
+    "evaporative_coolers": "evaporative_kw",
     "chillers": "chiller_kw",
     "chilled_water_pumps": "chilled_water_pump_kw",
     "condenser_water_pumps": "condenser_water_pump_kw",
+    "liquid_loop_pumps": "liquid_pump_kw",
     "tower_fans": "tower_fan_kw",
+    "basin_heaters": "basin_heater_kw",
 }
 """Part of a saving to the twin's quantity; what is left is `other`."""
 

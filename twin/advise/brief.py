@@ -176,9 +176,7 @@ def gather(conn: db.Connection, site: Site, clock: Clock) -> Brief:
     Raises:
         NotReadyError: one of them is missing altogether. What is only stale or doubtful is left to the gates.
     """
-    calibration = calibrate.latest(conn, site)
-    if calibration is None:
-        raise NotReadyError("the twin has not been calibrated yet")
+    calibration = calibrate.in_use(conn, site)
     now = observe.observe(conn, site, clock)
     if now.quality.missing or not now.inlets_c:
         missing = ", ".join(now.quality.missing) or "the inlet sensors"

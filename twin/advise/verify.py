@@ -16,7 +16,6 @@ import numpy as np
 
 from core import db
 from core.actions import Change, Setpoint, State
-from core.errors import NotReadyError
 from core.units import SECONDS_PER_HOUR
 from twin import calibrate
 from twin.advise import observe
@@ -160,10 +159,7 @@ def verify(context: Context) -> str:
     site, clock = context.site, context.clock
     with db.connect(context.dsn) as conn:
         applied = db.rows(conn, "twin_applied", site=site.id)
-        calibration = calibrate.latest(conn, site)
-        if calibration is None:
-            raise NotReadyError("the twin has not been calibrated yet")
-        parameters = calibration.parameters(site.plant)
+        parameters = calibrate.in_use(conn, site).parameters(site.plant)
         now = observe.observe(conn, site, clock)
         done = [_one(conn, site, parameters, now, row) for row in applied]
         done += _excursions(conn, site, now, applied)

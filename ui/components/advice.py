@@ -140,6 +140,8 @@ def attribution(found: Recommendation | None) -> Child:
     width = (high - low) or 1.0
     cells: list[Child] = []
     for name, saved in sorted(parts.items(), key=lambda item: -item[1]):
+        if not saved:
+            continue  # what the plant lacks, or what the change does not touch
         left, size = 100 * (min(saved, 0.0) - low) / width, 100 * abs(saved) / width
         bar = html.Div(
             [

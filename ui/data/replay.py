@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ui.data.shown import Kind
 from ui.figures import numbers
 
 if TYPE_CHECKING:
@@ -20,10 +21,13 @@ GROUPS: Final[dict[str, str]] = {
     "UPS and distribution": "electrical_loss_kw",
     "Chillers": "chiller_kw",
     "CRAH fans": "crah_fan_kw",
+    "Evaporative coolers": "evaporative_kw",
     "Pumps": "pump_kw",
     "Tower fans": "tower_fan_kw",
+    "Basin heaters": "basin_heater_kw",
+    "Learned from the meters": "learned_kw",
 }
-"""Lines of the energy table: what the twin calls their parts."""
+"""Lines of the energy table: what the twin calls their parts. Those that the plant lacks are not shown."""
 REST: Final = "Other, unaccounted"
 FACILITY: Final = "Facility"
 _TWIN_NAMES: Final = {**GROUPS, REST: "other_kw", FACILITY: "facility_kw"}
@@ -64,6 +68,10 @@ class Replayed:
     """By lane of the twin: ``pue``, ``tue``, ``water_l`` and, where the grid's is known, ``carbon_kg``."""
     indicator_differences: dict[str, Spread]
     """Alternative less as operated of the same; empty without alternative."""
+    learned: frozenset[str]
+    """Lines and indicators whose numbers from the twin have a learned part in them; the rest is modelled."""
+    left_out: str
+    """What to say where something was learned and cannot be used here; empty otherwise."""
     shifted_kwh: tuple[float, float, float] | None
     """Load that came, that left, and that was not there to leave [kWh]; None where none was to move."""
     complete_ratio: float
@@ -100,20 +108,20 @@ def replay(
 
 def replayed(day: date, found: Comparison) -> Replayed:
     """The twin's result as the page shows it."""
-    history = found.history
+    history, twin, other = found.history, found.as_operated, found.alternative
+    shown = [line for line, name in _TWIN_NAMES.items() if line not in GROUPS or found.shows(name)]
+
+    def lane(facility_kw: Any, it_kw: Any, energies_kwh: dict[str, float], pue: float) -> Lane:
+        all_lines = lines(energies_kwh)
+        return _lane(facility_kw, it_kw, {line: all_lines[line] for line in shown}, pue)
+
     lanes = {
-        "measured": _lane(history.facility_kw, history.it_kw, found.measured_kwh, found.pue_measured),
-        "twin": _lane(
-            found.as_operated.facility_kw,
-            found.as_operated.it_kw,
-            found.as_operated_kwh,
-            found.pue_as_operated,
-        ),
+        "measured": lane(history.facility_kw, history.it_kw, found.measured_kwh, found.pue_measured),
+        "twin": lane(twin.facility_kw, twin.it_kw, found.as_operated_kwh, found.pue_as_operated),
     }
-    if found.alternative is not None:
-        state = found.alternative
-        lanes["alternative"] = _lane(
-            state.facility_kw, state.it_kw, found.alternative_kwh, found.pue_alternative
+    if other is not None:
+        lanes["alternative"] = lane(
+            other.facility_kw, other.it_kw, found.alternative_kwh, found.pue_alternative
         )
     return Replayed(
         day=day,
@@ -122,11 +130,17 @@ def replayed(day: date, found: Comparison) -> Replayed:
         error_kwh=_errors(lanes["twin"], lanes["measured"]),
         difference_kwh={
             line: _spread(found.intervals[name])
-            for line, name in _TWIN_NAMES.items()
-            if name in found.intervals
+            for line in shown
+            if (name := _TWIN_NAMES[line]) in found.intervals
         },
         indicators={"twin": found.as_operated_indicators, "alternative": found.alternative_indicators},
         indicator_differences={name: _spread(found.intervals[name]) for name in found.alternative_indicators},
+        learned=frozenset(
+            name
+            for name, field in {**_TWIN_NAMES, **{i: i for i in found.as_operated_indicators}}.items()
+            if found.kind(field) != Kind.MODELLED
+        ),
+        left_out=found.left_out,
         shifted_kwh=_moved(found.shifted) if found.shifted else None,
         complete_ratio=found.complete_ratio,
         outside_ratio=found.outside_ratio,
@@ -142,14 +156,18 @@ def _moved(found: Shifted) -> tuple[float, float, float]:
 
 
 def _errors(twin: Lane, measured: Lane) -> dict[str, float | None]:
-    pairs = ((line, value, measured.energies_kwh[line]) for line, value in twin.energies_kwh.items())
-    return {line: None if a is None or b is None else a - b for line, a, b in pairs}
+    """Twin less measured by line; not of the rest where the twin tells apart what no meter does."""
+    pairs = [(line, value, measured.energies_kwh[line]) for line, value in twin.energies_kwh.items()]
+    found = {line: None if a is None or b is None else a - b for line, a, b in pairs}
+    if any(a and b is None for _, a, b in pairs):
+        found[REST] = None
+    return found
 
 
-def _lane(facility_kw: Any, it_kw: Any, energies_kwh: dict[str, float], pue: float) -> Lane:
+def _lane(facility_kw: Any, it_kw: Any, energies_kwh: dict[str, float | None], pue: float) -> Lane:
     top, bottom = numbers(facility_kw), numbers(it_kw)
     ratio = [f / i if f is not None and i else None for f, i in zip(top, bottom, strict=True)]
-    return Lane(top, ratio, lines(energies_kwh), numbers([pue])[0])
+    return Lane(top, ratio, energies_kwh, numbers([pue])[0])
 
 
 def lines(energies_kwh: dict[str, float]) -> dict[str, float | None]:

@@ -61,7 +61,7 @@ def layout(source: Source) -> list[Child]:
                 panel(
                     "Energy by subsystem",
                     html.Div(empty(_FIRST), id="replay-energies"),
-                    note="twin: as operated; alternative: with your changes; difference: between these two",
+                    note="modelled: twin as operated, alternative with your changes, difference between them",
                     span=12,
                 ),
             ],
@@ -221,7 +221,8 @@ def energies(found: Replayed) -> list[Child]:
     """Energy by subsystem and lane, the twin's error, the difference with its interval, and indicators."""
     parts: list[Child] = []
     if found.difference_kwh:
-        parts.append(html.P(html.B(difference(found.difference_kwh[FACILITY]))))
+        kind = "modelled + learned" if FACILITY in found.learned else "modelled"
+        parts.append(html.P(html.B(difference(found.difference_kwh[FACILITY], kind))))
     head = ["Energy, kWh", *(LANES[name] for name in found.lanes)]
     head.insert(3, "Twin less measured")
     if found.difference_kwh:
@@ -233,8 +234,8 @@ def energies(found: Replayed) -> list[Child]:
     if found.outside_ratio > OUTSIDE_WORTH_SAYING:
         parts.append(
             html.P(
-                f"▲ At {fmt.percent(found.outside_ratio)} of them the alternative leaves what the twin was "
-                "calibrated on: trust it less there.",
+                f"▲ At {fmt.percent(found.outside_ratio)} of the measured steps the alternative leaves what "
+                "the twin was calibrated on: trust it less there.",
             )
         )
     return parts
@@ -245,7 +246,11 @@ def _energy_row(found: Replayed, line: str) -> list[Child]:
     cells.insert(2, fmt.signed(found.error_kwh[line], 0))
     if found.difference_kwh:
         cells += _spread(found.difference_kwh[line], 1)
-    return [line, *cells]
+    return [_starred(found, line, line), *cells]
+
+
+def _starred(found: Replayed, name: str, words: str) -> str:
+    return f"{words} *" if name in found.learned else words
 
 
 def _spread(found: Spread, places: int) -> list[Child]:
@@ -267,7 +272,11 @@ def _indicator_rows(found: Replayed) -> list[list[Child]]:
             continue
         measured = measured_pue if name == "pue" else None
         off = None if measured is None else twin[name] - measured
-        row: list[Child] = [words, fmt.fixed(measured, places), fmt.fixed(twin[name], places)]
+        row: list[Child] = [
+            _starred(found, name, words),
+            fmt.fixed(measured, places),
+            fmt.fixed(twin[name], places),
+        ]
         row.append(fmt.signed(off, places))
         if found.difference_kwh:
             row.append(fmt.fixed(found.indicators["alternative"][name], places))
@@ -281,6 +290,13 @@ def notes(found: Replayed) -> list[str]:
     said = [
         f"{fmt.percent(found.complete_ratio)} of the day was measured; energies and PUE are of these steps."
     ]
+    if found.learned:
+        said.append(
+            "* The twin's and the alternative's numbers are modelled + learned: on top of the physics comes "
+            "what the meters showed beyond it. The rest is modelled."
+        )
+    if found.left_out:
+        said.append(f"▲ {fmt.sentence(found.left_out)}.")
     error = found.error_kwh[FACILITY]
     if error is not None and found.difference_kwh:
         larger = abs(found.difference_kwh[FACILITY][1]) > abs(error)
@@ -297,19 +313,19 @@ def notes(found: Replayed) -> list[str]:
     return said
 
 
-def difference(found: tuple[float, float, float]) -> str:
-    """What the alternative would have done to the facility's energy."""
+def difference(found: tuple[float, float, float], kind: str = "modelled") -> str:
+    """What the alternative would have done to the facility's energy, and what that number is."""
     low, middle, high = found
     if low < 0 < high:
         return (
             f"The alternative makes no certain difference: {fmt.signed(middle, 0)} kWh "
-            f"({fmt.band(low, high, 0, 'kWh')}, p10 to p90), modelled."
+            f"({fmt.band(low, high, 0, 'kWh')}, p10 to p90), {kind}."
         )
     verb = "saved" if middle < 0 else "cost"
     ends = sorted((abs(low), abs(high)))
     return (
         f"The alternative would have {verb} {fmt.fixed(abs(middle), 0)} kWh "
-        f"({fmt.band(ends[0], ends[1], 0, 'kWh')}, p10 to p90), modelled."
+        f"({fmt.band(ends[0], ends[1], 0, 'kWh')}, p10 to p90), {kind}."
     )
 
 

@@ -9,6 +9,7 @@ from dash import Input, Output, dcc, html
 from core.errors import ServiceError
 from ui import format as fmt
 from ui.components.panel import empty, facts, panel, table
+from ui.data.shown import Kind
 from ui.data.validation import validation
 from ui.shell import Page
 
@@ -30,6 +31,7 @@ NAMES: Final = {
     "cooling_kw": "Cooling",
     "chiller_kw": "Chillers",
     "crah_fan_kw": "CRAH fans",
+    "evaporative_kw": "Evaporative coolers",
     "pump_kw": "Pumps",
     "tower_fan_kw": "Tower fans",
     "ups_loss_kw": "UPS and distribution losses",
@@ -39,9 +41,12 @@ GIVEN: Final = {
     "it_reference_kw": ("IT load at a 23 °C inlet", "kW"),
     "dry_bulb_c": ("Dry bulb", "°C"),
     "wet_bulb_c": ("Wet bulb", "°C"),
+    "heat_reuse_kw": ("Heat reused", "kW"),
     "supply_air_temperature_c": ("Supply air setpoint", "°C"),
     "chilled_water_supply_temperature_c": ("Chilled water setpoint", "°C"),
     "condenser_water_supply_temperature_c": ("Condenser water setpoint", "°C"),
+    "return_air_temperature_c": ("Return air setpoint", "°C"),
+    "liquid_supply_temperature_c": ("Liquid loop setpoint", "°C"),
 }
 """Conditions and setpoints of the calibrated envelope."""
 GUESSES: Final = ("same hour yesterday", "constant ratio to IT power")
@@ -49,6 +54,7 @@ _HEAD: Final = (
     "Quantity", "Hours", "Mean", "NMBE", "CV(RMSE)", "MAE", "RMSE", "RMSE yesterday", "RMSE constant ratio",
     "Nearest",
 )  # fmt: skip
+_STAR: Final = "* The twin's numbers are modelled + learned; those of the rest are modelled."
 _FORMULA: Final = (
     "Hourly, measured less predicted, as ASHRAE Guideline 14-2014 counts it (n − p with p = 1); its limits "
     "are 10 % for NMBE and 30 % for CV(RMSE). Beside the twin stand two guesses that need none: the same "
@@ -120,28 +126,33 @@ def head(source: Source, found: Validation) -> Child:
             ("Period", _period(source, found.start, found.end)),
             ("Hours", _hours(found)),
             ("PUE", pue(found)),
+            (
+                "Learned on top",
+                fmt.sentence(found.residual.replace(" on top of the physics", "")) + ".",
+            ),
         ]
     )
 
 
 def inside(found: Validation) -> list[Child]:
     """The errors that count, and how they are counted."""
-    return [_errors(found, inside=True), html.P(_FORMULA, className="note")]
+    star = [html.P(_STAR, className="note")] if found.learned else []
+    return [_errors(found, inside=True), *star, html.P(_FORMULA, className="note")]
 
 
 def _errors(found: Validation, *, inside: bool) -> Child:
-    rows = [_cells(row) for row in found.rows if row.inside is inside]
+    rows = [_cells(row, found.kind(row.quantity)) for row in found.rows if row.inside is inside]
     return table(_HEAD, rows, numeric=range(1, 9)) if rows else empty("No hour.")
 
 
-def _cells(row: Row) -> list[Child]:
+def _cells(row: Row, kind: str) -> list[Child]:
     twin, unit = row.twin, "K" if row.quantity == "inlet_c" else "kW"
     guesses = {baseline.name: baseline for baseline in row.baselines}
     nearest = min(
         (b for b in row.baselines if b.wins), key=lambda b: b.error.rmse / b.twin.rmse, default=None
     )
     return [
-        NAMES[row.quantity],
+        NAMES[row.quantity] + (" *" if kind != Kind.MODELLED else ""),
         fmt.fixed(twin.hours, 0),
         fmt.temperature(twin.mean) if unit == "K" else f"{fmt.number(twin.mean)} kW",
         _marked(
@@ -166,8 +177,8 @@ def pue(found: Validation) -> str:
         return fmt.NOTHING
     off = found.pue
     return (
-        f"off by {fmt.fixed(off.twin, 4)} on average; same hour yesterday {fmt.fixed(off.yesterday, 4)}, "
-        f"constant PUE {fmt.fixed(off.constant, 4)}"
+        f"off by {fmt.fixed(off.twin, 4)} on average, {found.kind('pue')}; same hour yesterday "
+        f"{fmt.fixed(off.yesterday, 4)}, constant PUE {fmt.fixed(off.constant, 4)}"
     )
 
 

@@ -15,11 +15,14 @@ import joulecast
 from core.actions import Change, Setpoint
 from core.site import Site, load_site
 from twin.advise import safety
-from twin.advise.assess import assess
+from twin.advise.assess import PARTS, assess
 from twin.advise.evidence import DataQuality, Evidence, ModelQuality, Motion, Record
 from twin.advise.outlook import Outlook
 from twin.advise.search import Objective, Situation, expected, run, search
-from twin.network import Conditions, Parameters, Setpoints, solve
+from twin.network import BREAKDOWN, Conditions, Parameters, Setpoints, solve
+from twin.plant.cdu import CduParameters
+from twin.plant.evaporative import DirectParameters, IndirectParameters
+from twin.plant.pump import AffinityParameters
 
 SITE = load_site(Path(joulecast.__file__).parent / "demo" / "site.toml")
 PARAMETERS = Parameters.from_design(SITE.plant)
@@ -143,6 +146,19 @@ def test_a_hall_at_its_limit_is_not_made_warmer() -> None:
     at_limit = replace(now, inlet_offset_k=SITE.limits.envelope.recommended_high_c - now.margin_k - inlet_c)
     found = search(PARAMETERS, at_limit, SITE, free=(AIR,))
     assert found is None or found.change.to_c <= 23.5
+
+
+def test_every_part_of_the_physics_that_no_other_reason_explains_is_told_apart() -> None:
+    told = {"it_kw", "learned_kw", "other_kw"}  # by what moves it; not in the search's answer; never changes
+    assert set(BREAKDOWN) - told == set(PARTS.values()) & set(BREAKDOWN)
+    liquid = CduParameters(700.0, AffinityParameters(12.0), liquid_ratio=0.7)
+    outdoor = {"direct": DirectParameters(0.5), "indirect": IndirectParameters(20.0)}
+    plant = replace(PARAMETERS, liquid=liquid, **outdoor)
+    now = situation(600.0, 10.0, {AIR: 22.0, CHILLED: 10.0, CONDENSER: 24.0})
+    found = assess(plant, now, SITE, (Change(AIR, 22.0, 23.0),))
+    assert found.attribution["evaporative_coolers"] != 0
+    assert sum(found.attribution.values()) == pytest.approx(found.benefit.p50_kw, abs=1e-9)
+    assert found.attribution["other"] == 0
 
 
 def test_parts_add_up_and_spread_has_the_right_order() -> None:
