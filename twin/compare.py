@@ -249,6 +249,7 @@ class _Question:
         if self.carbon is not None:
             grams = part.facility_kw * self.hours * self.carbon[self.known]
             found["carbon_kg"] = float(grams.sum() / _G_PER_KG)
+            found["cue_kg_per_kwh"] = kpi.cue_kg_per_kwh(grams / _G_PER_KG, part.it_kw * self.hours)
         return found
 
     def differences(self, operated: PlantState, alternative: PlantState) -> dict[str, float]:

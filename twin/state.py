@@ -38,7 +38,8 @@ BREAKDOWN: Final[tuple[str, ...]] = (
 COOLING: Final[tuple[str, ...]] = BREAKDOWN[3:12]
 """Those that add up to `cooling_kw`."""
 LEARNED_IN: Final = frozenset(
-    {"learned_kw", "cooling_kw", "facility_kw", "inlet_c", "pue", "tue", "mlc", "carbon_kg"}
+    {"learned_kw", "cooling_kw", "facility_kw", "inlet_c", "pue", "tue", "mlc", "erf"}
+    | {"carbon_kg", "cue_kg_per_kwh"}
 )
 """Quantities and indicators into which goes what a residual learned."""
 
@@ -277,7 +278,7 @@ class PlantState:
         return kpi.breakdown(self.facility_kw * hours, self.it_kw * hours, overhead)
 
     def indicators(self) -> dict[str, float]:
-        """PUE, TUE, MLC, ELC [1] and WUE [L/kWh] over all steps and scenarios of this state; see `core.kpi`.
+        """PUE, TUE, MLC, ELC, ERF [1] and WUE [L/kWh] over all steps and scenarios; see `core.kpi`.
 
         Server fans are what the IT equipment draws beside computing: its power supplies are not modelled.
         """
@@ -286,5 +287,6 @@ class PlantState:
             "tue": kpi.tue(self.facility_kw, self.it_kw, self.it_kw - self.server_fan_kw),
             "mlc": kpi.mlc(self.cooling_kw, self.it_kw),
             "elc": kpi.elc(self.electrical_loss_kw, self.it_kw),
+            "erf": kpi.erf(self.reused_kw, self.facility_kw),
             "wue_l_per_kwh": kpi.wue_l_per_kwh(self.water_l_per_h, self.it_kw),
         }
