@@ -25,9 +25,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.fit import identify
+from twin.fitting.fit import identify
+from twin.fitting.learn import learn_residual
 from twin.history import History
-from twin.learn import learn_residual
 from twin.parameters import AIR_HEAT_KJ_PER_M3K, Parameters
 from twin.plant.air_economizer import AirEconomizerParameters
 from twin.plant.chiller import ChillerParameters

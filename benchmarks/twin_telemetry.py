@@ -20,8 +20,8 @@ from common import SHARED_DATA, console
 from sheet import NotMeasured
 
 from core.units import Quantity, to_canonical
+from twin.fitting.rolling import Coefficient, Memory, Rolling, predict
 from twin.psychro import wet_bulb_c
-from twin.rolling import Coefficient, Memory, Rolling, predict
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -277,7 +277,7 @@ def broker_version(url: str, protocol: str, wait_s: float = BROKER_WAIT_S) -> st
 
 
 def _trees(_: _Place) -> Iterator[Finding]:
-    from twin.residual import unavailable  # noqa: PLC0415  # half a second that only this check needs
+    from twin.fitting.residual import unavailable  # noqa: PLC0415  # half a second that only this check needs
 
     problem = unavailable()
     if problem:

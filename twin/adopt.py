@@ -9,9 +9,9 @@ import numpy as np
 
 from core.errors import NotReadyError
 from twin.calibrate import Calibration, calibrate_prepared, latest, predicted, refusal, save
+from twin.fitting.prepare import Prepared, prepare
 from twin.network import solve
-from twin.prepare import Prepared, prepare
-from twin.screen import told
+from twin.screening.screen import told
 
 if TYPE_CHECKING:
     from datetime import datetime

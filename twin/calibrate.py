@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from twin.calibration import PRIORS, Calibration, MeterError, in_use, latest, refusal, save
-from twin.fit import FIT, identify, predicted
+from twin.fitting.fit import FIT, identify, predicted
+from twin.fitting.learn import learn_residual
+from twin.fitting.prepare import HALF_LIFE, Prepared, prepare
 from twin.history import History, load_history, load_points
-from twin.learn import learn_residual
 from twin.network import Parameters, solve
-from twin.prepare import HALF_LIFE, Prepared, prepare
 from twin.simulate import Twin
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import numpy as np
 
 from core import db
 from core.errors import NotReadyError
+from twin.fitting.residual import Residual
 from twin.network import Conditions, Parameters, Setpoints
-from twin.residual import Residual
-from twin.screen import Finding
+from twin.screening.screen import Finding
 from twin.simulate import Twin
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Calibration:
 
     @property
     def residual_in_use(self) -> Residual | None:
-        """The residual where it can be asked on this machine; `twin.learn.left_out` says why not."""
+        """The residual where it can be asked on this machine; `twin.fitting.learn.left_out` says why not."""
         return None if self.residual is None or self.residual.unusable() else self.residual
 
     def twin(self, plant: Plant) -> Twin:

@@ -10,8 +10,8 @@ import numpy as np
 from core import kpi
 from core.errors import NotReadyError
 from core.units import SECONDS_PER_HOUR
+from twin.fitting.learn import left_out
 from twin.history import METERS, History
-from twin.learn import left_out
 from twin.network import BREAKDOWN, Conditions, Parameters, PlantState, Setpoints, solve
 from twin.scenario import Scenario, apply, shift_of
 from twin.state import kind

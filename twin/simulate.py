@@ -14,9 +14,9 @@ from twin.state import Inputs, PlantState
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from twin.fitting.residual import Residual
     from twin.parameters import Parameters
     from twin.plant.curves import Floats
-    from twin.residual import Residual
     from twin.state import Conditions, Setpoints
 
 SUBSTEP_MAX_S: Final = 60.0

@@ -21,10 +21,10 @@ import numpy as np
 from core.errors import NotReadyError
 from core.series import floor_time
 from twin.calibrate import in_use, load_points, predicted
+from twin.fitting.learn import told
+from twin.fitting.prepare import HELD_OUT_RATIO
 from twin.history import METERS
-from twin.learn import told
-from twin.prepare import HELD_OUT_RATIO
-from twin.screen import Finding, screen
+from twin.screening.screen import Finding, screen
 from twin.state import kind
 
 if TYPE_CHECKING:

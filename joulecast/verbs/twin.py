@@ -57,8 +57,8 @@ def calibrate(*, days: Days = 42.0, json: Json = False) -> int:
     """Fit the twin to the meters; keep the result where it is no worse than the calibration in use."""
     from twin.adopt import adopt  # noqa: PLC0415  # each verb imports only its own room
     from twin.describe import describe, note  # noqa: PLC0415
+    from twin.fitting.learn import told  # noqa: PLC0415
     from twin.history import load_points  # noqa: PLC0415
-    from twin.learn import told  # noqa: PLC0415
 
     with working() as (context, _), db.connect(context.dsn) as conn:
         now = context.clock.now()

@@ -21,7 +21,7 @@ from twin.calibrate import calibrate
 from twin.calibration import refusal
 from twin.history import SERIES, UPS_INPUT, History, load_history, load_points, series_refs
 from twin.network import Parameters, solve
-from twin.screen import screen
+from twin.screening.screen import screen
 
 if TYPE_CHECKING:
     from core.points import PointRef

@@ -12,10 +12,10 @@ from measured import STEPS_PER_DAY, history, store
 
 from core import db
 from core.actions import Setpoint
-from twin import residual
 from twin.calibrate import Calibration, calibrate, latest, load_points, save
 from twin.compare import compare
-from twin.learn import left_out, told
+from twin.fitting import residual
+from twin.fitting.learn import left_out, told
 from twin.scenario import Scenario
 from twin.state import kind
 from twin.validate import validate
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.site import Site
+    from twin.fitting.residual import Residual
     from twin.history import History
-    from twin.residual import Residual
 
 DAYS = 10
 HABIT_KW = 30.0

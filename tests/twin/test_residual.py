@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from measured import START, STEP, STEPS_PER_DAY, history
 
-from twin import residual
 from twin.calibration import Calibration
-from twin.learn import learn_residual
+from twin.fitting import residual
+from twin.fitting.learn import learn_residual
 from twin.network import Conditions, Parameters, PlantState, Setpoints
 from twin.simulate import Twin, simulate
 

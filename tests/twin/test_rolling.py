@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twin.rolling import Coefficient, Memory, Rolling, predict
+from twin.fitting.rolling import Coefficient, Memory, Rolling, predict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

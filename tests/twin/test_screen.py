@@ -12,12 +12,12 @@ from measured import START, STEP, TRUTH, history, store
 
 from core import db
 from core.errors import InputError, NotReadyError
-from twin import faults
 from twin.calibrate import calibrate, load_points
-from twin.faults import celsius
 from twin.history import SERIES, UPS_INPUT, History, series_refs
-from twin.screen import GAP, Finding, screen, told
-from twin.shifted import EARLY, LATE
+from twin.screening import faults
+from twin.screening.faults import celsius
+from twin.screening.screen import GAP, Finding, screen, told
+from twin.screening.shifted import EARLY, LATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

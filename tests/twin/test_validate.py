@@ -14,8 +14,8 @@ from measured import START, history, store
 from core import db
 from core.errors import NotReadyError
 from joulecast.verbs.twin import validate as validate_verb
-from twin import faults
 from twin.calibrate import Calibration, calibrate, save
+from twin.screening import faults
 from twin.validate import (
     CONSTANT,
     CV_RMSE_LIMIT_RATIO,

@@ -1,7 +1,7 @@
 """Bad data are found before a fit: masked point by point, or refused where too little would be left.
 
 References:
-    What is looked for, and what cannot be found: `twin.faults` and `twin.shifted`.
+    What is looked for, and what cannot be found: `twin.screening.faults` and `twin.screening.shifted`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from core.errors import InputError
-from twin import faults
 from twin.history import SERIES, UPS_INPUT, History, named, series_refs
-from twin.shifted import EARLY, LATE, shifted, shifted_it
+from twin.screening import faults
+from twin.screening.shifted import EARLY, LATE, shifted, shifted_it
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from core.site import Site
-    from twin.faults import Fault, Measured
     from twin.plant.curves import Flags, Floats
+    from twin.screening.faults import Fault, Measured
 
 GAP: Final = "gap"
 THROUGHOUT_RATIO: Final = 0.8

@@ -8,9 +8,9 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from twin.calibration import PRIORS
+from twin.fitting.rolling import IDENTIFIED_SD_RATIO
 from twin.history import METERS, History
 from twin.network import solve
-from twin.rolling import IDENTIFIED_SD_RATIO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

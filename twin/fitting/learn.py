@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from core.units import SECONDS_PER_HOUR
-from twin import residual
+from twin.fitting import residual
 from twin.simulate import simulate
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from twin.faults import SUBMETERS, Fault, runs
 from twin.history import UPS_INPUT
+from twin.screening.faults import SUBMETERS, Fault, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from twin.faults import Measured
     from twin.plant.curves import Flags, Floats
+    from twin.screening.faults import Measured
 
 LATE: Final = "an hour late"
 EARLY: Final = "an hour early"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core.errors import NotReadyError
-from twin.screen import Finding, screen, told
+from twin.screening.screen import Finding, screen, told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,1 @@
+"""What is wrong with readings, found before a calibration learns from them."""
