@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
 
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from twin.validate import Baseline, Beyond, Row, Validation
 
 STAR_MEANS: Final = "* modelled + learned; the rest is modelled"
+GUESSES_MEAN: Final = (
+    "kW; of the inlet degC and K. Day ago and ratio: RMSE of the same hour of yesterday, and of IT power "
+    "times a constant; ! where that guess is nearer than the twin."
+)
+WHOLE_FROM: Final = 100.0
+"""Figures from here on are shown without decimals."""
 RANGES: Final = 20
 """How many ranges outside the envelope, and how many masks, a person is shown; JSON has them all."""
 
@@ -25,8 +31,13 @@ def validation_text(found: Validation) -> RenderableType:
         f"{found.end:%Y-%m-%d %H:%M} UTC, {found.hours_inside} h inside its envelope, "
         f"{found.hours_outside} h outside, {found.hours_incomplete} h incomplete"
     )
-    rows = [_error(row) | {"quantity": starred(row.quantity, found.kind(row.quantity))} for row in found.rows]
-    parts: list[RenderableType] = [table(rows, title=title), *([STAR_MEANS] if found.learned else [])]
+    parts: list[RenderableType] = [title]
+    for inside in (True, False):
+        rows = [_error(row, found) for row in found.rows if row.inside is inside]
+        if rows:
+            parts.append(table(rows, title=f"{'inside' if inside else 'outside'} the envelope"))
+    parts.append(GUESSES_MEAN)
+    parts += [STAR_MEANS] if found.learned else []
     parts.append(found.residual)
     if found.pue is not None:
         pue = found.pue
@@ -64,24 +75,38 @@ def beyond_text(beyond: Beyond) -> str:
     return f"{beyond.condition} {beyond.low:.1f} to {beyond.high:.1f}, calibrated on {low:.1f} to {high:.1f}"
 
 
-def _error(row: Row) -> dict[str, Any]:
+def _error(row: Row, found: Validation) -> dict[str, str]:
+    """A line that fits a narrow terminal."""
+    from twin.validate import CONSTANT, YESTERDAY  # noqa: PLC0415  # each verb imports only its own room
+
     twin = row.twin
+    guesses = {baseline.name: baseline for baseline in row.baselines}
     return {
-        "quantity": row.quantity,
-        "envelope": "inside" if row.inside else "outside",
-        "hours": twin.hours,
-        "mean": twin.mean,
-        "nmbe_percent": None if twin.nmbe_ratio is None else 100 * twin.nmbe_ratio,
-        "cv_rmse_percent": None if twin.cv_rmse_ratio is None else 100 * twin.cv_rmse_ratio,
-        "mae": twin.mae,
-        "rmse": twin.rmse,
-        "rmse_of_baselines": "; ".join(map(_baseline, row.baselines)),
+        "quantity": starred(row.quantity, found.kind(row.quantity)),
+        "hours": str(twin.hours),
+        "mean": _short(twin.mean),
+        "nmbe %": _percent(twin.nmbe_ratio, "+.1f"),
+        "cv %": _percent(twin.cv_rmse_ratio, ".1f"),
+        "mae": _short(twin.mae),
+        "rmse": _short(twin.rmse),
+        "day ago": _guess(guesses.get(YESTERDAY)),
+        "ratio": _guess(guesses.get(CONSTANT)),
     }
 
 
-def _baseline(baseline: Baseline) -> str:
-    won = " (nearer than the twin)" if baseline.wins else ""
-    return f"{baseline.name} {baseline.error.rmse:.3g}{won}"
+def _percent(ratio: float | None, form: str) -> str:
+    return "" if ratio is None else format(round(100 * ratio, 1) + 0.0, form)
+
+
+def _guess(baseline: Baseline | None) -> str:
+    if baseline is None:
+        return ""
+    return f"{_short(baseline.error.rmse)}{' !' if baseline.wins else ''}"
+
+
+def _short(value: float) -> str:
+    """Without decimals where it is large, with two at most."""
+    return f"{value:,.0f}" if abs(value) >= WHOLE_FROM else f"{value:.2f}"
 
 
 def _or_none(value: float | None) -> str:
