@@ -73,19 +73,22 @@ def adopt(conn: db.Connection, site: Site, history: History, created_at: datetim
         raise NotReadyError(f"{error}; {kept}") from error
     fresh = calibrate_prepared(site, history, ready, created_at=created_at)
     masks = told(ready.findings)
-    reason = refusal(fresh) or (_worse(site, ready, before, fresh) if before else None)
+    old = _errors(site, ready, before) if before else {}
+    reason = refusal(fresh) or (_worse(site, ready, before, old, fresh) if before else None)
     if reason:
         raise NotReadyError(
             f"the new calibration is refused: {reason}; {kept}" + (f"; {masks}" if masks else "")
         )
     number = save(conn, site, fresh)
-    old = _errors(site, ready, before)["facility_kw"] if before else np.full(1, np.nan)
-    return Adopted(replace(fresh, calibration_id=number), before, _cv(old, ready.check.facility_kw))
+    was = old.get("facility_kw", np.full(1, np.nan))
+    return Adopted(replace(fresh, calibration_id=number), before, _cv(was, ready.check.facility_kw))
 
 
-def _worse(site: Site, ready: Prepared, before: Calibration, fresh: Calibration) -> str | None:
+def _worse(
+    site: Site, ready: Prepared, before: Calibration, old: dict[str, Floats], fresh: Calibration
+) -> str | None:
     """What the new calibration is worse on than the one in use, by more than noise; or None."""
-    old, new = (_errors(site, ready, found) for found in (before, fresh))
+    new = _errors(site, ready, fresh)
     for name, words in JUDGED.items():
         if name not in new or not _is_worse(old[name], new[name], ready.check_hours):
             continue

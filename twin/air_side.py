@@ -41,8 +41,6 @@ class OutdoorCooling(NamedTuple):
     """Power of their pumps and fans [kW]."""
     water_l_per_h: Floats
     """Water that they use [L/h]."""
-    outdoor_ratio: Floats
-    """Share of outdoor air in the air to the coils [1]."""
     outside: Flags
     """Whether a correlation is used outside its bounds."""
 
@@ -63,11 +61,6 @@ class AirSide:
     """Economizer and evaporative stages."""
     envelope_kw: Floats
     """Heat that comes in through walls and roof [kW]; negative where it goes out."""
-
-    @property
-    def it_kw(self) -> Floats:
-        """All IT power [kW]."""
-        return self.it.it_kw + self.liquid_it_kw
 
     def together(self) -> AirSide:
         """All zones as one: sums of heat and flow, the warmest inlet, means of temperatures and ratios."""
@@ -212,7 +205,7 @@ def _outdoor_cooling(
     none = np.zeros(np.shape(hall.heat_kw))
     nowhere = np.zeros(np.shape(none), dtype=np.bool_)
     if not parameters.uses_outdoor_air:
-        return OutdoorCooling(none, none, none, none, nowhere)
+        return OutdoorCooling(none, none, none, nowhere)
     full = np.maximum(inputs.crahs, _NEARLY_NONE) * parameters.crah.airflow_m3s
     speed = np.clip(hall.airflow_m3s / full, parameters.crah.fan.flow_min_ratio, 1.0)
     air_kw_per_k = AIR_HEAT_KJ_PER_M3K * full * speed
@@ -240,4 +233,4 @@ def _outdoor_cooling(
         power, water = power + wall.power_kw, water + wall.water.make_up_kgs
         outside = outside | wall.outside
     removable = _ALL * air_kw_per_k * np.maximum(hall.return_c - after, 0.0)
-    return OutdoorCooling(removable, power, water * SECONDS_PER_HOUR, economizer.outdoor_ratio, outside)
+    return OutdoorCooling(removable, power, water * SECONDS_PER_HOUR, outside)

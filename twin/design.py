@@ -5,9 +5,10 @@ Design data are of the whole plant; what a zone has of its own is made for one o
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
 
 from core.errors import InputError
 from twin.plant.air_economizer import AirEconomizerParameters
@@ -21,6 +22,7 @@ from twin.plant.dry_cooler import DryCoolerParameters
 from twin.plant.dry_cooler import design_conductance_kw_per_k as dry_cooler_conductance
 from twin.plant.economizer import EconomizerParameters
 from twin.plant.evaporative import DirectParameters, IndirectParameters
+from twin.plant.exchanger import capacity_ratio, design_units
 from twin.plant.loop import LoopParameters
 from twin.plant.pump import AffinityParameters
 from twin.plant.staging import ModeParameters, StagingParameters
@@ -48,8 +50,6 @@ by its design approach instead."""
 DEW_POINT_ANY: Final = Bounds(-60.0, 60.0)
 """Any dew point of outdoor air [degC]: a limit that a site does not give."""
 _MW_PER_KW: Final = 1e-3
-_BISECTIONS: Final = 60
-_NTU_MAX: Final = 50.0
 
 
 def chillers(plant: Plant) -> ChillerParameters:
@@ -88,21 +88,16 @@ def condenser_air(plant: Plant, machines: ChillerParameters) -> CondenserAirPara
 
 
 def coils(plant: Plant) -> CrahParameters:
-    """Coils that carry a zone's design load in air with all fans and valves open, by bisection of the NTU."""
+    """Coils that carry a zone's design load in air with all fans and valves open."""
     count = plant.crah_count // plant.zones
     fan = AffinityParameters(plant.crah_fan_kw, FAN_AFFINITY_EXPONENT)
     load_kw = (1.0 - _liquid_ratio(plant)) * plant.it_design_kw / plant.zones + count * plant.crah_fan_kw
-    air = AIR_HEAT_KJ_PER_M3K * count * plant.crah_airflow_m3s
-    water = load_kw / WATER_DESIGN_RISE_K
-    wanted = load_kw / (load_kw / air + COIL_DESIGN_DIFFERENCE_K)
-    least, ratio = min(air, water), min(air, water) / max(air, water)
-    low, high = 0.0, _NTU_MAX
-    for _ in range(_BISECTIONS):
-        ntu = 0.5 * (low + high)
-        decay = math.exp(-ntu * (1.0 - ratio))
-        enough = least * (1.0 - decay) >= wanted * (1.0 - ratio * decay)
-        low, high = (low, ntu) if enough else (ntu, high)
-    return CrahParameters(count, plant.crah_airflow_m3s, fan, high * least, water)
+    air = np.array(AIR_HEAT_KJ_PER_M3K * count * plant.crah_airflow_m3s)
+    water = np.array(load_kw / WATER_DESIGN_RISE_K)
+    wanted_kw_per_k = load_kw / (load_kw / air + COIL_DESIGN_DIFFERENCE_K)
+    least, ratio = np.minimum(air, water), capacity_ratio(np.minimum(air, water), np.maximum(air, water))
+    ua = design_units("CRAH coils", wanted_kw_per_k / least, ratio) * least
+    return CrahParameters(count, plant.crah_airflow_m3s, fan, float(ua), float(water))
 
 
 def rejection(plant: Plant, machines: ChillerParameters) -> Rejection:

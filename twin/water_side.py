@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from twin.parameters import PUMP_HEAT_RATIO, Parameters
-from twin.plant import cdu, chiller, condenser_air, economizer, pump, rejection
+from twin.plant import cdu, chiller, condenser_air, economizer, pump, rejection, water
 from twin.plant.curves import WATER_HEAT_KJ_PER_KGK
 
 if TYPE_CHECKING:
@@ -188,5 +188,5 @@ def _precooling_l_per_h(
         p.chiller.record, design, machines.served_kw, np.maximum(machines.running, 1.0), capacity
     )
     evaporated = np.where(machines.served_kw > 0, condenser_air.evaporation_kgs(air, moved), 0.0)
-    cycles = p.water.concentration_cycles
-    return evaporated * rejection.SECONDS_PER_HOUR * cycles / (cycles - 1.0)
+    make_up = water.use(p.water, evaporated, np.zeros(np.shape(chilled))).make_up_kgs
+    return make_up * rejection.SECONDS_PER_HOUR

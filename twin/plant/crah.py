@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from twin.plant.curves import AIR_HEAT_KJ_PER_M3K, Flags, Floats
+from twin.plant.exchanger import capacity_ratio, effectiveness
 from twin.plant.pump import AffinityParameters, power_kw
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ WATER_RESISTANCE_SHARE = 0.4
 """Share of the water film in the coil's design resistance, from the ratio 2/3 of the conductances."""
 SUPPLY_AIR_MAX_C = 45.0
 """Supply air drifts no higher than this; the heat that then remains is reported as unmet [degC]."""
-_CAPACITY_RATIO_MAX = 1.0 - 1e-7
 _UNITS_MIN = 1e-6
 _POSITIVE_K = 1e-9
 _ROOT_STEPS = 6
@@ -95,9 +95,7 @@ def conductance_kw_per_k(
     air = AIR_HEAT_KJ_PER_M3K * parameters.count * parameters.airflow_m3s * air_ratio
     water = parameters.water_kw_per_k * water_ratio
     least = np.minimum(air, water)
-    ratio = np.minimum(least / np.maximum(air, water), _CAPACITY_RATIO_MAX)
-    decay = np.exp(-(ua / least) * (1.0 - ratio))
-    return share * least * (1.0 - decay) / (1.0 - ratio * decay)
+    return share * least * effectiveness(ua / least, capacity_ratio(least, np.maximum(air, water)))
 
 
 def solve(

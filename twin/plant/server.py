@@ -93,11 +93,6 @@ def power_growth(parameters: ServerParameters, inlet_c: Floats) -> Floats:
     return (1.0 - share) * (1.0 + leakage_growth(parameters, inlet_c)) + fans
 
 
-def inlet_from_worst_c(parameters: ServerParameters, worst_c: Floats, supply_air_c: Floats) -> Floats:
-    """Mean inlet temperature [degC] from the warmest inlet and the supply air [degC]."""
-    return supply_air_c + (worst_c - supply_air_c) / parameters.worst_rise_ratio
-
-
 def solve(
     parameters: ServerParameters, it_reference_kw: Floats, supply_air_c: Floats, airflow_max_m3s: Floats
 ) -> ServerState:

@@ -129,11 +129,6 @@ def flow_ratio(parameters: TowerParameters, heat_kw: Floats) -> Floats:
     return np.clip(heat_kw / parameters.heat_design_kw, parameters.water_flow_min_ratio, 1.0)
 
 
-def coldest_c(parameters: TowerParameters, heat_kw: Floats, wet_bulb_c: Floats) -> Floats:
-    """Leaving water with all fans at full speed [degC]: the predicted tower temperature of Stein's logic."""
-    return solve(parameters, heat_kw, wet_bulb_c, np.full(np.shape(heat_kw), -np.inf)).leaving_c
-
-
 def solve(parameters: TowerParameters, heat_kw: Floats, wet_bulb_c: Floats, target_c: Floats) -> TowerState:
     """Fan speed that cools the water to a target, or the coldest water that there is.
 
