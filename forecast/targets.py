@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 STEP: Final = timedelta(minutes=15)
 HORIZON: Final = timedelta(hours=24)
+GRIDS: Final = ((STEP, HORIZON), (timedelta(hours=1), timedelta(days=7)))
+"""Step and horizon of what is forecast: quarters of an hour for a day, hours for a week."""
 
 TARGETS: Final[dict[str, Callable[[Site], Refs]]] = {
     "it_power": lambda site: site.meters.it,
@@ -42,6 +44,23 @@ def metered(site: Site) -> tuple[str, ...]:
     return tuple(target for target, refs in TARGETS.items() if refs(site))
 
 
-def task_for(site: Site, target: str) -> Task:
-    """The grid on which a site's target is forecast."""
-    return Task(target, round(STEP.total_seconds()), round(HORIZON / STEP), site.site.timezone)
+def task_for(site: Site, target: str, step: timedelta = STEP) -> Task:
+    """A site's target on the grid of a step.
+
+    Raises:
+        InputError: there is no grid of that step.
+    """
+    horizons = dict(GRIDS)
+    if step not in horizons:
+        raise InputError(
+            "forecast step",
+            found=f"{step.total_seconds():g} s",
+            allowed=", ".join(f"{known.total_seconds():g} s" for known in horizons),
+            do="take one of these",
+        )
+    return Task(target, round(step.total_seconds()), round(horizons[step] / step), site.site.timezone)
+
+
+def tasks(site: Site) -> tuple[Task, ...]:
+    """Everything that is forecast for a site: each metered target on each grid."""
+    return tuple(task_for(site, target, step) for target in metered(site) for step, _ in GRIDS)

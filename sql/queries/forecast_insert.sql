@@ -28,4 +28,4 @@ FROM
         %(q90)s::DOUBLE PRECISION[],
         %(q95)s::DOUBLE PRECISION[]
     ) AS n (valid_at, q05, q10, q25, q50, q75, q90, q95)
-ON CONFLICT (site_id, target, model, issued_at, valid_at) DO NOTHING
+ON CONFLICT (site_id, target, step_s, model, issued_at, valid_at) DO NOTHING
