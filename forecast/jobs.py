@@ -15,6 +15,7 @@ from core.series import floor_time
 from core.units import W_PER_KW
 from forecast import conformal, dataset, registry, targets, train
 from forecast.backtest import quantile_array
+from forecast.models.lstm_run import Run
 from forecast.protocol import QUANTILE_NAMES, Forecaster, nothing_known
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def retrain(context: Context) -> str:
             if not train.due(conn, context.site, target, context.clock.now(), RETRAIN):
                 continue
             try:
-                card = train.train(conn, context.site, target, context.clock, stop=STOP)
+                card = train.train(conn, context.site, target, context.clock, run=Run(stop=STOP))
                 issue_target(conn, context, target)
                 said.append(f"{target}: {card['reason']}, {'in force' if card['promoted'] else 'kept aside'}")
             except NotReadyError as reason:

@@ -203,35 +203,6 @@ def test_scores_by_hand(context: jobs.Context, clock: ManualClock) -> None:
     assert found["steps"] == 8
 
 
-def test_a_worse_challenger_does_not_replace_the_champion(
-    context: jobs.Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    history(context)
-    with db.connect(context.dsn) as conn:
-        first = train.train(conn, context.site, "it_power", context.clock)
-        worse = {"lstm": 2.0, "champion": 1.0}
-        real = train.Holdout.figures
-        order = iter(["lstm", "seasonal_naive", "persistence", "champion"])
-
-        def figures(self: train.Holdout, made: object) -> dict[str, float]:
-            return real(self, made) | {"wql": worse.get(next(order), 1.5)}  # type: ignore[arg-type]  # a frame
-
-        monkeypatch.setattr(train.Holdout, "figures", figures)
-        second = train.train(conn, context.site, "it_power", context.clock)
-        assert first["promoted"]
-        assert not second["promoted"]
-        champion = registry.champion(conn, context.site.id, "it_power")
-        assert champion is not None
-        assert champion.model_version_id == first["model_version_id"]
-        registry.promote(conn, context.site.id, "it_power", second["model_version_id"])
-        statuses = {
-            v.model_version_id: v.status for v in registry.versions(conn, context.site.id, "it_power")
-        }
-        assert statuses == {first["model_version_id"]: "retired", second["model_version_id"]: "champion"}
-        with pytest.raises(InputError, match="choose one of these"):
-            registry.promote(conn, context.site.id, "it_power", 10_000)
-
-
 def test_a_version_comes_back_and_a_tampered_one_is_refused(context: jobs.Context) -> None:
     history(context)
     now = context.clock.now()
