@@ -203,6 +203,10 @@ RESERVED_TARGETS = ("it_power", "cooling_power")
 """Targets that every site's meters define."""
 
 
+RESERVED_KINDS = ("valid_at", "available_at", "dry_bulb_c", "wet_bulb_c")
+"""No schedule may be called so: times and the weather are."""
+
+
 class Forecasts(_Strict):
     """What is forecast beside the power of the IT and of the cooling."""
 
