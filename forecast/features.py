@@ -77,7 +77,6 @@ CANDIDATES: Final[dict[str, Candidate]] = {
     "day1": Candidate("like yesterday", 24),
     "day1_now": Candidate("like yesterday, at the last hour's level", 24, hours=1),
     "day2": Candidate("like the day before", 24, first=2),
-    "mean2d": Candidate("like the mean of 2 days", 24, count=2),
     "mean3d": Candidate("like the mean of 3 days", 24, count=3),
     "week1": Candidate("like a week ago", WEEK_H),
     "mean7d": Candidate("like the mean of 7 days", 24, count=7),

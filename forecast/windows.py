@@ -17,8 +17,17 @@ if TYPE_CHECKING:
 
     from core.series import Floats
 
+WEATHER: Final = ("dry_bulb_c", "wet_bulb_c")
+"""Covariates that come by one feed and are missing together; any other has a feed of its own."""
 WEATHER_SCALE_K: Final = 5.0
 """Weather differences are divided by this, so that they are of the order of one [K]."""
+
+
+def feeds(covariates: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """The covariates by feed: weather together, schedules each by itself."""
+    weather = tuple(name for name in covariates if name in WEATHER)
+    others = tuple((name,) for name in covariates if name not in WEATHER)
+    return ((weather,) if weather else ()) + others
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +40,9 @@ class WindowSpec:
     candidates: tuple[str, ...]
     """Keys of `CANDIDATES`."""
     covariates: tuple[str, ...] = ()
-    """Columns of the known frame."""
+    """Columns of the known frame, in the order of `feeds`."""
+    covariate_scales: tuple[float, ...] = ()
+    """What their differences are divided by, so that they are of the order of one [each covariate's unit]."""
     scale_floor: float = 0.0
     """Smallest instance scale [W]."""
 
@@ -44,17 +55,17 @@ class WindowSpec:
     @property
     def encoder_size(self) -> int:
         """Features of an hourly token."""
-        return self.task.steps_per_hour + 1 + len(CALENDAR_NAMES) + self.weather_size
+        return self.task.steps_per_hour + 1 + len(CALENDAR_NAMES) + sum(self.feed_sizes)
 
     @property
     def decoder_size(self) -> int:
         """Features of a step to forecast."""
-        return len(self.candidates) + 2 + len(CALENDAR_NAMES) + self.weather_size
+        return len(self.candidates) + 2 + len(CALENDAR_NAMES) + sum(self.feed_sizes)
 
     @property
-    def weather_size(self) -> int:
-        """Features made of the covariates; the last ones of encoder and decoder."""
-        return 2 * len(self.covariates) + 1 if self.covariates else 0
+    def feed_sizes(self) -> tuple[int, ...]:
+        """Features made of each feed; together the last ones of encoder and decoder."""
+        return tuple(2 * len(feed) + 1 for feed in feeds(self.covariates))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +196,7 @@ def windows(prepared: Prepared, at: Ints, spec: WindowSpec, shifts: Shifts | Non
         prepared.calendar[ahead],
     ]
     if spec.covariates:
-        past, future = _weather(prepared, at, back[:, ::per_hour], ahead, spec)
+        past, future = _covariates(prepared, at, back[:, ::per_hour], ahead, spec)
         encoder.append(past)
         decoder.append(future)
     target, mask = _target(prepared, ahead)
@@ -204,10 +215,10 @@ def _target(prepared: Prepared, ahead: Ints) -> tuple[Floats, Bools]:
     return prepared.y[inside], prepared.observed[inside] & (ahead < len(prepared.y))
 
 
-def _weather(
+def _covariates(
     prepared: Prepared, at: Ints, back: Ints, ahead: Ints, spec: WindowSpec
 ) -> tuple[Floats, Floats]:
-    """Weather relative to the context's mean and to 24 h earlier, as known at the origin; zero if unknown.
+    """Covariates relative to the context's mean and to 24 h earlier, as known at the origin; zero if unknown.
 
     Relative, because absolute weather binds the network to the levels of its training season.
     """
@@ -221,21 +232,29 @@ def _weather(
 
     context = values(back)
     there = np.isfinite(context)
-    mean = np.where(there, context, 0.0).sum(axis=1, keepdims=True) / np.maximum(
-        there.sum(axis=1, keepdims=True), 1
-    )
-    mean = np.where(there.any(axis=1, keepdims=True), mean, np.nan)
+    count = there.sum(axis=1, keepdims=True)
+    mean = np.where(there, context, 0.0).sum(axis=1, keepdims=True) / np.maximum(count, 1)
+    mean = np.where(count > 0, mean, np.nan)
 
     def relative(now: Floats, positions: Ints) -> Floats:
-        both = np.concatenate((now - mean, now - values(positions, DAY_S)), axis=2) / WEATHER_SCALE_K
-        known = np.isfinite(both).all(axis=2, keepdims=True)
-        return np.concatenate((np.where(known, both, 0.0), known), axis=2)
+        scale = np.asarray(spec.covariate_scales)
+        from_mean, from_day = (now - mean) / scale, (now - values(positions, DAY_S)) / scale
+        parts, first = [], 0
+        for feed in feeds(spec.covariates):
+            of = slice(first, first + len(feed))
+            both = np.concatenate((from_mean[..., of], from_day[..., of]), axis=2)
+            known = np.isfinite(both).all(axis=2, keepdims=True)
+            parts += [np.where(known, both, 0.0), known]
+            first += len(feed)
+        return np.concatenate(parts, axis=2)
 
     return relative(context, back), relative(values(ahead), ahead)
 
 
-def covariates_known(prepared: Prepared, at: Ints, spec: WindowSpec) -> float:
-    """Share of the steps to forecast for which the covariates were known at the origin [1]."""
-    if not spec.covariates or not len(at):
-        return 0.0
-    return float(windows(prepared, at, spec).decoder[..., -1].mean())
+def feeds_known(prepared: Prepared, at: Ints, spec: WindowSpec) -> Floats:
+    """(f,) share of the steps to forecast for which each feed was known at the origin [1]."""
+    if not len(at) or not spec.feed_sizes:
+        return np.zeros(len(spec.feed_sizes))
+    decoder, flags = windows(prepared, at, spec).decoder, np.cumsum(spec.feed_sizes) - 1
+    own = decoder[..., decoder.shape[2] - sum(spec.feed_sizes) :]
+    return np.asarray(own[..., flags].mean(axis=(0, 1)), dtype=np.float64)

@@ -36,8 +36,11 @@ if TYPE_CHECKING:
 
 THREADS: Final = 1
 """More threads slow these small networks down, most of all on a busy machine."""
-COVARIATES_KNOWN_MIN: Final = 0.5
-"""Covariates that were known ahead for a smaller share of the steps are left out [1]."""
+FEED_KNOWN_MIN: Final = 0.1
+"""A feed that was known ahead for a smaller share of the steps is left out [1]."""
+LOOKED_AT: Final = 200
+"""So many origins, evenly spaced, tell whether a feed was known ahead."""
+KNOWN_TIMES: Final = frozenset({"valid_at", "available_at"})
 SCALE_FLOOR_SHARE: Final = 0.05
 """Floor of the instance scale as a share of the training data's standard deviation [1]."""
 
@@ -82,8 +85,10 @@ class LstmForecaster:
             self.task.step, self.task.horizon, len(history) / self.task.steps_per_hour
         )
         config = replace(config, timezone=self.task.timezone)
-        prepared = windows.prepare(history, known, self.task, config.covariates)
+        config = _with_covariates(config, known)
+        prepared = windows.prepare(history, known, self.task, config.covariates or ())
         self.config = _settle(config, prepared, self.task)
+        prepared = windows.prepare(history, known, self.task, self.config.covariates or ())
         trained = [lstm_training.train(prepared, self.config, seed, self._run) for seed in self.config.seeds]
         self._networks = [network.eval() for network, _ in trained]
         self._notes = {"training": [note for _, note in trained]}
@@ -175,13 +180,36 @@ class LstmForecaster:
         return model
 
 
+def _with_covariates(config: LstmConfig, known: pd.DataFrame) -> LstmConfig:
+    """Take the known frame's columns where none were asked for, by feed, and the units of each."""
+    asked = config.covariates
+    if asked is None:
+        asked = tuple(str(name) for name in known.columns if name not in KNOWN_TIMES)
+    chosen = tuple(name for feed in windows.feeds(asked) for name in feed)
+    return replace(config, covariates=chosen, covariate_scales=tuple(_scale(name, known) for name in chosen))
+
+
+def _scale(name: str, known: pd.DataFrame) -> float:
+    if name in windows.WEATHER or name not in known.columns:
+        return windows.WEATHER_SCALE_K
+    spread = float(known[name].std())
+    return spread if spread > 0 else 1.0
+
+
 def _settle(config: LstmConfig, prepared: Prepared, task: Task) -> LstmConfig:
-    """Fix what depends on the data: the floor of the scale, and whether covariates are known ahead."""
+    """Fix what depends on the data: the floor of the scale, and which covariates are known ahead."""
     spec = config.spec(task)
-    every_hour = windows.origins(prepared, spec)[:: task.steps_per_hour]
-    if windows.covariates_known(prepared, every_hour, spec) < COVARIATES_KNOWN_MIN:
-        config = replace(config, covariates=())
-    return replace(config, scale_floor=SCALE_FLOOR_SHARE * float(prepared.y.std()))
+    origins = windows.origins(prepared, spec)
+    known = windows.feeds_known(prepared, origins[:: max(len(origins) // LOOKED_AT, 1)], spec)
+    feeds = zip(windows.feeds(spec.covariates), known, strict=True)
+    kept = tuple(name for feed, share in feeds for name in feed if share >= FEED_KNOWN_MIN)
+    scales = dict(zip(spec.covariates, spec.covariate_scales, strict=True))
+    return replace(
+        config,
+        covariates=kept,
+        covariate_scales=tuple(scales[name] for name in kept),
+        scale_floor=SCALE_FLOOR_SHARE * float(prepared.y.std()),
+    )
 
 
 def explain(weights: Floats, candidates: Sequence[str]) -> dict[str, float]:

@@ -19,7 +19,7 @@ LOOKBACK_SHARE: Final = 0.4
 CONTEXTS_H: Final = (168, 96, 72, 48, 24)
 """Lengths of the context to choose from, longest first [h]."""
 SHORT_H: Final = 14 * HOURS_PER_DAY
-"""With less history than this the network is smaller, trained for fewer steps, none held out [h]."""
+"""With less history than this the network is smaller and trained for fewer steps [h]."""
 WINDOWS_MIN_H: Final = 12
 """Origins have to span at least this, or there is nothing to learn from [h]."""
 
@@ -34,38 +34,34 @@ class LstmConfig:
     """Steps to forecast."""
     context_h: int = 168
     """Hours that the encoder reads [h]."""
-    candidates: tuple[str, ...] = ("last", "level", "day1", "day1_now", "day2", "mean3d", "week1", "mean7d")
+    candidates: tuple[str, ...] = tuple(CANDIDATES)
     """Naive forecasts to blend; keys of `CANDIDATES`."""
-    covariates: tuple[str, ...] = ("dry_bulb_c", "wet_bulb_c")
-    """Columns of the known frame; left out where they are not known ahead."""
+    covariates: tuple[str, ...] | None = None
+    """Columns of the known frame, settled when training: those that are known ahead; none yet: all of them."""
+    covariate_scales: tuple[float, ...] = ()
+    """Their units, set when training [each covariate's unit]."""
     scale_floor: float = 0.0
     """Smallest instance scale, set when training [W]."""
-    hidden: int = 48
+    hidden: int = 32
     """Units of encoder and decoder."""
-    dropout: float = 0.1
+    dropout: float = 0.3
     """Of the decoder's outputs [1]."""
     covariate_dropout: float = 0.2
-    """Share of training windows without the covariates, so that a missing feed degrades gently [1]."""
-    shift_share: float = 0.6
+    """Share of training windows without a feed, each by itself, so that a missing one degrades gently [1]."""
+    shift_share: float = 0.3
     """Share of training windows with a made-up level shift in their past [1]."""
     max_steps: int = 300
     """Optimiser steps a seed."""
-    batch: int = 64
+    batch: int = 128
     """Windows a step."""
     learning_rate: float = 3e-3
     """Peak of the one-cycle schedule."""
-    weight_decay: float = 1e-2
+    weight_decay: float = 0.1
     """AdamW's."""
     clip: float = 1.0
     """Largest norm of the gradient."""
     average: float = 0.98
-    """Decay of the moving average of the weights that is evaluated and kept."""
-    validation_share: float = 0.125
-    """Share of the history at its end that decides when to stop; 0: train all steps [1]."""
-    evaluate_every: int = 30
-    """Steps between two evaluations."""
-    patience: int = 4
-    """Evaluations without an improvement before training stops."""
+    """Decay of the moving average of the weights that is kept."""
     seeds: tuple[int, ...] = (1,)
     """One network each; their quantiles are averaged."""
     timezone: str = "UTC"
@@ -98,12 +94,19 @@ class LstmConfig:
             candidates=tuple(name for name, c in CANDIDATES.items() if c.lookback_h <= reach_h),
         )
         if available_hours < SHORT_H:
-            config = replace(config, hidden=24, max_steps=150, validation_share=0.0)
+            config = replace(config, hidden=24, max_steps=150, dropout=0.1)
         return replace(config, **overrides)
 
     def spec(self, task: Task) -> WindowSpec:
         """How its windows are cut."""
-        return WindowSpec(task, self.context_h, self.candidates, self.covariates, self.scale_floor)
+        return WindowSpec(
+            task,
+            self.context_h,
+            self.candidates,
+            self.covariates or (),
+            self.covariate_scales,
+            self.scale_floor,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """For the model's card."""

@@ -26,12 +26,11 @@ class Progress:
     """Optimiser steps done."""
     steps: int
     """Most that there will be."""
-    pinball: float | None = None
-    """Validation loss, where there has just been an evaluation [scaled]."""
+    pinball: float
+    """Loss of the last steps' windows [scaled]."""
 
     def __str__(self) -> str:
-        loss = "" if self.pinball is None else f", validation pinball {self.pinball:.4f}"
-        return f"seed {self.seed}: step {self.step} of {self.steps}{loss}"
+        return f"seed {self.seed}: step {self.step} of {self.steps}, pinball {self.pinball:.4f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Run:
     stop: threading.Event | None = None
     """Ends the training early, with NotReadyError, when it is set."""
     report: Callable[[Progress], None] | None = None
-    """Told after every step and every evaluation."""
+    """Told after every step."""
 
     def __post_init__(self) -> None:
         if self.nodes > 1 and not any(name in os.environ for name in MEETING_POINTS):

@@ -36,4 +36,4 @@ def daily(days: float, step: timedelta = QUARTER, *, shift_at_day: float = 1e9, 
 def small(task: Task, hours: float) -> LstmConfig:
     """A network that trains in a second or two."""
     config = LstmConfig.for_history(task.step, task.horizon, hours)
-    return replace(config, hidden=12, max_steps=40, evaluate_every=20, batch=32, seeds=(1,))
+    return replace(config, hidden=12, max_steps=40, batch=32, seeds=(1,))
