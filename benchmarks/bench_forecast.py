@@ -41,7 +41,7 @@ SERIES: Final = {
 }
 COVERAGE, COVERAGE_OFF = 0.80, 0.04
 """What the 80 % interval has to cover, and how far off it may be [1]."""
-SOURCE: Final = "measured elsewhere, not run here: neuralforecast 3.3.0, darts 0.48.1, mlforecast 1.1.0"
+SOURCE: Final = "Measured elsewhere, not run here: neuralforecast 3.3.0, darts 0.48.1, mlforecast 1.1.0"
 RECORDED: Final = {
     "sg_cooling_kwth": {
         "LightGBM direct of mlforecast": (1.088, 0.0640, 0.48),
@@ -126,8 +126,9 @@ def series(sheet: Sheet, name: str) -> dict[str, Any]:
     for model, (mase, wql, coverage) in RECORDED[name].items():
         sheet.figures |= {f"{name}_recorded_{model}": f"MASE {mase}, WQL {wql}, coverage {coverage}"}
     shown(list(rows.values()))
+    console.print(f"{SOURCE}:")
     for model, figures in RECORDED[name].items():
-        console.print(f"  {model}: MASE {figures[0]}, WQL {figures[1]}, coverage {figures[2]} ({SOURCE})")
+        console.print(f"  {model}: MASE {figures[0]}, WQL {figures[1]}, coverage {figures[2]}")
     ours = rows[OURS]
     if "error" in ours:
         raise NotMeasured(ours["error"])

@@ -29,12 +29,12 @@ TEST_FROM, VALIDATION_SHARE = 0.8, 0.125
 NEEDED_DAYS: Final = 42
 """Least length: trees learn from four weeks, and the test part is a week [d]."""
 TIMES: Final = ("ds", "date")
+VALUES: Final = "y"
+"""The column of the values. Where another is named, the table holds several series, no covariates."""
 KNOWN_NAMES: Final = {"temp_c": "dry_bulb_c", "wetbulb_c": "wet_bulb_c"}
 """Covariates that have another name here."""
 LEADS: Final = {"1": (0, 1), "1_6": (0, 6), "6_24": (6, 24)}
 """Buckets of hours ahead."""
-SEVERAL: Final = "date"
-"""A table with this column for its times holds several series and no covariates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def read(path: Path, column: str | None = None) -> Case:
         InputError: says what is wrong with it.
     """
     table = _table(path)
-    column = column or "y"
+    column = column or VALUES
     stamp = next((name for name in TIMES if name in table.columns), None)
     missing = [" or ".join(TIMES)] if stamp is None else []
     missing += [column] if column not in table.columns else []
@@ -102,11 +102,12 @@ def read(path: Path, column: str | None = None) -> Case:
     if "observed" in table.columns:
         observed &= _numbers(path, table, "observed") != 0
     history = pd.DataFrame({"valid_at": times, "y": y, "observed": observed})
-    extra = [] if stamp == SEVERAL else [c for c in table.columns if c not in {stamp, column, "observed"}]
+    others = [c for c in table.columns if c not in {stamp, column, "observed"}]
+    extra = others if column == VALUES else []
     known = pd.DataFrame(
         {"valid_at": times} | {KNOWN_NAMES.get(c, c): _numbers(path, table, c) for c in extra}
     )
-    name = path.name.split(".")[0] + (f"_{column}" if column != "y" else "")
+    name = path.name.split(".")[0] + (f"_{column}" if column != VALUES else "")
     return case(name.lower(), history, known)
 
 
@@ -197,12 +198,12 @@ def _table(path: Path) -> pd.DataFrame:
 def _times(path: Path, column: pd.Series) -> pd.DatetimeIndex:
     """Aware times; those without a zone are a local clock's, read as UTC."""
     try:
-        times = pd.DatetimeIndex(pd.to_datetime(column))
+        times = pd.DatetimeIndex(pd.to_datetime(column, utc=True))
     except (ValueError, TypeError) as error:
         raise _bad(path, f"times such as {column.iloc[0]!r}", "times", "write them as ISO 8601") from error
     if times.hasnans:
         raise _bad(path, "a row without a time", "a time in every row", "fill it in or remove the row")
-    return times.tz_localize("UTC") if times.tz is None else times.tz_convert("UTC")
+    return times
 
 
 def _numbers(path: Path, table: pd.DataFrame, column: str) -> Floats:

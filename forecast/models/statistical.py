@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from core.series import Floats
     from forecast.windows import Prepared
 
-RECENT_DAYS: Final = 56
-"""Days that are fitted: older ones tell little of today's level [d]."""
+RECENT_WEEKS: Final = 8
+"""Weeks that are fitted: older ones tell little of today's level."""
 FITTED_STEPS_MAX: Final = 2016
 """Most steps that MSTL is fitted on, in whole weeks: three weeks at 15 min take about a second."""
-WEEKLY_FROM_DAYS: Final = 14
-"""A season of a week is fitted where it is there twice [d]."""
+WEEKLY_FROM_WEEKS: Final = 2
+"""A season of a week is fitted where it is there twice."""
 NEEDED_DAYS: Final = 2
 """Least history: a season of a day has to be there twice [d]."""
 ETS_SEASON_MAX: Final = 24
@@ -64,12 +64,12 @@ class Mstl:
             InputError: statsforecast is not installed.
         """
         task, week = self.task, DAYS_PER_WEEK * self.task.steps_per_day
-        prepared = _recent(history, known, task, self.name)
-        y = prepared.y[-max(FITTED_STEPS_MAX // week, WEEKLY_FROM_DAYS // DAYS_PER_WEEK) * week :]
+        weeks = min(max(FITTED_STEPS_MAX // week, WEEKLY_FROM_WEEKS), RECENT_WEEKS)
+        prepared = _recent(history.iloc[-weeks * week :], known, task, self.name)
         seasons = [task.steps_per_day]
-        if len(y) >= WEEKLY_FROM_DAYS * task.steps_per_day:
+        if len(prepared.y) >= WEEKLY_FROM_WEEKS * week:
             seasons.append(week)
-        made = _library().MSTL(seasons).forecast(y=y, h=task.horizon_steps, level=list(LEVELS))
+        made = _library().MSTL(seasons).forecast(y=prepared.y, h=task.horizon_steps, level=list(LEVELS))
         return _frame(prepared, self.name, made)
 
     def card(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class AutoEts:
             NotReadyError: there are less than two days of history, or it is constant.
             InputError: statsforecast is not installed.
         """
-        prepared = _recent(history, known, self.task, self.name)
+        prepared = self._filtered(history, known)
         self._fitted = _library().AutoETS(season_length=self.task.steps_per_day).fit(prepared.y)
 
     def predict(self, history: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
@@ -114,11 +114,16 @@ class AutoEts:
         Raises:
             NotReadyError: not fitted, less than two days of history, or a constant one.
         """
-        prepared = _recent(history, known, self.task, self.name)
+        prepared = self._filtered(history, known)
         if self._fitted is None:
             raise NotReadyError(f"{self.name} has not been trained yet")
         made = self._fitted.forward(prepared.y, h=self.task.horizon_steps, level=list(LEVELS))
         return _frame(prepared, self.name, made)
+
+    def _filtered(self, history: pd.DataFrame, known: pd.DataFrame) -> Prepared:
+        """The last weeks, gaps filled."""
+        steps = RECENT_WEEKS * DAYS_PER_WEEK * self.task.steps_per_day
+        return _recent(history.iloc[-steps:], known, self.task, self.name)
 
     def card(self) -> dict[str, Any]:
         """What it is."""
@@ -145,12 +150,12 @@ def _library() -> ModuleType:
 
 
 def _recent(history: pd.DataFrame, known: pd.DataFrame, task: Task, name: str) -> Prepared:
-    """The last weeks, gaps filled.
+    """A part of the history, gaps filled.
 
     Raises:
-        NotReadyError: they are too short, or constant.
+        NotReadyError: it is too short, or constant.
     """
-    prepared = prepare(history.iloc[-RECENT_DAYS * task.steps_per_day :], known, task)
+    prepared = prepare(history, known, task)
     naive.need_hours(prepared, NEEDED_DAYS * HOURS_PER_DAY, name)
     if np.ptp(prepared.y) == 0:
         days = len(prepared.y) / task.steps_per_day

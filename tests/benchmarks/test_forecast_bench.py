@@ -224,9 +224,9 @@ def test_it_runs_as_a_module_one_line_a_model(tmp_path: Path) -> None:
     assert rows[0]["peak_mb"] < rows[1]["peak_mb"]
 
 
-def test_columns_of_a_table_are_picked(tmp_path: Path) -> None:
+def test_a_named_column_has_no_covariates(tmp_path: Path) -> None:
     times = pd.date_range("2026-01-01", periods=1200, freq="h")
-    pd.DataFrame({"date": times, "HUFL": load(50), "OT": 1.0}).to_csv(tmp_path / "ETT.csv", index=False)
+    pd.DataFrame({"ds": times, "HUFL": load(50), "OT": 1.0}).to_csv(tmp_path / "ETT.csv", index=False)
     case = forecast_case.read(tmp_path / "ETT.csv", "HUFL")
     assert (case.name, case.covariates) == ("ett_hufl", ())
     assert case.history["observed"].all()

@@ -145,3 +145,22 @@ def test_without_statsforecast_it_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setattr(builtins, "__import__", lacking)
     with pytest.raises(InputError, match=r"statsforecast: found not installed.*joulecast\[forecast\]"):
         Mstl(HOURLY).predict(weekly(20), nothing_known())
+
+
+@pytest.mark.parametrize("kind", [Mstl, AutoEts])
+@pytest.mark.parametrize("name", ["noise", "wild", "gaps", "spike", "step", "negative", "line"])
+def test_odd_series_give_quantiles_in_order(kind: type[Mstl | AutoEts], name: str) -> None:
+    random, hours = np.random.default_rng(3), np.arange(24.0 * 20)
+    y = {
+        "noise": random.uniform(0, 1e6, len(hours)),
+        "wild": 1e5 * random.standard_cauchy(len(hours)),
+        "gaps": np.where(random.uniform(size=len(hours)) < 0.4, np.nan, daily(20, HOUR)),
+        "spike": np.where(hours == 470, 5.0, 0.0),
+        "step": np.where(hours < 240, 3e5, 4e5),
+        "negative": daily(20, HOUR) - 5e5,
+        "line": hours,
+    }[name]
+    history = frame(y, HOUR)
+    quantiles = fitted(kind, history).predict(history, nothing_known())[list(QUANTILE_NAMES)].to_numpy()
+    assert np.isfinite(quantiles).all()
+    assert (np.diff(quantiles, axis=1) >= 0).all()
