@@ -57,22 +57,35 @@ class Known:
         return np.stack([covariate.at(hours, asked) for covariate in self.covariates], axis=-1)
 
 
-def known_table(known: pd.DataFrame, columns: tuple[str, ...]) -> Known | None:
+def known_table(
+    known: pd.DataFrame, columns: tuple[str, ...], first_s: int = 0, last_s: int = _SHIFT
+) -> Known | None:
     """Make a known frame ready for looking up; None where it has no value of any of the columns.
 
     A row without `available_at` was known all along.
+
+    Args:
+        known: the frame.
+        columns: covariates, whether it has them or not.
+        first_s: rows for hours before this one are left out [s since 1970].
+        last_s: rows for later times are left out [s since 1970].
     """
-    covariates = tuple(_covariate(known, column) for column in columns)
+    if not columns or not len(known):
+        return None
+    times = epoch_s(known["valid_at"])
+    inside = np.flatnonzero((times >= first_s // HOUR_S * HOUR_S) & (times <= last_s))
+    there = "available_at" in known.columns
+    available = epoch_s(known["available_at"])[inside] if there else np.zeros(len(inside), dtype=np.int64)
+    keys = times[inside] // HOUR_S * _SHIFT + available
+    covariates = tuple(_covariate(known, column, inside, keys) for column in columns)
     return Known(covariates) if any(len(covariate.keys) for covariate in covariates) else None
 
 
-def _covariate(known: pd.DataFrame, column: str) -> Covariate:
+def _covariate(known: pd.DataFrame, column: str, inside: Ints, keys: Ints) -> Covariate:
     if column not in known.columns:
         return Covariate(np.empty(0, np.int64), np.empty(0))
-    values = known[column].to_numpy(dtype=np.float64)
+    values = known[column].to_numpy(dtype=np.float64)[inside]
     told = np.isfinite(values)
-    rows = known[told]
-    available = epoch_s(rows["available_at"]) if "available_at" in rows.columns else np.zeros(len(rows), int)
-    keys = epoch_s(rows["valid_at"]) // HOUR_S * _SHIFT + available
+    values, keys = values[told], keys[told]
     order = np.argsort(keys, kind="stable")
-    return Covariate(keys[order], values[told][order])
+    return Covariate(keys[order], values[order])

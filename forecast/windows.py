@@ -139,7 +139,7 @@ def prepare(
         y=dataset.fill(y, observed, task.step_s),
         observed=observed & np.isfinite(y),
         calendar=features.calendar(ahead, task.timezone),
-        known=known_table(known, covariates),
+        known=known_table(known, covariates, int(times[0]) - DAY_S, int(ahead[-1])),
     )
 
 
