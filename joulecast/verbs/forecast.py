@@ -214,8 +214,9 @@ def models(*, json: Json = False) -> int:
             "no": row["version"],
             "task": f"{row['target']} {row['step_min']} min",
             "status": row["status"] if since is None else f"champion since {since:%Y-%m-%d %H:%M}",
-            "trained": f"{row['trained_at']:%Y-%m-%d %H:%M}",
-            "data": f"{row['data_from']:%Y-%m-%d} to {row['data_to']:%Y-%m-%d}",
+            "trained": "{trained_at:%Y-%m-%d %H:%M} on {data_from:%Y-%m-%d} to {data_to:%Y-%m-%d}".format(
+                **row
+            ),
             "MASE": _beside(row, "mase", 3),
             "WQL": _beside(row, "wql", 4),
         }
