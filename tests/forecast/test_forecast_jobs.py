@@ -15,6 +15,7 @@ from core import db, jobs
 from core.errors import InputError, NotReadyError
 from core.points import point_type
 from core.settings import Settings
+from core.site import Forecasts
 from forecast import dataset, registry, train
 from forecast import jobs as room
 from forecast.models.lstm import LstmForecaster
@@ -32,7 +33,8 @@ DAYS = 9
 
 @pytest.fixture
 def context(dsn: str, site: Site, clock: ManualClock) -> jobs.Context:
-    return jobs.Context(Settings(dsn=dsn), site, clock, dsn)
+    """The demo with the targets that every site has."""
+    return jobs.Context(Settings(dsn=dsn), site.model_copy(update={"forecast": Forecasts()}), clock, dsn)
 
 
 @pytest.fixture(autouse=True)
