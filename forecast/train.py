@@ -143,7 +143,7 @@ def train(
     task = targets.task_for(site, target, step)
     now = floor_time(clock.now(), step)
     history = dataset.load_history(conn, site.id, targets.refs_of(site, target), now - HISTORY, now, step)
-    known = dataset.load_weather(conn, site, now - HISTORY, now)
+    known = dataset.load_known(conn, site, now - HISTORY, now)
     present = registry.champion(conn, site.id, target, task.step_s)
     conn.commit()  # training takes long: no transaction stays open over it
     held = hold_out(history, known, task)
