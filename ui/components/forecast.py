@@ -344,7 +344,7 @@ def version_table(found: Sequence[ModelVersion], zone: ZoneInfo, now: datetime) 
             f"{model_name(v.model)} {v.model_version_id}",
             html.B("in force") if v.status == "champion" else STATUS_WORDS.get(v.status, v.status),
             fmt.clock_time(v.trained_at, zone, now),
-            _period(v.data_from, v.data_to, zone),
+            html.Span(_period(v.data_from, v.data_to, zone), className="nowrap"),
             *_against(v),
             str(v.card.get("reason", fmt.NOTHING)),
         )
