@@ -7,6 +7,7 @@ Never numpy in here: plotly sends arrays encoded, and appending to those wipes t
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from core.units import from_canonical
@@ -40,6 +41,7 @@ HOVER_PX: Final = 6
 NOW_LINE: Final = BASELINE
 TRANSPARENT: Final[dict[str, Any]] = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
 """The page's own colours show through, light or dark."""
+_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 _HOVER: Final = {"bgcolor": "#FBFBFC", "bordercolor": "#7C8791", "font": {"color": "#1F2933"}}
 
 
@@ -262,7 +264,8 @@ def fan(
     traces.append(line(x, kilowatts(measured), "measured", MEASURED, "kW", width=2.2))
     shape = layout(now, zone, shapes=[now_line(now, zone)], annotations=[now_label(now, zone)])
     shape["xaxis"]["range"] = fmt.axis_times([measured.start, max(until, now)], offset)
-    shape["yaxis"] = {"title": {"text": "power [kW]", "font": {"size": 12}}, "nticks": 7}
+    means = "hourly" if measured.step >= _HOUR else f"{measured.step / _MINUTE:.0f}-min"
+    shape["yaxis"] = {"title": {"text": f"{means} means [kW]", "font": {"size": 12}}, "nticks": 7}
     shape["uirevision"] = f"{measured.step}"  # another grid is another picture: what was zoomed in is gone
     return {"data": traces, "layout": shape}
 
@@ -300,8 +303,8 @@ def daily(days: list[str], ratios: list[float | None], held: list[float | None],
             "hoverlabel": _HOVER,
             "shapes": [level, wanted],
             "annotations": [
-                _over("error / naive's error: below 1 is better", 1),
-                _over("in the 80 % band [%]: grey is as it should be", 0.42),
+                _over(f"{name}: error / naive's, below 1 is better" if days else "not scored yet", 1),
+                _over("in its 80 % band [%]: grey is as it should be", 0.42),
             ],
             "xaxis": {
                 "type": "date", "tickformat": "%d %b", "nticks": 5, "anchor": "y2", "hoverformat": "%a %d %b",

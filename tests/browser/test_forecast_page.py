@@ -27,7 +27,7 @@ pytestmark = pytest.mark.browser
 STEP = timedelta(minutes=5)
 HOUR = timedelta(hours=1)
 FIRST_POINT = """() => {
-  const shown = document.querySelector("#forecast-chart-it_power .js-plotly-plot").data.slice(-1)[0];
+  const shown = document.querySelector("#forecast-it_power .js-plotly-plot").data.slice(-1)[0];
   return [shown.name, Date.parse(shown.x[1]) - Date.parse(shown.x[0]), shown.y.some(y => y === null)];
 }"""
 
@@ -63,9 +63,9 @@ def test_what_is_to_come_and_how_sure_in_both_themes_and_on_a_phone(
         found = watched(browser, scheme, width)
         page = found.page
         page.goto(url)
-        page.wait_for_selector("#forecast-chart-it_power .main-svg")
-        page.wait_for_selector("#forecast-daily-cooling_power .main-svg")
-        expect(page.locator("#forecast-body .notice.p3").first).to_contain_text("has drifted")
+        page.wait_for_selector("#forecast-it_power .main-svg")
+        page.wait_for_selector("#forecast-cooling_power .span-4 .main-svg")
+        expect(page.locator("#forecast-alarms .notice.p3")).to_contain_text("has drifted")
         expect(page.locator("#forecast-it_power")).to_contain_text("The ensemble wins over 7 d")
         cooling = page.locator("#forecast-cooling_power")
         expect(cooling.locator(".notice")).to_contain_text("The direct forecast falls back to MSTL")

@@ -56,7 +56,8 @@ def execute(context: Context, statement: str, *values: Any) -> None:
 
 def shown(source: Source, target: str = "it_power", grid: forecast.Grid = forecast.QUARTERS) -> str:
     """What a target's part of the page says."""
-    return text(page.target_parts(source, target, grid, WEEK))
+    parts = page.target_parts(source, target, grid, WEEK)
+    return text([parts[name] for name, prop in page.PARTS.items() if prop == "children"])
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def test_open_alarms_of_the_forecaster_are_on_top_and_others_are_not(ours: Sourc
         conn.execute("UPDATE alarm SET cleared_at = %s WHERE source LIKE 'forecast.data%%'", (now,))
     (alarm,) = skill.alarms(ours)
     assert alarm.source == "forecast.drift.it_power.900"
-    first = text(page.body(ours, forecast.QUARTERS, WEEK)[0])
+    first = text(page.alarm_parts(ours))
     assert "has drifted" in first
     assert "Since 10:00. Check the meters" in first
 
@@ -276,7 +277,7 @@ def test_versions_say_status_span_figures_and_why_and_how_to_roll_back(
     found = [version for version in skill.versions(ours) if version.target == "it_power"]
     assert len(found) == skill.NEWEST + 1
     assert found[-1].status == "champion", "the one in force is listed however old it is"
-    words = text(page.body(ours, forecast.QUARTERS, WEEK)[-1])
+    words = text(page.version_parts(ours))
     for part in (
         "IT power, 24 h",
         "in force",
@@ -296,14 +297,14 @@ def test_any_other_target_with_a_forecast_has_its_part(
         seed.one_issue(conn, context.site, made, "ensemble", "hall_1_power", 900, 96)
     assert forecast.targets(ours) == ("it_power", "cooling_power", "hall_1_power")
     parts = page.body(ours, forecast.QUARTERS, WEEK)
-    assert "forecast-chart-hall_1_power" in {g.id for g in graphs(parts)}
+    assert "hall_1_power" in {g.id["of"] for g in graphs(parts)}
     words = text(parts)
     assert "Hall 1 power: forecast and measured" in words
     assert "Nothing has been chosen yet" in words
 
 
 def test_an_empty_database_is_explained(empty_source: Source) -> None:
-    words = text(page.body(empty_source, forecast.QUARTERS, WEEK))
+    words = text([page.layout(empty_source), page.version_parts(empty_source)])
     assert words.count("No forecast yet") == 2
     assert words.count("Not scored yet") == 2
     assert "No trained model yet" in words

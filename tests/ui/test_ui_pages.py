@@ -58,11 +58,18 @@ def test_every_page_builds_with_and_without_data(
 
 
 def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
-    found = {g.id for page in PAGES for g in graphs(page.layout(source))}
+    found = {
+        ":".join(g.id.values()) if isinstance(g.id, dict) else g.id
+        for page in PAGES
+        for g in graphs(page.layout(source))
+    }
     assert found == {
         "live-chart",
-        "forecast-chart-it_power",
-        "forecast-chart-cooling_power",
+        *(
+            f"forecast-{part}:{target}"
+            for part in ("chart", "daily")
+            for target in ("it_power", "cooling_power")
+        ),
         "replay-chart",
     }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import dash_mantine_components as dmc
 import numpy as np
-from dash import Input, Output, State, dcc, html, no_update
+from dash import ALL, Input, Output, State, dcc, html, no_update
 
 from core import store
 from core.errors import NotReadyError
@@ -48,6 +48,14 @@ WINDOW_NAMES: Final = ("24 h", "7 d", "14 d")
 GRID, WINDOW = next(iter(GRIDS)), list(WINDOWS)[1]
 """What is shown first."""
 ROLLBACK: Final = "joulecast forecast rollback --target it_power --step 15"
+PARTS: Final = {
+    "said": "children",
+    "chart": "figure",
+    "scores": "children",
+    "behind": "children",
+    "daily": "figure",
+}
+"""What a target's section is filled with, and the property that takes it."""
 _CHART_PX: Final = 380
 _DAILY_PX: Final = 260
 _SCORES_SAID: Final = (
@@ -57,6 +65,7 @@ _SCORES_SAID: Final = (
     "too narrow, ▲ too wide. Bold: the model that is shown."
 )
 _VERSIONS_SAID: Final = "MASE, WQL: errors on the held-out days, ours / seasonal naive's; less is better"
+_DAYS_SAID: Final = f"last {skill.DAYS} d"
 _NOT_SCORED: Final = "Not scored yet: that needs forecasts whose time has come."
 _NO_FORECAST: Final = "No forecast yet. The first one comes when enough history is there to train on."
 
@@ -79,7 +88,12 @@ def layout(source: Source) -> list[Child]:
             ],
             className="switches",
         ),
+        html.Div(alarm_parts(source), id="forecast-alarms"),
         html.Div(body(source, GRIDS[GRID], WINDOWS[WINDOW]), id="forecast-body"),
+        html.Div(
+            panel("Versions of the models", html.Div(id="forecast-versions"), note=_VERSIONS_SAID),
+            className="grid after",
+        ),
         html.Div(
             panel("Forecast jobs", html.Div(id="forecast-jobs"), note="newest run of each"),
             className="grid after",
@@ -94,22 +108,42 @@ def _switch(switch_id: str, label: str, names: dict[str, str], value: str) -> ht
 
 
 def register(app: Dash, source: Source) -> None:
-    """One callback a tick; what it draws goes to the browser only when it has changed."""
+    """One callback a tick; what it draws goes to the browser only when it has changed.
+
+    Charts keep their elements and get new figures, so that what was zoomed in stays so.
+    """
 
     @app.callback(
+        Output("forecast-alarms", "children"),
         Output("forecast-body", "children"),
+        Output("forecast-versions", "children"),
         Output("forecast-jobs", "children"),
         Output("forecast-drawn", "data"),
+        *[Output(_part(part, ALL), prop) for part, prop in PARTS.items()],
         Input("forecast-tick", "n_intervals"),
         Input("forecast-grid", "value"),
         Input("forecast-window", "value"),
         State("forecast-drawn", "data"),
+        State(_part("said", ALL), "id"),
     )
-    def tick(_: int | None, grid: str | None, window: str | None, drawn: str | None) -> tuple[Any, ...]:
+    def tick(
+        _: int | None, grid: str | None, window: str | None, drawn: str | None, ids: list[dict[str, str]]
+    ) -> tuple[Any, ...]:
         steps, span = GRIDS.get(grid or "", GRIDS[GRID]), WINDOWS.get(window or "", WINDOWS[WINDOW])
-        key = drawing_key(source, steps, span)
-        made = no_update if key == drawn else body(source, steps, span)
-        return made, job_table(source, "forecast"), key
+        there, key = [part_id["of"] for part_id in ids], drawing_key(source, steps, span)
+        jobs, same = job_table(source, "forecast"), [[no_update] * len(ids)] * len(PARTS)
+        if key == drawn:
+            return no_update, no_update, no_update, jobs, key, *same
+        head = (alarm_parts(source), version_parts(source), jobs, key)
+        if there != list(forecast.targets(source)):
+            return head[0], body(source, steps, span), *head[1:], *same
+        made = [target_parts(source, target, steps, span) for target in there]
+        return head[0], no_update, *head[1:], *([of[part] for of in made] for part in PARTS)
+
+
+def _part(part: str, target: Any) -> dict[str, Any]:
+    """What a part of a target's section is called."""
+    return {"part": f"forecast-{part}", "of": target}
 
 
 def drawing_key(source: Source, grid: Grid, window: timedelta) -> str:
@@ -119,69 +153,71 @@ def drawing_key(source: Source, grid: Grid, window: timedelta) -> str:
     return f"{forecast.stamp(source, grid)} {window} {versions} {alarms}"
 
 
-def body(source: Source, grid: Grid, window: timedelta) -> list[Child]:
-    """Everything but switches and jobs, as of now."""
-    zone, now = source.context.site.zone, source.now
-    parts: list[Child] = alarm_notices(skill.alarms(source), zone, now)
-    for target in forecast.targets(source):
-        parts += target_parts(source, target, grid, window)
-    versions = panel(
-        "Versions of the models",
-        version_table(skill.versions(source), zone, now),
-        html.P(
-            [
-                "To put the version back that was in force before, on the machine of the forecaster: ",
-                html.Code(ROLLBACK),
-            ],
-            className="note",
-        ),
-        note=_VERSIONS_SAID,
-    )
-    return [*parts, html.Div(versions, className="grid after")]
+def alarm_parts(source: Source) -> list[Child]:
+    """The open alarms of the forecaster."""
+    return alarm_notices(skill.alarms(source), source.context.site.zone, source.now)
 
 
-def target_parts(source: Source, target: str, grid: Grid, window: timedelta) -> list[Child]:
-    """One target: what is to come and how right that has been; on the right what stands behind it."""
-    found = forecast.picked(source, target, grid)
-    zone, now = source.context.site.zone, source.now
-    name = target_name(target)
-    warned = fallback_notices(found, zone, now) if found else []
-    chart_panel = panel(
-        f"{name}: forecast and measured",
-        *warned,
-        said(source, found, target, grid),
-        graph(f"forecast-chart-{target}", chart(source, found, target, grid), _CHART_PX),
-        note=f"{'15-min' if grid is forecast.QUARTERS else 'hourly'} means",
-    )
-    behind = behind_parts(source, found, target, grid) if found else []
+def version_parts(source: Source) -> list[Child]:
+    """The newest versions of the models, and how to put one back."""
+    said_of_rollback = "To put the version back that was in force before, on the machine of the forecaster: "
     return [
-        labelled(
-            html.Section(
-                [
-                    html.Div(
-                        [chart_panel, score_panel(source, found, target, grid, window)],
-                        className="span-8 stack" if behind else "span-12 stack",
-                    ),
-                    html.Div(behind, className="span-4 stack"),
-                ],
-                className="grid target",
-                id=f"forecast-{target}",
-            ),
-            label=name,
-        )
+        version_table(skill.versions(source), source.context.site.zone, source.now),
+        html.P([said_of_rollback, html.Code(ROLLBACK)], className="note"),
     ]
 
 
-def said(source: Source, found: Picked | None, target: str, grid: Grid) -> Child:
-    """Which model is shown and why, what it is made of, and the peak to come."""
+def body(source: Source, grid: Grid, window: timedelta) -> list[Child]:
+    """A section for each target, as of now."""
+    return [
+        _section(target, target_parts(source, target, grid, window)) for target in forecast.targets(source)
+    ]
+
+
+def _section(target: str, parts: dict[str, Child]) -> html.Section:
+    """One target: what is to come and how right that has been; on the right what stands behind it."""
+    name = target_name(target)
+    left = [
+        panel(
+            f"{name}: forecast and measured",
+            html.Div(parts["said"], id=_part("said", target)),
+            graph(_part("chart", target), parts["chart"], _CHART_PX),
+        ),
+        panel(f"{name}: which model is right", html.Div(parts["scores"], id=_part("scores", target))),
+    ]
+    right = [
+        html.Div(parts["behind"], id=_part("behind", target), className="stack"),
+        panel("Errors by day", graph(_part("daily", target), parts["daily"], _DAILY_PX), note=_DAYS_SAID),
+    ]
+    columns = [html.Div(left, className="span-8 stack"), html.Div(right, className="span-4 stack")]
+    return labelled(html.Section(columns, className="grid target", id=f"forecast-{target}"), label=name)
+
+
+def target_parts(source: Source, target: str, grid: Grid, window: timedelta) -> dict[str, Child]:
+    """What fills a target's section, as named in `PARTS`."""
+    found = forecast.picked(source, target, grid)
+    return {
+        "said": said(source, found, target, grid),
+        "chart": chart(source, found, target, grid),
+        "scores": score_parts(source, found, target, grid, window),
+        "behind": behind_parts(source, found) if found else [],
+        "daily": daily(source, found, target, grid),
+    }
+
+
+def said(source: Source, found: Picked | None, target: str, grid: Grid) -> list[Child]:
+    """What is wrong, which model is shown and why, what it is made of, and the peak to come."""
     if found is None:
-        return empty(_NO_FORECAST)
+        return [empty(_NO_FORECAST)]
     zone, now = source.context.site.zone, source.now
     pairs = which(found, zone, now)
     if target == "cooling_power":
         errors = twin_or_direct(skill.scores(source, target, grid, skill.LONGEST))
         pairs += [("Two ways", fmt.sentence(errors))] if errors else []
-    return facts([*pairs, ("Peak", peak_text(source, found, grid))])
+    return [
+        *fallback_notices(found, zone, now),
+        facts([*pairs, ("Peak", peak_text(source, found, grid))]),
+    ]
 
 
 def peak_text(source: Source, found: Picked, grid: Grid) -> str:
@@ -219,39 +255,41 @@ def chart(source: Source, found: Picked | None, target: str, grid: Grid) -> figu
     )
 
 
-def behind_parts(source: Source, found: Picked, target: str, grid: Grid) -> list[Child]:
-    """Whole days, the explanation, and the shown model's figures day by day."""
-    note, name = found.note, fmt.sentence(model_name(found.shown.model))
-    by = (
-        "forecast, 80 % band below" if note.of == found.shown.model else "forecast by the ensemble, 80 % band"
-    )
-    days = skill.daily(source, target, grid, found.shown.model)
-    each = figures.daily(
-        [f"{d.day}" for d in days],
-        [d.pinball_ratio for d in days],
-        [d.coverage_ratio for d in days],
-        name,
-    )
-    scored = graph(f"forecast-daily-{target}", each, _DAILY_PX) if days else empty(_NOT_SCORED)
+def behind_parts(source: Source, found: Picked) -> list[Child]:
+    """Whole days and the explanation."""
+    note, zone = found.note, source.context.site.zone
+    by = "" if note.of == found.shown.model else f" by the {model_name(note.of)}"
     return [
-        panel("By day", day_table(note.days, source.context.site.zone), note=by),
+        panel("By day", day_table(note.days, zone), note=f"forecast{by}, 80 % band"),
         panel("Why it looks so", *explanation(note), note=f"{model_name(note.of)}, newest forecast"),
-        panel(f"{name}: errors by day", scored, note=f"last {skill.DAYS} d"),
     ]
 
 
-def score_panel(source: Source, found: Picked | None, target: str, grid: Grid, window: timedelta) -> Child:
+def daily(source: Source, found: Picked | None, target: str, grid: Grid) -> figures.Figure:
+    """The shown model's figures day by day."""
+    model = found.shown.model if found else forecast.DIRECT
+    days = skill.daily(source, target, grid, model)
+    return figures.daily(
+        [f"{d.day}" for d in days],
+        [d.pinball_ratio for d in days],
+        [d.coverage_ratio for d in days],
+        model_name(model),
+    )
+
+
+def score_parts(
+    source: Source, found: Picked | None, target: str, grid: Grid, window: timedelta
+) -> list[Child]:
     """How right the models have been over the window, by how far ahead it was said."""
-    title, scores = f"{target_name(target)}: which model is right", skill.scores(source, target, grid, window)
+    scores = skill.scores(source, target, grid, window)
     if found is None or not scores:
-        return panel(title, empty(_NOT_SCORED))
+        return [empty(_NOT_SCORED)]
     model, steps = found.shown.model, fmt.fixed(max(score.whole.steps for score in scores), 0)
-    return panel(
-        title,
+    return [
         html.P(html.B(verdict(scores, model, window))),
         score_table(scores, model, grid.leads),
         html.P(_SCORES_SAID.format(steps=steps), className="note"),
-    )
+    ]
 
 
 PAGE: Final = Page("/forecast", "Forecast", layout, register)
