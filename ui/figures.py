@@ -7,10 +7,12 @@ Never numpy in here: plotly sends arrays encoded, and appending to those wipes t
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from core.units import from_canonical
 from ui import format as fmt
+from ui.data.skill import COVERAGE_RANGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +41,7 @@ HOVER_PX: Final = 6
 NOW_LINE: Final = BASELINE
 TRANSPARENT: Final[dict[str, Any]] = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
 """The page's own colours show through, light or dark."""
+_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 _HOVER: Final = {"bgcolor": "#FBFBFC", "bordercolor": "#7C8791", "font": {"color": "#1F2933"}}
 
 
@@ -172,7 +175,6 @@ class _Look:
 
 IT_LOOK: Final = _Look("IT forecast", "y2", MEASURED, MEASURED_BAND, MEASURED_BAND_INNER)
 COOLING_LOOK: Final = _Look("cooling forecast", "y2", TWIN, TWIN_BAND, TWIN_BAND_INNER)
-FAN_LOOK: Final = _Look("LSTM", "y", MEASURED, MEASURED_BAND, MEASURED_BAND_INNER, bands=True)
 
 
 def live(
@@ -225,22 +227,28 @@ def live(
 
 
 def fan(
-    measured: Series, learned: Forecast | None, naive: Forecast | None, now: datetime, zone: ZoneInfo
+    measured: Series,
+    shown: Forecast | None,
+    naive: Forecast | None,
+    now: datetime,
+    zone: ZoneInfo,
+    name: str = "forecast",
 ) -> Figure:
     """The newest forecast as a fan, the line it has to beat, and what was measured so far.
 
     Args:
         measured: means of the target [W].
-        learned: the forecast with bands.
+        shown: the forecast with bands.
         naive: the forecast to beat.
         now: plant's time.
         zone: the site's.
+        name: what the shown model is called.
     """
     offset = fmt.offset_of(now, zone)
-    ends = [f.steps[-1].time + f.step for f in (learned, naive) if f and f.steps]
+    ends = [f.steps[-1].time + f.step for f in (shown, naive) if f and f.steps]
     until = max(ends, default=now)
-    start = learned.issued_at if learned else now
-    traces = _fan(learned, start, until, zone, FAN_LOOK)
+    look = _Look(name, "y", MEASURED, MEASURED_BAND, MEASURED_BAND_INNER, bands=True)
+    traces = _fan(shown, shown.issued_at if shown else now, until, zone, look)
     steps = naive.steps if naive else ()
     traces.append(
         line(
@@ -256,8 +264,69 @@ def fan(
     traces.append(line(x, kilowatts(measured), "measured", MEASURED, "kW", width=2.2))
     shape = layout(now, zone, shapes=[now_line(now, zone)], annotations=[now_label(now, zone)])
     shape["xaxis"]["range"] = fmt.axis_times([measured.start, max(until, now)], offset)
-    shape["yaxis"] = {"title": {"text": "power [kW]", "font": {"size": 12}}, "nticks": 7}
+    means = "hourly" if measured.step >= _HOUR else f"{measured.step / _MINUTE:.0f}-min"
+    shape["yaxis"] = {"title": {"text": f"{means} means [kW]", "font": {"size": 12}}, "nticks": 7}
+    shape["uirevision"] = f"{measured.step}"  # another grid is another picture: what was zoomed in is gone
     return {"data": traces, "layout": shape}
+
+
+def daily(days: list[str], ratios: list[float | None], held: list[float | None], name: str) -> Figure:
+    """A model day by day: its error against the naive line's above, what its 80 % band held below.
+
+    Args:
+        days: ISO dates.
+        ratios: pinball loss over the seasonal naive's [1].
+        held: share of the truth inside the 80 % band [1].
+        name: what the model is called.
+    """
+    low, high = (from_canonical(limit, "%") for limit in COVERAGE_RANGE)
+    percents = [None if share is None else from_canonical(share, "%") for share in held]
+    points = {"mode": "lines+markers", "marker": {"size": 5}, "showlegend": False}
+    traces = [
+        line(days, ratios, f"{name} / naive", MEASURED, "", digits=".2f", **points),
+        line(days, percents, "held by the 80 % band", MEASURED, "%", yaxis="y2", **points),
+    ]
+    style = {"color": BASELINE, "width": 1.5, "dash": "dash"}
+    whole = {"xref": "paper", "x0": 0, "x1": 1}
+    level = {"type": "line", **whole, "yref": "y", "y0": 1, "y1": 1, "line": style}
+    wanted = {
+        "type": "rect", **whole, "yref": "y2", "y0": low, "y1": high,
+        "fillcolor": "rgba(124,135,145,0.25)", "line": {"width": 0},
+    }  # fmt: skip
+    return {
+        "data": traces,
+        "layout": {
+            **TRANSPARENT,
+            "margin": {"l": 44, "r": 8, "t": 22, "b": 26},
+            "font": {"size": 11, "family": FONT},
+            "hovermode": "x unified",
+            "hoverlabel": _HOVER,
+            "shapes": [level, wanted],
+            "annotations": [
+                _over(f"{name}: error / naive's, below 1 is better" if days else "not scored yet", 1),
+                _over("in its 80 % band [%]: grey is as it should be", 0.42),
+            ],
+            "xaxis": {
+                "type": "date", "tickformat": "%d %b", "nticks": 5, "anchor": "y2", "hoverformat": "%a %d %b",
+            },
+            "yaxis": {"domain": [0.58, 1], "nticks": 4, "rangemode": "tozero"},
+            "yaxis2": {"domain": [0, 0.42], "nticks": 4, "range": [_held_from(percents), 102]},
+            "uirevision": "kept",
+        },
+    }  # fmt: skip
+
+
+def _held_from(held: list[float | None]) -> float:
+    """Where the axis of coverages begins [%]: below the wanted range and below every day's."""
+    return min([50.0, *(value - 5 for value in held if value is not None)])
+
+
+def _over(text: str, top: float) -> dict[str, Any]:
+    """A title over a part of a chart that begins at `top` of it."""
+    return {
+        "text": text, "x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper",
+        "yanchor": "bottom", "showarrow": False, "font": {"size": 11},
+    }  # fmt: skip
 
 
 def lanes(

@@ -39,7 +39,7 @@ SITE_FILE = Path(__file__).parents[2] / "joulecast" / "demo" / "site.toml"
 PATHS = ("/", "/forecast", "/recommendations", "/replay", "/site", "/status")
 FIRST_THING = {
     "/": "#live-chart .main-svg",
-    "/forecast": "#forecast-chart-it_power .main-svg",
+    "/forecast": "#forecast-it_power .main-svg",
     "/recommendations": "#recommendation-card .action",
     "/replay": "#replay-chart .main-svg",
     "/site": "#site-validation .empty",

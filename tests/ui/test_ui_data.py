@@ -66,7 +66,6 @@ def test_an_empty_database_says_what_is_missing(empty_source: Source) -> None:
     assert now.data_age_s is None
     assert "no reading yet" in now.it.reason
     assert forecast.peak(empty_source).reason == "no forecast yet"
-    assert forecast.scores(empty_source, "it_power") == ()
     assert all(pue.complete_ratio == 0 for pue in history.pue_of_periods(empty_source))
     assert advice.top(advice.recommendations(empty_source)) is None
     assert status.days(empty_source) == ()
@@ -109,14 +108,6 @@ def test_the_peak_is_of_the_learned_model_with_its_band(source: Source, clock: M
     assert peak.low is not None
     assert peak.high is not None
     assert peak.low < peak.value < peak.high
-
-
-def test_models_are_scored_on_the_same_steps_best_first(source: Source) -> None:
-    found = forecast.scores(source, "it_power")
-    assert [score.model for score in found] == ["lstm", "seasonal_naive", "persistence"]
-    assert len({score.steps for score in found}) == 1
-    assert found[0].mae_w < found[1].mae_w < found[2].mae_w
-    assert set(found[0].mae_w_by_lead) == {"0-1 h", "1-6 h", "6-24 h"}
 
 
 def test_recommendations_with_events_and_commands(

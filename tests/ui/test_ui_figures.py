@@ -69,13 +69,39 @@ def test_power_is_in_kilowatts_at_the_sites_time() -> None:
 
 
 def test_a_fan_has_learned_median_naive_and_measured_lines() -> None:
-    figure = figures.fan(series([1e5, 1e5]), forecast("lstm"), forecast("seasonal_naive"), NOW, ZONE)
+    figure = figures.fan(series([1e5, 1e5]), forecast("lstm"), forecast("seasonal_naive"), NOW, ZONE, "LSTM")
     names = [trace["name"] for trace in figure["data"]]
     assert names == ["LSTM 5-95 %", "LSTM 25-75 %", "LSTM median", "seasonal naive", "measured"]
     outer = figure["data"][0]
     assert outer["y"] == [110.0] * 4 + [90.0] * 4
     assert "UTC+01:00" in figure["layout"]["xaxis"]["title"]["text"]
     go.Figure(figure)
+
+
+def test_another_grid_is_another_picture() -> None:
+    quarters = figures.fan(series([1e5]), forecast("lstm"), None, NOW, ZONE)
+    hourly = Series(NOW - timedelta(hours=2), timedelta(hours=1), np.array([1e5, 1e5]))
+    hours = figures.fan(hourly, forecast("lstm"), None, NOW, ZONE)
+    assert quarters["layout"]["uirevision"] != hours["layout"]["uirevision"]
+
+
+def test_a_gap_in_the_measurements_stays_a_gap() -> None:
+    measured = figures.fan(series([1e5, float("nan"), 1e5]), None, None, NOW, ZONE)["data"][-1]
+    assert measured["y"] == [100.0, None, 100.0]
+    assert "connectgaps" not in measured
+
+
+def test_days_of_a_model_stand_against_the_naive_line_and_the_wanted_range() -> None:
+    figure = figures.daily(["2026-03-01", "2026-03-02"], [0.8, None], [0.4, 0.8], "MSTL")
+    ratios, held = figure["data"]
+    assert (ratios["y"], held["y"]) == ([0.8, None], [40.0, 80.0])
+    level, wanted = figure["layout"]["shapes"]
+    assert level["y0"] == level["y1"] == 1
+    assert (wanted["y0"], wanted["y1"]) == (76.0, 84.0)
+    assert figure["layout"]["yaxis2"]["range"][0] == 35.0
+    assert arrays(figure) == []
+    go.Figure(figure)
+    go.Figure(figures.daily([], [], [], "MSTL"))
 
 
 def test_lanes_of_a_replayed_day() -> None:

@@ -17,11 +17,10 @@ from ui import actions, guard, shell
 from ui.__main__ import check_port
 from ui.components import plant
 from ui.components.graph import GRAPH_CONFIG
-from ui.data import forecast as forecast_data
 from ui.data import live as live_data
 from ui.data.replay import FACILITY, lines
 from ui.data.shown import Kind, Shown
-from ui.pages import PAGES, forecast, live, recommendations, replay
+from ui.pages import PAGES, live, recommendations, replay
 
 if TYPE_CHECKING:
     from dash import Dash
@@ -59,11 +58,18 @@ def test_every_page_builds_with_and_without_data(
 
 
 def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
-    found = {g.id for page in PAGES for g in graphs(page.layout(source))}
+    found = {
+        ":".join(g.id.values()) if isinstance(g.id, dict) else g.id
+        for page in PAGES
+        for g in graphs(page.layout(source))
+    }
     assert found == {
         "live-chart",
-        "forecast-chart-it_power",
-        "forecast-chart-cooling_power",
+        *(
+            f"forecast-{part}:{target}"
+            for part in ("chart", "daily")
+            for target in ("it_power", "cooling_power")
+        ),
         "replay-chart",
     }
 
@@ -98,18 +104,6 @@ def test_an_inlet_above_the_limit_is_an_alarm_in_words_and_shape(source: Source,
 
 def _fields(found: live_data.Live) -> dict[str, Any]:
     return {name: getattr(found, name) for name in live_data.Live.__dataclass_fields__}
-
-
-def test_which_model_wins_is_said_in_words() -> None:
-    def score(model: str, mae_w: float, held: float = 0.8) -> forecast_data.Score:
-        return forecast_data.Score(model, mae_w, held, 96, {})
-
-    assert "LSTM wins: its error is 20 %" in forecast.verdict((score("lstm", 8), score("seasonal_naive", 10)))
-    losing = forecast.verdict((score("seasonal_naive", 8), score("lstm", 10, 0.5)))
-    assert "seasonal-naive line wins" in losing
-    assert "too narrow: it held 50 %" in losing
-    assert "level" in forecast.verdict((score("lstm", 10), score("seasonal_naive", 10)))
-    assert "Only persistence" in forecast.verdict((score("persistence", 10),))
 
 
 def test_the_page_sends_a_card_only_when_it_has_changed(source: Source) -> None:

@@ -19,11 +19,11 @@ GRAPH_CONFIG: Final[Any] = {
 }
 
 
-def graph(graph_id: str, figure: Figure, height_px: int = 320) -> dcc.Graph:
+def graph(graph_id: str | dict[str, str], figure: Figure, height_px: int = 320) -> dcc.Graph:
     """A chart that sends nothing anywhere.
 
     Args:
-        graph_id: element id.
+        graph_id: element id, or what it is called where there are several of its kind.
         figure: as `ui.figures` makes it.
         height_px: height on the page [px].
     """

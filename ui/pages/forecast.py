@@ -2,45 +2,72 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+import dash_mantine_components as dmc
 import numpy as np
-from dash import Input, Output, Patch, State, dcc, html, no_update
+from dash import ALL, Input, Output, State, dcc, html, no_update
 
 from core import store
-from core.clock import parse_time
 from core.errors import NotReadyError
 from core.series import Series, floor_time
 from ui import figures
 from ui import format as fmt
+from ui.components.forecast import (
+    alarm_notices,
+    day_table,
+    explanation,
+    fallback_notices,
+    model_name,
+    score_table,
+    target_name,
+    twin_or_direct,
+    verdict,
+    version_table,
+    which,
+)
 from ui.components.graph import graph
-from ui.components.panel import empty, facts, panel, table
-from ui.data import forecast
+from ui.components.panel import empty, facts, labelled, panel
+from ui.data import forecast, skill
 from ui.pages.status import job_table
 from ui.shell import TICK_MS, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from datetime import timedelta
 
     from dash import Dash
 
     from ui.components.panel import Child
     from ui.data import Source
+    from ui.data.forecast import Grid, Picked
 
-BACK: Final = timedelta(hours=24)
-"""How much of the measured past the charts show."""
-NAMES: Final = {"it_power": "IT power", "cooling_power": "Cooling power"}
-MODEL_NAMES: Final = {
-    "lstm": "LSTM",
-    "seasonal_naive": "seasonal naive",
-    "persistence": "persistence",
+GRIDS: Final = {str(grid.step_s): grid for grid in forecast.GRIDS}
+GRID_NAMES: Final = ("Next 24 h, 15-min steps", "Next 7 days, hourly")
+WINDOWS: Final = {f"{window.total_seconds():.0f}": window for window in skill.WINDOWS}
+WINDOW_NAMES: Final = ("24 h", "7 d", "14 d")
+GRID, WINDOW = next(iter(GRIDS)), list(WINDOWS)[1]
+"""What is shown first."""
+ROLLBACK: Final = "joulecast forecast rollback --target it_power --step 15"
+PARTS: Final = {
+    "said": "children",
+    "chart": "figure",
+    "scores": "children",
+    "behind": "children",
+    "daily": "figure",
 }
-_CHART_PX: Final = 420
-COVERAGE_LEAST: Final = 0.7
-"""Share that the 80 % band has to hold; below it the page says so."""
-_EQUAL_WITHIN: Final = 0.01
-"""Models whose errors differ by less than this share are called level."""
+"""What a target's section is filled with, and the property that takes it."""
+_CHART_PX: Final = 380
+_DAILY_PX: Final = 260
+_SCORES_SAID: Final = (
+    "Measured means against what was forecast for them, by how far ahead it was said; up to {steps} pairs a "
+    "model. MAE: mean error of the median. Error / naive's: loss of all quantiles (pinball) over the "
+    "seasonal naive's for the same times, below 1 is better. The 80 % band should hold 76 to 84 %: ▼ "
+    "too narrow, ▲ too wide. Bold: the model that is shown."
+)
+_VERSIONS_SAID: Final = "MASE, WQL: errors on the held-out days, ours / seasonal naive's; less is better"
+_DAYS_SAID: Final = f"last {skill.DAYS} d"
+_NOT_SCORED: Final = "Not scored yet: that needs forecasts whose time has come."
+_NO_FORECAST: Final = "No forecast yet. The first one comes when enough history is there to train on."
 
 
 def layout(source: Source) -> list[Child]:
@@ -50,212 +77,219 @@ def layout(source: Source) -> list[Child]:
         dcc.Interval(id="forecast-tick", interval=TICK_MS),
         dcc.Store(id="forecast-drawn"),
         html.Div(
-            [part for target in forecast.TARGETS for part in _target(source, target)]
-            + [panel("Forecast jobs", html.Div(id="forecast-jobs"), note="newest run of each")],
-            className="grid",
+            [
+                _switch("forecast-grid", "Horizon", dict(zip(GRIDS, GRID_NAMES, strict=True)), GRID),
+                _switch(
+                    "forecast-window",
+                    "Scores over the last",
+                    dict(zip(WINDOWS, WINDOW_NAMES, strict=True)),
+                    WINDOW,
+                ),
+            ],
+            className="switches",
         ),
-    ]
-
-
-def _target(source: Source, target: str) -> list[Child]:
-    return [
-        panel(
-            f"{NAMES[target]}: forecast and measured",
-            html.Div(id=f"forecast-said-{target}", className="note"),
-            graph(f"forecast-chart-{target}", chart(source, target), _CHART_PX),
-            note="15-min means",
-            span=7,
+        html.Div(alarm_parts(source), id="forecast-alarms"),
+        html.Div(body(source, GRIDS[GRID], WINDOWS[WINDOW]), id="forecast-body"),
+        html.Div(
+            panel("Versions of the models", html.Div(id="forecast-versions"), note=_VERSIONS_SAID),
+            className="grid after",
         ),
         html.Div(
-            [
-                panel(f"Which model is right: {NAMES[target]}", html.Div(id=f"forecast-scores-{target}")),
-                panel(f"The model: {NAMES[target]}", html.Div(id=f"forecast-model-{target}")),
-            ],
-            className="span-5 stack",
+            panel("Forecast jobs", html.Div(id="forecast-jobs"), note="newest run of each"),
+            className="grid after",
         ),
     ]
+
+
+def _switch(switch_id: str, label: str, names: dict[str, str], value: str) -> html.Div:
+    data = [{"value": key, "label": name} for key, name in names.items()]
+    control = dmc.SegmentedControl(id=switch_id, data=data, value=value, size="sm")
+    return html.Div([html.Span(label, className="note", id=f"{switch_id}-label"), control])
 
 
 def register(app: Dash, source: Source) -> None:
-    """One callback a tick."""
-    each = [
-        Output(f"forecast-{part}-{target}", prop)
-        for target in forecast.TARGETS
-        for part, prop in (
-            ("said", "children"),
-            ("chart", "figure"),
-            ("scores", "children"),
-            ("model", "children"),
-        )
-    ]
+    """One callback a tick; what it draws goes to the browser only when it has changed.
+
+    Charts keep their elements and get new figures, so that what was zoomed in stays so.
+    """
 
     @app.callback(
-        *each,
+        Output("forecast-alarms", "children"),
+        Output("forecast-body", "children"),
+        Output("forecast-versions", "children"),
         Output("forecast-jobs", "children"),
         Output("forecast-drawn", "data"),
+        *[Output(_part(part, ALL), prop) for part, prop in PARTS.items()],
         Input("forecast-tick", "n_intervals"),
+        Input("forecast-grid", "value"),
+        Input("forecast-window", "value"),
         State("forecast-drawn", "data"),
+        State(_part("said", ALL), "id"),
     )
-    def tick(_: int | None, drawn: str | None) -> list[Any]:
-        key = drawing_key(source)
-        found: list[Any] = []
-        for target in forecast.TARGETS:
-            found += [
-                said(source, target),
-                no_update if key == drawn else redrawn(source, target),
-                scores(source, target),
-                model(source, target),
-            ]
-        return [*found, job_table(source, "forecast"), key]
+    def tick(
+        _: int | None, grid: str | None, window: str | None, drawn: str | None, ids: list[dict[str, str]]
+    ) -> tuple[Any, ...]:
+        steps, span = GRIDS.get(grid or "", GRIDS[GRID]), WINDOWS.get(window or "", WINDOWS[WINDOW])
+        there, key = [part_id["of"] for part_id in ids], drawing_key(source, steps, span)
+        jobs, same = job_table(source, "forecast"), [[no_update] * len(ids)] * len(PARTS)
+        if key == drawn:
+            return no_update, no_update, no_update, jobs, key, *same
+        head = (alarm_parts(source), version_parts(source), jobs, key)
+        if there != list(forecast.targets(source)):
+            return head[0], body(source, steps, span), *head[1:], *same
+        made = [target_parts(source, target, steps, span) for target in there]
+        return head[0], no_update, *head[1:], *([of[part] for of in made] for part in PARTS)
 
 
-def drawing_key(source: Source) -> str:
-    """Changes when a chart has something new to show."""
-    issued = [f.issued_at for t in forecast.TARGETS for f in forecast.newest(source, t).values()]
-    return f"{floor_time(source.now, forecast.SCORE_STEP)} {max(issued, default=None)}"
+def _part(part: str, target: Any) -> dict[str, Any]:
+    """What a part of a target's section is called."""
+    return {"part": f"forecast-{part}", "of": target}
 
 
-def measured(source: Source, target: str) -> Series:
-    """The target as measured in 15-min means [W]; all missing where a point was never seen."""
-    end = floor_time(source.now, forecast.SCORE_STEP)
+def drawing_key(source: Source, grid: Grid, window: timedelta) -> str:
+    """Changes when there is something new to show."""
+    versions = [(version.model_version_id, version.status) for version in skill.versions(source)]
+    alarms = [(alarm.source, alarm.raised_at) for alarm in skill.alarms(source)]
+    return f"{forecast.stamp(source, grid)} {window} {versions} {alarms}"
+
+
+def alarm_parts(source: Source) -> list[Child]:
+    """The open alarms of the forecaster."""
+    return alarm_notices(skill.alarms(source), source.context.site.zone, source.now)
+
+
+def version_parts(source: Source) -> list[Child]:
+    """The newest versions of the models, and how to put one back."""
+    said_of_rollback = "To put the version back that was in force before, on the machine of the forecaster: "
+    return [
+        version_table(skill.versions(source), source.context.site.zone, source.now),
+        html.P([said_of_rollback, html.Code(ROLLBACK)], className="note"),
+    ]
+
+
+def body(source: Source, grid: Grid, window: timedelta) -> list[Child]:
+    """A section for each target, as of now."""
+    return [
+        _section(target, target_parts(source, target, grid, window)) for target in forecast.targets(source)
+    ]
+
+
+def _section(target: str, parts: dict[str, Child]) -> html.Section:
+    """One target: what is to come and how right that has been; on the right what stands behind it."""
+    name = target_name(target)
+    left = [
+        panel(
+            f"{name}: forecast and measured",
+            html.Div(parts["said"], id=_part("said", target)),
+            graph(_part("chart", target), parts["chart"], _CHART_PX),
+        ),
+        panel(f"{name}: which model is right", html.Div(parts["scores"], id=_part("scores", target))),
+    ]
+    right = [
+        html.Div(parts["behind"], id=_part("behind", target), className="stack"),
+        panel("Errors by day", graph(_part("daily", target), parts["daily"], _DAILY_PX), note=_DAYS_SAID),
+    ]
+    columns = [html.Div(left, className="span-8 stack"), html.Div(right, className="span-4 stack")]
+    return labelled(html.Section(columns, className="grid target", id=f"forecast-{target}"), label=name)
+
+
+def target_parts(source: Source, target: str, grid: Grid, window: timedelta) -> dict[str, Child]:
+    """What fills a target's section, as named in `PARTS`."""
+    found = forecast.picked(source, target, grid)
+    return {
+        "said": said(source, found, target, grid),
+        "chart": chart(source, found, target, grid),
+        "scores": score_parts(source, found, target, grid, window),
+        "behind": behind_parts(source, found) if found else [],
+        "daily": daily(source, found, target, grid),
+    }
+
+
+def said(source: Source, found: Picked | None, target: str, grid: Grid) -> list[Child]:
+    """What is wrong, which model is shown and why, what it is made of, and the peak to come."""
+    if found is None:
+        return [empty(_NO_FORECAST)]
+    zone, now = source.context.site.zone, source.now
+    pairs = which(found, zone, now)
+    if target == "cooling_power":
+        errors = twin_or_direct(skill.scores(source, target, grid, skill.LONGEST))
+        pairs += [("Two ways", fmt.sentence(errors))] if errors else []
+    return [
+        *fallback_notices(found, zone, now),
+        facts([*pairs, ("Peak", peak_text(source, found, grid))]),
+    ]
+
+
+def peak_text(source: Source, found: Picked, grid: Grid) -> str:
+    """The highest power of the time ahead, when, and how sure."""
+    zone, now = source.context.site.zone, source.now
+    top = forecast.peak_of(found.shown, now, grid.ahead)
+    if not top.alive:
+        return fmt.sentence(f"{top.reason}.")
+    return (
+        f"{fmt.quantity(top.value, 'W')} at {fmt.clock_time(top.time, zone, now)}, forecast "
+        f"(90 % band {fmt.band(fmt.kw(top.low), fmt.kw(top.high), 0, 'kW')})"
+    )
+
+
+def measured(source: Source, target: str, grid: Grid) -> Series:
+    """The target as measured, means per step [W]; all missing where a point was never seen."""
+    end = floor_time(source.now, grid.step)
     try:
         with source.connection() as conn:
-            return store.series_sum(
-                conn,
-                source.context.site.id,
-                forecast.refs_of(source, target),
-                end - BACK,
-                end,
-                forecast.SCORE_STEP,
-            )
+            refs = forecast.refs_of(source, target)
+            return store.series_sum(conn, source.context.site.id, refs, end - grid.back, end, grid.step)
     except NotReadyError:
-        return Series(end - BACK, forecast.SCORE_STEP, np.array([]))
+        return Series(end - grid.back, grid.step, np.array([]))
 
 
-def chart(source: Source, target: str) -> figures.Figure:
-    """The target's chart as of now."""
-    found = forecast.newest(source, target)
+def chart(source: Source, found: Picked | None, target: str, grid: Grid) -> figures.Figure:
+    """The target's chart as of now; the naive line is in it whichever model is shown."""
     return figures.fan(
-        measured(source, target),
-        forecast.shown_first({k: v for k, v in found.items() if k != forecast.NAIVE}),
-        found.get(forecast.NAIVE),
+        measured(source, target, grid),
+        found.shown if found else None,
+        found.naive if found else None,
         source.now,
         source.context.site.zone,
+        model_name(found.shown.model) if found else "forecast",
     )
 
 
-def redrawn(source: Source, target: str) -> Patch:
-    """The change that turns the browser's chart into the one as of now."""
-    figure, patch = chart(source, target), Patch()
-    patch["data"] = figure["data"]
-    for key in ("shapes", "annotations"):
-        patch["layout"][key] = figure["layout"][key]
-    patch["layout"]["xaxis"]["range"] = figure["layout"]["xaxis"]["range"]
-    return patch
-
-
-def said(source: Source, target: str) -> Child:
-    """When the newest forecast was made, and its peak."""
-    shown = forecast.shown_first(forecast.newest(source, target))
-    if shown is None:
-        return empty("No forecast yet. The first one comes when enough history is there to train on.")
-    zone, now = source.context.site.zone, source.now
-    top = forecast.peak(source, target)
-    text = (
-        f"Made {fmt.clock_time(shown.issued_at, zone, now)} by {MODEL_NAMES.get(shown.model, shown.model)}. "
-    )
-    if not top.alive:
-        return text + fmt.sentence(f"{top.reason}.")
-    return (
-        f"{text}Peak of the next 24 h: {fmt.quantity(top.value, 'W')} "
-        f"at {fmt.clock_time(top.time, zone, now)} "
-        f"(90 % band {fmt.band(fmt.kw(top.low), fmt.kw(top.high), 0, 'kW')})."
-    )
-
-
-def scores(source: Source, target: str) -> list[Child]:
-    """MAE of each model over the last window, and in words which one wins."""
-    found = forecast.scores(source, target)
-    if not found:
-        return [empty("Not scored yet: that needs forecasts whose time has come.")]
-    leads = sorted(found[0].mae_w_by_lead)
-    rows = [
-        (
-            MODEL_NAMES.get(s.model, s.model),
-            html.B(fmt.number(fmt.kw(s.mae_w))),
-            *(fmt.number(fmt.kw(s.mae_w_by_lead.get(lead))) for lead in leads),
-            fmt.percent(s.coverage_ratio),
-        )
-        for s in found
-    ]
-    head = ("MAE [kW]", "all", *leads, "in 80 % band")
+def behind_parts(source: Source, found: Picked) -> list[Child]:
+    """Whole days and the explanation."""
+    note, zone = found.note, source.context.site.zone
+    by = "" if note.of == found.shown.model else f" by the {model_name(note.of)}"
     return [
-        html.P(html.B(verdict(found))),
-        table(head, rows, numeric=range(1, len(head))),
-        html.P(
-            "Measured 15-min means of the last 24 h against what was forecast for them; "
-            f"{found[0].steps} pairs each, by lead time. The band should hold 80 %. Seasonal naive: the same "
-            "hour of days before; persistence: it stays as it is.",
-            className="note",
-        ),
+        panel("By day", day_table(note.days, zone), note=f"forecast{by}, 80 % band"),
+        panel("Why it looks so", *explanation(note), note=f"{model_name(note.of)}, newest forecast"),
     ]
 
 
-def verdict(found: tuple[forecast.Score, ...]) -> str:
-    """Which model wins, in words; found is ordered by error."""
-    by_model = {score.model: score for score in found}
-    learned, naive = by_model.get(forecast.LEARNED), by_model.get(forecast.NAIVE)
-    if learned is None or naive is None:
-        return f"Only {MODEL_NAMES.get(found[0].model, found[0].model)} can be scored so far."
-    if naive.mae_w <= 0:
-        return "The seasonal-naive line was exactly right: the LSTM cannot beat it."
-    gain = 1 - learned.mae_w / naive.mae_w
-    if abs(gain) < _EQUAL_WITHIN:
-        return "LSTM and seasonal naive are level over this window."
-    if gain > 0:
-        text = f"The LSTM wins: its error is {fmt.percent(gain)} below the seasonal-naive line's."
-    else:
-        text = f"The seasonal-naive line wins: the LSTM's error is {fmt.percent(-gain)} above it."
-    if learned.coverage_ratio < COVERAGE_LEAST:
-        text += f" Its 80 % band is too narrow: it held {fmt.percent(learned.coverage_ratio)}."
-    return text
-
-
-def model(source: Source, target: str) -> Child:
-    """The learned model's version, training window and what it says of itself."""
-    found = [v for v in forecast.versions(source, target) if v.model == forecast.LEARNED]
-    if not found:
-        return empty("No trained model yet.")
-    version, zone, now = found[0], source.context.site.zone, source.now
-    period = f"{fmt.clock_time(version.data_from, zone, now)} to {fmt.clock_time(version.data_to, zone, now)}"
-    return facts(
-        [
-            ("Version", f"{MODEL_NAMES.get(version.model, version.model)} {version.model_version_id}"),
-            ("Trained", fmt.clock_time(version.trained_at, zone, now)),
-            ("On data of", period),
-            *card_facts(version.card, source),
-        ]
+def daily(source: Source, found: Picked | None, target: str, grid: Grid) -> figures.Figure:
+    """The shown model's figures day by day."""
+    model = found.shown.model if found else forecast.DIRECT
+    days = skill.daily(source, target, grid, model)
+    return figures.daily(
+        [f"{d.day}" for d in days],
+        [d.pinball_ratio for d in days],
+        [d.coverage_ratio for d in days],
+        model_name(model),
     )
 
 
-def card_facts(card: Mapping[str, Any], source: Source) -> list[tuple[str, str]]:
-    """What the version's card says of itself, as far as it is there."""
-    pairs: list[tuple[str, str]] = []
-    shares = card.get("explanation")
-    if isinstance(shares, dict):
-        ordered = sorted(shares.items(), key=lambda item: -float(item[1]))
-        text = ", ".join(f"{name} {fmt.percent(float(share))}" for name, share in ordered)
-        pairs.append(("Leans on", text))
-    held = card.get("held_out")
-    if isinstance(held, dict) and "from" in held and "to" in held:
-        zone, now = source.context.site.zone, source.now
-        first, last = (fmt.clock_time(parse_time(held[key]), zone, now) for key in ("from", "to"))
-        pairs.append(("Tested on", f"{held.get('forecasts', fmt.NOTHING)} forecasts, {first} to {last}"))
-    if isinstance(card.get("observed_ratio"), float):
-        pairs.append(("Data measured", fmt.percent(card["observed_ratio"])))
-    if isinstance(card.get("reason"), str):
-        pairs.append(("In force because", card["reason"]))
-    return pairs
+def score_parts(
+    source: Source, found: Picked | None, target: str, grid: Grid, window: timedelta
+) -> list[Child]:
+    """How right the models have been over the window, by how far ahead it was said."""
+    scores = skill.scores(source, target, grid, window)
+    if found is None or not scores:
+        return [empty(_NOT_SCORED)]
+    model, steps = found.shown.model, fmt.fixed(max(score.whole.steps for score in scores), 0)
+    return [
+        html.P(html.B(verdict(scores, model, window))),
+        score_table(scores, model, grid.leads),
+        html.P(_SCORES_SAID.format(steps=steps), className="note"),
+    ]
 
 
 PAGE: Final = Page("/forecast", "Forecast", layout, register)

@@ -1,0 +1,25 @@
+-- The newest versions of each target's models, without their weights; the one in force is always among them.
+WITH numbered AS (
+    SELECT
+        v.model_version_id,
+        row_number() OVER (
+            PARTITION BY v.target, v.step_s ORDER BY v.trained_at DESC, v.model_version_id DESC
+        ) AS place
+    FROM model_version AS v
+    WHERE v.site_id = %(site)s
+)
+
+SELECT
+    v.model_version_id,
+    v.target,
+    v.step_s,
+    v.model,
+    v.status,
+    v.trained_at,
+    v.data_from,
+    v.data_to,
+    v.card
+FROM model_version AS v
+INNER JOIN numbered AS n ON v.model_version_id = n.model_version_id
+WHERE n.place <= %(newest)s OR v.status = 'champion'
+ORDER BY v.target DESC, v.step_s ASC, v.trained_at DESC, v.model_version_id DESC
