@@ -11,7 +11,7 @@ import numpy as np
 from core import db, log
 from core.errors import InputError, NotReadyError
 from core.series import floor_time
-from forecast import backtest, child, conformal, contest, dataset, registry, targets
+from forecast import backtest, child, conformal, contest, dataset, registry, targets, windows
 from forecast.models.lstm_config import LstmConfig
 from forecast.models.seasonal_naive import SeasonalNaive
 from forecast.protocol import HOURS_PER_DAY, Task
@@ -157,7 +157,7 @@ def train(
         return {}
     forecasts = held.roll(model)
     card = model.card() | provenance() | _judged(held, forecasts, present, clock.now())
-    card["left_out"] = _left_out(config, model)
+    card["left_out"] = _left_out(config, model, known)
     model.calibration = conformal.start(
         forecasts["y"].to_numpy(float), backtest.quantile_array(forecasts), held.hours / INDEPENDENT_H
     )
@@ -192,10 +192,11 @@ def training(context: Context, task: Task) -> dict[str, Any]:
         return train(conn, context.site, task.target, context.clock, step=task.step)
 
 
-def _left_out(config: LstmConfig, model: LstmForecaster) -> dict[str, str]:
+def _left_out(config: LstmConfig, model: LstmForecaster, known: pd.DataFrame) -> dict[str, str]:
     """Covariates that were asked for and are not used, with the reason."""
-    used = model.config.covariates if model.config else ()
-    return {name: "not known ahead often enough" for name in config.covariates if name not in used}
+    used = model.config.covariates or () if model.config else ()
+    asked = windows.covariates_of(known) if config.covariates is None else config.covariates
+    return {name: "not known ahead often enough" for name in asked if name not in used}
 
 
 def _judged(

@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
     from core.series import Floats
 
+KNOWN_TIMES: Final = frozenset({"valid_at", "available_at"})
+"""Columns of a known frame that are no covariates."""
 WEATHER: Final = ("dry_bulb_c", "wet_bulb_c")
 """Covariates that come by one feed and are missing together; any other has a feed of its own."""
 WEATHER_SCALE_K: Final = 5.0
 """Weather differences are divided by this, so that they are of the order of one [K]."""
+
+
+def covariates_of(known: pd.DataFrame) -> tuple[str, ...]:
+    """Every covariate of a known frame."""
+    return tuple(str(name) for name in known.columns if name not in KNOWN_TIMES)
 
 
 def feeds(covariates: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:

@@ -40,7 +40,6 @@ FEED_KNOWN_MIN: Final = 0.1
 """A feed that was known ahead for a smaller share of the steps is left out [1]."""
 LOOKED_AT: Final = 200
 """So many origins, evenly spaced, tell whether a feed was known ahead."""
-KNOWN_TIMES: Final = frozenset({"valid_at", "available_at"})
 SCALE_FLOOR_SHARE: Final = 0.05
 """Floor of the instance scale as a share of the training data's standard deviation [1]."""
 
@@ -182,9 +181,7 @@ class LstmForecaster:
 
 def _with_covariates(config: LstmConfig, known: pd.DataFrame) -> LstmConfig:
     """Take the known frame's columns where none were asked for, by feed, and the units of each."""
-    asked = config.covariates
-    if asked is None:
-        asked = tuple(str(name) for name in known.columns if name not in KNOWN_TIMES)
+    asked = windows.covariates_of(known) if config.covariates is None else config.covariates
     chosen = tuple(name for feed in windows.feeds(asked) for name in feed)
     return replace(config, covariates=chosen, covariate_scales=tuple(_scale(name, known) for name in chosen))
 

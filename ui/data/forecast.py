@@ -149,8 +149,7 @@ def refs_of(source: Source, target: str) -> tuple[PointRef, ...]:
     """The points whose sum a target is; empty where the page does not know them."""
     meters = source.context.site.meters
     known = {"it_power": meters.it, "cooling_power": meters.cooling}
-    more = getattr(source.context.site, "forecast", None)  # sums that a site names itself
-    return known.get(target) or (more.targets.get(target, ()) if more else ())
+    return known.get(target) or source.context.site.forecast.targets.get(target, ())
 
 
 def issues(source: Source) -> dict[tuple[str, int], dict[str, datetime]]:
