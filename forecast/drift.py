@@ -32,7 +32,7 @@ SKILL_MAX: Final = 1.0
 RISE_ALLOWED: Final = 0.15
 """Rise of the daily ratio's logarithm over its mean that Page and Hinkley's sum overlooks [1]."""
 RISE_LIMIT: Final = 1.0
-"""Sum of what is above that at which the ratio is taken to have risen [1]: three days of doubled loss reach it;
+"""Sum of what is above that at which the ratio is taken to have risen [1]: three days of twice the loss do;
 scatter of 20 % from day to day does in about one month of five hundred."""
 COVERAGE: Final = 0.80
 COVERAGE_TOLERANCE: Final = 0.08
