@@ -14,9 +14,12 @@ no_notes AS (
             (n.issued_at AT TIME ZONE %(timezone)s)::TIME = any(%(times)s::TIME[])
             AND (
                 n.model = any(%(models)s)
-                OR (n.target, n.step_s, n.model) IN (
-                    SELECT (c.target, c.step_s, c.model) FROM forecast_choice AS c
-                    WHERE c.site_id = %(site)s
+                OR EXISTS (
+                    SELECT c.model
+                    FROM forecast_choice AS c
+                    WHERE
+                        c.site_id = n.site_id AND c.target = n.target AND c.step_s = n.step_s
+                        AND c.model = n.model
                 )
             )
         )
@@ -31,9 +34,12 @@ no_forecasts AS (
             (f.issued_at AT TIME ZONE %(timezone)s)::TIME = any(%(times)s::TIME[])
             AND (
                 f.model = any(%(models)s)
-                OR (f.target, f.step_s, f.model) IN (
-                    SELECT (c.target, c.step_s, c.model) FROM forecast_choice AS c
-                    WHERE c.site_id = %(site)s
+                OR EXISTS (
+                    SELECT c.model
+                    FROM forecast_choice AS c
+                    WHERE
+                        c.site_id = f.site_id AND c.target = f.target AND c.step_s = f.step_s
+                        AND c.model = f.model
                 )
             )
         )
