@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core.errors import NotReadyError
-from forecast.protocol import HOURS_PER_DAY, MEDIAN, QUANTILES, Task
+from forecast.protocol import MEDIAN, QUANTILES
 
 if TYPE_CHECKING:
     from core.series import Floats
@@ -52,8 +52,3 @@ def bands(point: Floats, errors: Floats) -> Floats:
     offsets[:, :MEDIAN] = np.minimum(offsets[:, :MEDIAN], 0.0)
     offsets[:, MEDIAN + 1 :] = np.maximum(offsets[:, MEDIAN + 1 :], 0.0)
     return point[:, None] + offsets
-
-
-def horizon_days(task: Task) -> int:
-    """Days that the horizon touches."""
-    return -(-task.horizon_steps // (HOURS_PER_DAY * task.steps_per_hour))

@@ -1,4 +1,4 @@
-"""Seasonal naive: as it was 24 h ago; what people use instead, and what is served where nothing better is."""
+"""Seasonal naive: as it was a day or a week ago; what people use instead, served where nothing better is."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from forecast.features import candidate_values
+from forecast.features import CANDIDATES, candidate_values
 from forecast.models import naive
-from forecast.protocol import HOURS_PER_DAY, Task, forecast_frame
+from forecast.protocol import Task, forecast_frame
 from forecast.windows import prepare
 
 if TYPE_CHECKING:
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 NEIGHBOUR_H: Final = 1
 """Errors at so many hours before and after count for a time of the day too [h]."""
-NEEDED_DAYS: Final = 2
-"""Least history: a day to repeat and a day of errors [d]."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeasonalNaive:
-    """The value of the last same time of the day, with bands from its own errors at that time of the day."""
+    """The value one period ago, with bands from its own errors at that time of the day."""
 
     task: Task
     name: ClassVar[str] = "seasonal_naive"
+    period: ClassVar[str] = "day1"
+    """What it repeats; a key of `CANDIDATES`."""
 
     def fit(self, history: pd.DataFrame, known: pd.DataFrame) -> None:
         """Nothing to learn."""
@@ -39,27 +39,39 @@ class SeasonalNaive:
         """The forecast issued at the end of the history.
 
         Raises:
-            NotReadyError: there are less than two days of history.
+            NotReadyError: there are less than two periods of history: one to repeat, one of errors.
         """
-        task, prepared = self.task, prepare(history, known, self.task)
-        naive.need_hours(prepared, NEEDED_DAYS * HOURS_PER_DAY, self.name)
+        task, period_h = self.task, CANDIDATES[self.period].period_h
+        prepared = prepare(history, known, task)
+        naive.need_hours(prepared, 2 * period_h, self.name)
         end = len(prepared.y)
-        point = candidate_values(prepared.y[None], task.horizon_steps, task.step_s, "day1")[0]
+        point = candidate_values(prepared.y[None], task.horizon_steps, task.step_s, self.period)[0]
         issued_at = datetime.fromtimestamp(prepared.start_s + end * task.step_s, UTC)
-        return forecast_frame(task, self.name, issued_at, naive.bands(point, _errors(prepared)))
+        errors = _errors(prepared, period_h * task.steps_per_hour)
+        return forecast_frame(task, self.name, issued_at, naive.bands(point, errors))
 
     def card(self) -> dict[str, Any]:
         """What it is."""
         return {"model": self.name, "task": asdict(self.task)}
 
 
-def _errors(prepared: Prepared) -> Floats:
-    """(h, m) errors of repeating the day before (two days before from lead 24 h on, and so on) [W]."""
-    y, day = naive.recent(prepared), prepared.task.steps_per_day
-    by_days = [_by_time_of_day(y, day * n, prepared) for n in range(1, naive.horizon_days(prepared.task) + 1)]
-    width = max(part.shape[1] for part in by_days)
-    padded = [np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=np.nan) for part in by_days]
-    return np.concatenate(padded)[: prepared.task.horizon_steps]
+class SeasonalNaive168(SeasonalNaive):
+    """The same with the value of a week ago."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "seasonal_naive_168"
+    period: ClassVar[str] = "week1"
+
+
+def _errors(prepared: Prepared, period: int) -> Floats:
+    """(h, m) errors of repeating the period before, from its second on the one before that, and so on [W]."""
+    y, day, horizon = naive.recent(prepared), prepared.task.steps_per_day, prepared.task.horizon_steps
+    by_period = [_by_time_of_day(y, period * n, prepared) for n in range(1, -(-horizon // period) + 1)]
+    width = max(part.shape[1] for part in by_period)
+    padded = [
+        np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=np.nan) for part in by_period
+    ]
+    return np.concatenate([np.tile(part, (period // day, 1)) for part in padded])[:horizon]
 
 
 def _by_time_of_day(y: Floats, shift: int, prepared: Prepared) -> Floats:

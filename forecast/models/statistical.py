@@ -1,0 +1,171 @@
+"""The statistical forecasters of statsforecast: MSTL, the rival that libraries' LSTMs lose to, and AutoETS.
+
+Nothing of them is kept: MSTL is fitted anew at each forecast, AutoETS keeps the parameters of one fit and is
+filtered anew. Intervals are normal, as statsforecast makes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+
+from core.errors import InputError, NotReadyError
+from forecast.models import naive
+from forecast.protocol import DAYS_PER_WEEK, HOURS_PER_DAY, Task, forecast_frame
+from forecast.windows import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    import pandas as pd
+
+    from core.series import Floats
+    from forecast.windows import Prepared
+
+RECENT_DAYS: Final = 56
+"""Days that are fitted: older ones tell little of today's level [d]."""
+FITTED_STEPS_MAX: Final = 2016
+"""Most steps that MSTL is fitted on, in whole weeks: three weeks at 15 min take about a second."""
+WEEKLY_FROM_DAYS: Final = 14
+"""A season of a week is fitted where it is there twice [d]."""
+NEEDED_DAYS: Final = 2
+"""Least history: a season of a day has to be there twice [d]."""
+ETS_SEASON_MAX: Final = 24
+"""Longest season that ETS fits; with more steps it leaves the season out without a word."""
+LEVELS: Final = (50, 80, 90)
+"""Intervals that hold the seven quantiles [%]."""
+COLUMNS: Final = ("lo-90", "lo-80", "lo-50", "mean", "hi-50", "hi-80", "hi-90")
+"""What statsforecast calls the quantiles, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mstl:
+    """Seasons of a day and of a week taken apart by LOESS and repeated, the rest by exponential smoothing.
+
+    References:
+        Bandara, Hyndman and Bergmeir (2021), arXiv:2107.13462.
+    """
+
+    task: Task
+    name: ClassVar[str] = "mstl"
+
+    def fit(self, history: pd.DataFrame, known: pd.DataFrame) -> None:
+        """Nothing to learn: it is fitted at each forecast."""
+
+    def predict(self, history: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+        """The forecast issued at the end of the history.
+
+        Raises:
+            NotReadyError: there are less than two days of history, or it is constant.
+            InputError: statsforecast is not installed.
+        """
+        task, week = self.task, DAYS_PER_WEEK * self.task.steps_per_day
+        prepared = _recent(history, known, task, self.name)
+        y = prepared.y[-max(FITTED_STEPS_MAX // week, WEEKLY_FROM_DAYS // DAYS_PER_WEEK) * week :]
+        seasons = [task.steps_per_day]
+        if len(y) >= WEEKLY_FROM_DAYS * task.steps_per_day:
+            seasons.append(week)
+        made = _library().MSTL(seasons).forecast(y=y, h=task.horizon_steps, level=list(LEVELS))
+        return _frame(prepared, self.name, made)
+
+    def card(self) -> dict[str, Any]:
+        """What it is."""
+        return {"model": self.name, "task": asdict(self.task)}
+
+
+@dataclass(slots=True)
+class AutoEts:
+    """Exponential smoothing with a season of a day: form and parameters of one fit, filtered anew.
+
+    References:
+        Hyndman et al. (2008), Forecasting with exponential smoothing: the state space approach.
+    """
+
+    task: Task
+    _fitted: Any = field(default=None, init=False, repr=False)
+    name: ClassVar[str] = "auto_ets"
+
+    def __post_init__(self) -> None:
+        if self.task.steps_per_day > ETS_SEASON_MAX:
+            raise InputError(
+                "auto_ets's grid",
+                found=f"{self.task.steps_per_day} steps a day",
+                allowed=f"at most {ETS_SEASON_MAX}",
+                do="choose an hourly grid, or mstl",
+            )
+
+    def fit(self, history: pd.DataFrame, known: pd.DataFrame) -> None:
+        """Choose form and parameters on the last weeks of the history.
+
+        Raises:
+            NotReadyError: there are less than two days of history, or it is constant.
+            InputError: statsforecast is not installed.
+        """
+        prepared = _recent(history, known, self.task, self.name)
+        self._fitted = _library().AutoETS(season_length=self.task.steps_per_day).fit(prepared.y)
+
+    def predict(self, history: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+        """The forecast issued at the end of the history.
+
+        Raises:
+            NotReadyError: not fitted, less than two days of history, or a constant one.
+        """
+        prepared = _recent(history, known, self.task, self.name)
+        if self._fitted is None:
+            raise NotReadyError(f"{self.name} has not been trained yet")
+        made = self._fitted.forward(prepared.y, h=self.task.horizon_steps, level=list(LEVELS))
+        return _frame(prepared, self.name, made)
+
+    def card(self) -> dict[str, Any]:
+        """What it is."""
+        form = None if self._fitted is None else self._fitted.model_["method"]
+        return {"model": self.name, "task": asdict(self.task), "form": form}
+
+
+def _library() -> ModuleType:
+    """The models of statsforecast; it takes a second or two to import.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        from statsforecast import models  # noqa: PLC0415  # see above
+    except ImportError as error:
+        raise InputError(
+            "statsforecast",
+            found="not installed",
+            allowed="the extra `forecast`",
+            do="pip install 'joulecast[forecast]'",
+        ) from error
+    return models  # type: ignore[no-any-return,unused-ignore]
+
+
+def _recent(history: pd.DataFrame, known: pd.DataFrame, task: Task, name: str) -> Prepared:
+    """The last weeks, gaps filled.
+
+    Raises:
+        NotReadyError: they are too short, or constant.
+    """
+    prepared = prepare(history.iloc[-RECENT_DAYS * task.steps_per_day :], known, task)
+    naive.need_hours(prepared, NEEDED_DAYS * HOURS_PER_DAY, name)
+    if np.ptp(prepared.y) == 0:
+        days = len(prepared.y) / task.steps_per_day
+        raise NotReadyError(f"{name} needs a series that varies; the last {days:.0f} days are constant")
+    return prepared
+
+
+def _frame(prepared: Prepared, name: str, made: Mapping[str, Floats]) -> pd.DataFrame:
+    """Lay statsforecast's intervals out as a forecast.
+
+    Raises:
+        NotReadyError: its model broke down on this series.
+    """
+    quantiles = np.stack([np.asarray(made[column], dtype=np.float64) for column in COLUMNS], axis=1)
+    if not np.isfinite(quantiles).all():
+        raise NotReadyError(f"{name} found no model that fits this series")
+    end_s = prepared.start_s + len(prepared.y) * prepared.task.step_s
+    return forecast_frame(prepared.task, name, datetime.fromtimestamp(end_s, UTC), np.sort(quantiles, axis=1))
