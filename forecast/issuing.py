@@ -12,7 +12,18 @@ import numpy as np
 from core import db
 from core.errors import JoulecastError, NotReadyError
 from core.series import floor_time
-from forecast import alarms, conformal, dataset, ensemble, members, quality, registry, scores, targets
+from forecast import (
+    alarms,
+    conformal,
+    dataset,
+    ensemble,
+    members,
+    path_rows,
+    quality,
+    registry,
+    scores,
+    targets,
+)
 from forecast.backtest import quantile_array
 from forecast.protocol import QUANTILE_NAMES, Forecaster, Task
 
@@ -175,6 +186,7 @@ def _ensemble(conn: db.Connection, site: Site, given: _Mixing) -> None:
         **_explained(given.frames, chosen),
     }
     _insert(conn, site.id, frame, task, version)
+    note |= path_rows.keep(conn, site.id, task, frame, given.history)
     db.rows(
         conn,
         "forecast_note_insert",

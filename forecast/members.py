@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Final
 from forecast import ensemble, registry
 from forecast.models.persistence import Persistence
 from forecast.models.seasonal_naive import SeasonalNaive
+from forecast.models.statistical import Mstl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from forecast.protocol import Forecaster, Task
 
-UNTRAINED: Final[dict[str, Callable[[Task], Forecaster]]] = {**registry.NAIVE}
+UNTRAINED: Final[dict[str, Callable[[Task], Forecaster]]] = {Mstl.name: Mstl, **registry.NAIVE}
 """Members that need no training."""
-STAND_INS: Final = ("mstl", SeasonalNaive.name)
+STAND_INS: Final = (Mstl.name, SeasonalNaive.name)
 """Who forecasts alone when the data are incomplete or flat: the first that can."""
 LAST: Final = Persistence.name
 """Counts only once its scores say so: at short leads it is good, over a day it is not."""

@@ -98,6 +98,16 @@ def test_every_grid_has_forecasts_before_anything_is_trained(
         assert row["steps"] == steps
         assert row["ordered"]
         assert row["low"] >= 0
+    noted = note(context, "cooling_power", step_s)
+    assert noted["quality"]["state"] == "good"
+    assert {"day_energy_kwh", "day_peak_kw"} <= set(noted)
+    with db.connect(context.dsn) as conn:
+        paths = conn.execute(
+            "SELECT count(*) AS n, min(cardinality(values_w)) AS steps FROM forecast_path"
+            " WHERE target = 'it_power' AND step_s = %s AND model = 'ensemble'",
+            (step_s,),
+        ).fetchone()
+    assert paths == {"n": 50, "steps": steps}
 
 
 def test_a_step_of_a_grid_is_issued_once(context: jobs.Context, clock: ManualClock) -> None:
