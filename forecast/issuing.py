@@ -58,8 +58,12 @@ class Issue:
 
     def __str__(self) -> str:
         """For a person."""
-        hourly = "" if self.task.step == targets.STEP else " of the week"
-        return ", ".join(f"{self.task.target}{hourly} by {model}" for model in self.made)
+        return ", ".join(f"{words(self.task)} by {model}" for model in self.made)
+
+
+def words(task: Task) -> str:
+    """A task for a person: the day's has no more than the target's name."""
+    return task.target if task.step == targets.STEP else f"{task.target} of the week"
 
 
 def issue(conn: db.Connection, context: Context, task: Task, *, again: bool = False) -> Issue:
@@ -85,7 +89,7 @@ def issue(conn: db.Connection, context: Context, task: Task, *, again: bool = Fa
     _tell(conn, site, task, judged, context.clock.now())
     if judged.state == "stale":
         raise NotReadyError(judged.reason)
-    champion = registry.champion(conn, site.id, task.target) if task.step == targets.STEP else None
+    champion = registry.champion(conn, site.id, task.target, task.step_s)
     frames, problems = _members(conn, site, task, history, champion)
     versions = {registry.LEARNED: champion}
     made = [name for name in frames if name not in there]

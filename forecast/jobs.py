@@ -7,15 +7,27 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from core import db
-from core.errors import NotReadyError
+from core.errors import JoulecastError, NotReadyError
 from core.jobs import Context, Job
 from core.series import floor_time
 from core.units import W_PER_KW
-from forecast import choice, conformal, ensemble, issuing, keeping, registry, scores, targets, train, watch
-from forecast.protocol import QUANTILE_NAMES
+from forecast import (
+    choice,
+    conformal,
+    dataset,
+    ensemble,
+    issuing,
+    keeping,
+    registry,
+    scores,
+    targets,
+    train,
+    watch,
+)
+from forecast.protocol import QUANTILE_NAMES, nothing_known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from forecast.protocol import Task
 
@@ -23,10 +35,13 @@ RETRAIN: Final = timedelta(days=7)
 SCORES_SAID: Final = timedelta(hours=24)
 """The scores of this time are said when the job has run."""
 LOOK_S: Final = 60.0
-"""How often it is looked whether a forecast or a training is due [s]."""
+"""How often it is looked whether a forecast is due [s]."""
+TRAIN_LOOK_S: Final = 900.0
+"""How often it is looked whether a training is due [s]."""
 TRAIN_WALL_MIN_S: Final = 15.0
 SCORE_S: Final = 3600.0
 DAILY_S: Final = 86_400.0
+_OUTCOME: Final = {True: "in force", False: "kept aside"}
 STOP: Final = threading.Event()
 """Set when the service ends: a training under way gives up."""
 
@@ -43,22 +58,26 @@ def issue(context: Context) -> str:
             try:
                 done = issuing.issue(conn, context, task)
                 made += [str(done)] if done.made else []
-                reasons += [f"{task.target} by {problem}" for problem in done.problems]
+                reasons += [f"{issuing.words(task)} by {problem}" for problem in done.problems]
             except NotReadyError as reason:
-                reasons.append(f"{task.target}: {reason}")
+                reasons.append(f"{issuing.words(task)}: {reason}")
     return _report("issued ", made, reasons) or "nothing to issue: all forecasts of this step are there"
 
 
-def _report(verb: str, made: list[str], reasons: Iterable[str]) -> str:
+def _report(verb: str, made: list[str], reasons: Sequence[str]) -> str:
     """What was made, and what was not and why; empty where there was nothing to do.
 
     Raises:
         NotReadyError: there is something in the way and nothing was made.
     """
+    if reasons and not made:
+        raise NotReadyError("; ".join(dict.fromkeys(reasons)))
+    return f"{verb}{', '.join(made)}{_also(reasons)}" if made else ""
+
+
+def _also(reasons: Sequence[str]) -> str:
     problems = "; ".join(dict.fromkeys(reasons))
-    if problems and not made:
-        raise NotReadyError(problems)
-    return f"{verb}{', '.join(made)}{f'; not {problems}' if problems else ''}" if made else ""
+    return f"; not {problems}" if problems else ""
 
 
 def retrain(context: Context) -> str:
@@ -67,32 +86,36 @@ def retrain(context: Context) -> str:
     Raises:
         NotReadyError: no target has enough history.
     """
-    said, reasons = [], []
+    said, reasons, fresh = [], [], 0
     with db.connect(context.dsn, autocommit=True) as conn:
-        for task in _trained(context):
-            if not _due(conn, context, task):
-                continue
+        for task in targets.tasks(context.site):
             try:
-                card = train.train(conn, context.site, task.target, context.clock, stop=STOP)
+                if not _due(conn, context, task):
+                    fresh += 1
+                    continue
+                _check_history(conn, context, task)
+                card = train.in_child(context, task, STOP)
                 issuing.issue(conn, context, task, again=True)
-                said.append(
-                    f"{task.target}: {card['reason']}, {'in force' if card['promoted'] else 'kept aside'}"
-                )
-            except NotReadyError as reason:
-                reasons.append(f"{task.target}: {reason}")
-    return _report("trained ", said, reasons) or "nothing to train: no model is a week old or has drifted"
-
-
-def _trained(context: Context) -> list[Task]:
-    """What an LSTM is trained for."""
-    return [task for task in targets.tasks(context.site) if task.step == targets.STEP]
+                said.append(f"{issuing.words(task)}: {card['reason']}, {_OUTCOME[card['promoted']]}")
+            except JoulecastError as reason:
+                reasons.append(f"{issuing.words(task)}: {reason}")
+    if fresh and not said:
+        return f"nothing to train: {fresh} models are in order{_also(reasons)}"
+    return _report("trained ", said, reasons)
 
 
 def _due(conn: db.Connection, context: Context, task: Task) -> bool:
-    now = context.clock.now()
-    return train.due(conn, context.site, task.target, now, RETRAIN) or watch.due(
-        conn, context.site, task, now
-    )
+    site, now = context.site, context.clock.now()
+    old = train.due(conn, site, task.target, now, RETRAIN, task.step)
+    return old or watch.due(conn, site, task, now)
+
+
+def _check_history(conn: db.Connection, context: Context, task: Task) -> None:
+    """Refuse what cannot be learnt from before a process is started for it."""
+    now = floor_time(context.clock.now(), task.step)
+    refs = targets.refs_of(context.site, task.target)
+    history = dataset.load_history(conn, context.site.id, refs, now - train.HISTORY, now, task.step)
+    train.hold_out(history, nothing_known(), task)
 
 
 def score(context: Context) -> str:
@@ -107,8 +130,8 @@ def score(context: Context) -> str:
             now = context.clock.now()
             scores.write(conn, context.site, task, now)
             chosen = choice.keep(conn, context.site, task, now)
+            recalibrate(conn, context, task)
             if task.step == targets.STEP:
-                recalibrate(conn, context, task)
                 said += _errors(conn, context, task, chosen)
     if not said:
         raise NotReadyError("no forecast's truth has arrived yet")
@@ -128,7 +151,7 @@ def _errors(conn: db.Connection, context: Context, task: Task, chosen: str) -> l
 
 def recalibrate(conn: db.Connection, context: Context, task: Task) -> None:
     """Take the ensemble's forecasts that came true since last time into the champion's conformal state."""
-    champion = registry.champion(conn, context.site.id, task.target)
+    champion = registry.champion(conn, context.site.id, task.target, task.step_s)
     if champion is None or not champion.card.get("conformal"):
         return
     state = conformal.from_dict(champion.card["conformal"])
@@ -162,10 +185,10 @@ def look_for_drift(context: Context) -> str:
     """
     said, reasons = [], []
     with db.connect(context.dsn, autocommit=True) as conn:
-        for task in _trained(context):
+        for task in targets.tasks(context.site):
             try:
                 found = watch.look(conn, context, task)
-                said.append(f"{task.target}: {found or 'no drift'}")
+                said.append(f"{issuing.words(task)}: {found or 'no drift'}")
             except NotReadyError as reason:
                 reasons.append(str(reason))
     return _report("", said, reasons)
@@ -180,7 +203,7 @@ def prune(context: Context) -> str:
 
 JOBS: Final = (
     Job("forecast.issue", LOOK_S, issue),
-    Job("forecast.train", LOOK_S, retrain, TRAIN_WALL_MIN_S),
+    Job("forecast.train", TRAIN_LOOK_S, retrain, TRAIN_WALL_MIN_S),
     Job("forecast.score", SCORE_S, score),
     Job("forecast.drift", DAILY_S, look_for_drift),
     Job("forecast.prune", DAILY_S, prune),

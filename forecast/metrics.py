@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from core.series import Floats
     from forecast.features import Bools
 
+INTERVAL_90: Final = (0.05, 0.95)
+"""Ends of a 90 % interval [1]."""
 LOW_80, HIGH_80 = QUANTILES.index(0.1), QUANTILES.index(0.9)
 
 
@@ -72,6 +74,31 @@ def coverage(truth: Floats, low: Floats, high: Floats) -> float:
 def at_or_below(truth: Floats, quantiles: Floats) -> Floats:
     """(q,) share of the truth at or below each quantile [1]; a calibrated forecast gives the levels."""
     return np.asarray((truth[:, None] <= quantiles).mean(axis=0), dtype=np.float64)
+
+
+def block_bootstrap(difference: Floats, block: int, draws: int, seed: int) -> tuple[float, float, float]:
+    """How sure a mean of dependent values is: circular block bootstrap.
+
+    Args:
+        difference: (n,) one value a day in order of time, e.g. ours minus a rival's.
+        block: days that are drawn together, because neighbours resemble each other.
+        draws: how often to draw.
+        seed: of the draws; same seed, same figures.
+
+    Returns:
+        The mean, and the low and high end of its 90 % interval [unit of the values].
+
+    References:
+        Politis and Romano (1992), A circular block-resampling procedure for stationary data.
+    """
+    n = len(difference)
+    if not n:
+        nan = float("nan")
+        return nan, nan, nan
+    starts = np.random.default_rng(seed).integers(n, size=(draws, -(-n // block)))
+    places = (starts[:, :, None] + np.arange(block)).reshape(draws, -1)[:, :n] % n
+    low, high = np.quantile(difference[places].mean(axis=1), INTERVAL_90)
+    return float(difference.mean()), float(low), float(high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Train a target's LSTM, judge it on a held-out time against what is in force, and keep it."""
+"""Train a task's LSTM, judge it on a held-out time against what is in force, and keep it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from core import db, log
+from core.errors import InputError, NotReadyError
 from core.series import floor_time
-from forecast import backtest, conformal, dataset, registry, targets
+from forecast import backtest, child, conformal, contest, dataset, registry, targets
 from forecast.models.lstm_config import LstmConfig
+from forecast.models.seasonal_naive import SeasonalNaive
 from forecast.protocol import HOURS_PER_DAY, Task
+from forecast.provenance import provenance
 
 if TYPE_CHECKING:
     import threading
 
     import pandas as pd
 
-    from core import db
     from core.clock import Clock
+    from core.jobs import Context
     from core.site import Site
     from forecast.features import Ints
     from forecast.models.lstm import LstmForecaster
+    from forecast.models.lstm_run import Run
 
 HISTORY: Final = timedelta(days=84)
 """Older readings are not learnt from."""
@@ -35,8 +40,15 @@ HOLDOUT_STRIDE: Final = timedelta(hours=3)
 INDEPENDENT_H: Final = 6.0
 """Forecast errors that lie so far apart are taken for independent when intervals are calibrated [h]."""
 SEEDS: Final = (1, 2)
-TOLERANCE: Final = 1e-9
-"""A challenger that is as good as the champion replaces it; only rounding is forgiven [1]."""
+CONSTANT: Final = 1e-9
+"""A series that varies by a smaller share of its size does not vary [1]."""
+SERVED: Final = "until then the seasonal naive forecast is served"
+
+
+class UnfitHistoryError(NotReadyError):
+    """The history is too short or does not vary: nothing can be learnt from it yet. Exit status 2."""
+
+    exit_status = 2
 
 
 @dataclass(frozen=True)
@@ -78,12 +90,21 @@ def hold_out(history: pd.DataFrame, known: pd.DataFrame, task: Task) -> Holdout:
     """Set the end of a history aside.
 
     Raises:
-        NotReadyError: too little would be left to learn from.
+        UnfitHistoryError: too little would be left to learn from, or all values are the same.
     """
+    y = history.loc[history["observed"].astype(bool), "y"]
+    if y.max() - y.min() <= CONSTANT * y.abs().max():
+        raise UnfitHistoryError(
+            f"the history of {task.target} is constant: {y.iloc[0]:g} W in all of {len(y)} steps, of which"
+            f" nothing can be learnt; check the meter; {SERVED}"
+        )
     hours = len(history) / task.steps_per_hour
     least_h = task.horizon_steps / task.steps_per_hour + HOLDOUT_ORIGINS_H
     held_h = min(max(HOLDOUT_SHARE * hours, least_h), HOLDOUT_MAX_H)
-    LstmConfig.for_history(task.step, task.horizon, hours - held_h)  # says how much is needed
+    try:
+        LstmConfig.for_history(task.step, task.horizon, hours - held_h)  # says how much is needed
+    except NotReadyError as short:
+        raise UnfitHistoryError(f"{short} beside {held_h:.0f} h that are held out; {SERVED}") from short
     return Holdout(history, known, task, len(history) - round(held_h * task.steps_per_hour))
 
 
@@ -93,42 +114,49 @@ def train(
     target: str,
     clock: Clock,
     *,
+    step: timedelta = targets.STEP,
     seeds: tuple[int, ...] = SEEDS,
-    stop: threading.Event | None = None,
+    run: Run | None = None,
 ) -> dict[str, Any]:
     """Train, judge, calibrate and keep an LSTM; put it in force unless the champion is better.
 
     Args:
         conn: connection.
         site: whose meters.
-        target: `it_power` or `cooling_power`.
+        target: what is forecast, e.g. `it_power`.
         clock: what time it is.
+        step: of the grid.
         seeds: one network each.
-        stop: ends the training early when it is set.
+        run: on what it is trained, and who is told how far it is; none: here, and nobody.
 
     Returns:
-        The version's card, with `model_version_id`, `promoted` and the figures of all on the held-out time.
+        The version's card, with `model_version_id`, `promoted` and the figures of all on the held-out time;
+        {} in a process that only helped another to train.
 
     Raises:
-        InputError: there is no such target.
+        InputError: there is no such target or grid.
         NotReadyError: there is too little history, or the training was stopped.
     """
-    from forecast.models.lstm import LstmForecaster  # noqa: PLC0415  # torch takes seconds to import
+    from forecast.models import lstm_training  # noqa: PLC0415  # torch takes seconds to import
+    from forecast.models.lstm import LstmForecaster  # noqa: PLC0415  # as above
 
-    task, now = targets.task_for(site, target), floor_time(clock.now(), targets.STEP)
-    refs = targets.refs_of(site, target)
-    history = dataset.load_history(conn, site.id, refs, now - HISTORY, now, targets.STEP)
+    task = targets.task_for(site, target, step)
+    now = floor_time(clock.now(), step)
+    history = dataset.load_history(conn, site.id, targets.refs_of(site, target), now - HISTORY, now, step)
     known = dataset.load_weather(conn, site, now - HISTORY, now)
-    present = registry.champion(conn, site.id, target)
+    present = registry.champion(conn, site.id, target, task.step_s)
     conn.commit()  # training takes long: no transaction stays open over it
     held = hold_out(history, known, task)
     config = LstmConfig.for_history(
         task.step, task.horizon, len(held.before) / task.steps_per_hour, seeds=seeds
     )
-    model = LstmForecaster(task, config, stop)
+    model = LstmForecaster(task, config, run)
     model.fit(held.before, known)
+    if not lstm_training.leads():
+        return {}
     forecasts = held.roll(model)
-    card = model.card() | _judged(held, forecasts, present)
+    card = model.card() | provenance() | _judged(held, forecasts, present, clock.now())
+    card["left_out"] = _left_out(config, model)
     model.calibration = conformal.start(
         forecasts["y"].to_numpy(float), backtest.quantile_array(forecasts), held.hours / INDEPENDENT_H
     )
@@ -137,19 +165,62 @@ def train(
     return _keep(conn, site, model, card, held, clock)
 
 
-def _judged(held: Holdout, forecasts: pd.DataFrame, present: registry.Version | None) -> dict[str, Any]:
+def in_child(context: Context, task: Task, stop: threading.Event | None = None) -> dict[str, Any]:
+    """Train as `train` does, in a process of its own, so that a service keeps none of its memory.
+
+    Args:
+        context: of the job.
+        task: what is forecast, on which grid.
+        stop: ends the training, and the process, when it is set.
+
+    Returns:
+        The version's card.
+
+    Raises:
+        InputError: as `train`.
+        NotReadyError: as `train`.
+        ServiceError: the process ended without a result.
+    """
+    return child.call(training, context, task, stop=stop)
+
+
+def training(context: Context, task: Task) -> dict[str, Any]:
+    """What `in_child` does in the child."""
+    log.configure("forecast", context.settings.log_level)
+    with db.connect(context.dsn) as conn:
+        return train(conn, context.site, task.target, context.clock, step=task.step)
+
+
+def _left_out(config: LstmConfig, model: LstmForecaster) -> dict[str, str]:
+    """Covariates that were asked for and are not used, with the reason."""
+    used = model.config.covariates if model.config else ()
+    return {name: "not known ahead often enough" for name in config.covariates if name not in used}
+
+
+def _judged(
+    held: Holdout, forecasts: pd.DataFrame, present: registry.Version | None, now: datetime
+) -> dict[str, Any]:
     """Figures of challenger, champion and the naive ones on the held-out time, and what follows from them."""
     metrics = {registry.LEARNED: held.figures(forecasts)}
     for name, make in registry.NAIVE.items():
         metrics[name] = held.figures(held.roll(make(held.task)))
+    contested: dict[str, Any] | None = None
+    promoted, reason = True, "there was no champion"
     if present is not None:
-        metrics["champion"] = held.figures(held.roll(_uncalibrated(present)))
-    ours = metrics[registry.LEARNED]["wql"]
-    bar = metrics["champion"]["wql"] if present is not None else float("inf")
-    promoted = not ours > bar * (1 + TOLERANCE)
+        try:
+            champions = held.roll(_uncalibrated(present))
+        except InputError as broken:
+            reason = f"the champion cannot be used ({broken})"
+        else:
+            metrics["champion"] = held.figures(champions)
+            found = contest.compare(forecasts, champions, present.data_to)
+            promoted, reason = contest.decide(found, now - present.trained_at)
+            contested = {"champion": present.model_version_id, **found.as_dict()}
+    ours, naive = metrics[registry.LEARNED]["wql"], metrics[SeasonalNaive.name]["wql"]
     times = held.history["valid_at"]
     return {
         "metrics": metrics,
+        "contest": contested,
         "held_out": {
             "from": times.iloc[held.split].isoformat(),
             "to": (times.iloc[-1] + held.task.step).isoformat(),
@@ -157,15 +228,15 @@ def _judged(held: Holdout, forecasts: pd.DataFrame, present: registry.Version | 
         },
         "observed_ratio": round(float(held.before["observed"].mean()), 4),
         "promoted": promoted,
-        "reason": _reason(ours, bar, promoted=promoted),
+        "naive_wins": bool(naive < ours),
+        "reason": f"{reason}; {_beside_naive(ours, naive)}",
     }
 
 
-def _reason(ours: float, bar: float, *, promoted: bool) -> str:
-    if not np.isfinite(bar):
-        return "there was no champion"
-    verdict = "not worse than" if promoted else "worse than"
-    return f"weighted quantile loss {ours:.4f} on the held-out time, {verdict} the champion's {bar:.4f}"
+def _beside_naive(ours: float, naive: float) -> str:
+    if naive < ours:
+        return f"the seasonal naive forecast is better: weighted quantile loss {naive:.4f}, ours {ours:.4f}"
+    return f"weighted quantile loss {ours:.4f}, seasonal naive {naive:.4f}"
 
 
 def _uncalibrated(present: registry.Version) -> LstmForecaster:
@@ -173,6 +244,12 @@ def _uncalibrated(present: registry.Version) -> LstmForecaster:
     model = registry.load(present)
     model.calibration = None
     return model
+
+
+def _learnt_from(held: Holdout) -> tuple[datetime, datetime]:
+    """Span of the data that the kept model learnt from; change it here if it learns on once judged."""
+    times = held.before["valid_at"]
+    return times.iloc[0].to_pydatetime(), (times.iloc[-1] + held.task.step).to_pydatetime()
 
 
 def _keep(
@@ -183,18 +260,25 @@ def _keep(
     held: Holdout,
     clock: Clock,
 ) -> dict[str, Any]:
-    times = held.before["valid_at"]
-    data = (times.iloc[0].to_pydatetime(), (times.iloc[-1] + held.task.step).to_pydatetime())
+    data, now = _learnt_from(held), clock.now()
     card = card | {"data_from": data[0].isoformat(), "data_to": data[1].isoformat()}
     with conn.transaction():
-        version_id = registry.store(conn, site.id, model, card, clock.now(), data)
+        version_id = registry.store(conn, site.id, model, card, now, data)
         if card["promoted"]:
-            registry.promote(conn, site.id, held.task.target, version_id)
+            registry.promote(conn, site.id, version_id, at=now, actor="training", reason=card["reason"])
     conn.commit()
     return {"model_version_id": version_id, **registry.json_safe(card)}
 
 
-def due(conn: db.Connection, site: Site, target: str, now: datetime, every: timedelta) -> bool:
+def due(
+    conn: db.Connection,
+    site: Site,
+    target: str,
+    now: datetime,
+    every: timedelta,
+    step: timedelta = targets.STEP,
+) -> bool:
     """Whether the newest version, in force or not, is older than `every`, or there is none."""
-    trained = registry.versions(conn, site.id, target)
+    step_s = round(step.total_seconds())
+    trained = registry.versions(conn, site.id, target, step_s, registry.LEARNED)
     return not trained or now - trained[0].trained_at >= every

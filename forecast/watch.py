@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from core import db
 from core.errors import NotReadyError
 from core.series import floor_time
-from forecast import alarms, dataset, drift, registry, scores, targets
+from forecast import alarms, dataset, drift, issuing, registry, scores, targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,9 +49,9 @@ def look(conn: db.Connection, context: Context, task: Task) -> str:
         NotReadyError: nothing has been trained yet.
     """
     site, now = context.site, context.clock.now()
-    champion = registry.champion(conn, site.id, task.target)
+    champion = registry.champion(conn, site.id, task.target, task.step_s)
     if champion is None:
-        raise NotReadyError(f"{task.target}: nothing has been trained yet")
+        raise NotReadyError(f"{issuing.words(task)}: nothing has been trained yet")
     end = floor_time(now, task.step)
     since = max(champion.trained_at, now - SCORED_OVER)
     days = [
@@ -68,7 +68,7 @@ def look(conn: db.Connection, context: Context, task: Task) -> str:
 
 def due(conn: db.Connection, site: Site, task: Task, now: datetime) -> bool:
     """Whether drift asks for a training: found since the newest one, which is a day old."""
-    trained = registry.versions(conn, site.id, task.target)
+    trained = registry.versions(conn, site.id, task.target, task.step_s, registry.LEARNED)
     if not trained or now - trained[0].trained_at < RETRAIN_AGAIN:
         return False
     return asks(findings(conn, site, task, now), trained[0].trained_at)
@@ -144,7 +144,10 @@ def _note(conn: db.Connection, site: Site, task: Task, found: drift.Drift, now: 
 
 
 def _tell(conn: db.Connection, site: Site, task: Task, found: drift.Drift, now: datetime) -> None:
-    trained = [version.trained_at for version in registry.versions(conn, site.id, task.target)]
+    trained = [
+        version.trained_at
+        for version in registry.versions(conn, site.id, task.target, task.step_s, registry.LEARNED)
+    ]
     since = unhelped_since(findings(conn, site, task, now), trained, now)
     alarm = None
     if since is not None:

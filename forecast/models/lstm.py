@@ -23,10 +23,10 @@ from forecast import conformal, windows
 from forecast.features import CANDIDATES
 from forecast.models.lstm_config import LstmConfig, config_from
 from forecast.models.lstm_network import Network, to_tensor
+from forecast.models.lstm_run import Run
 from forecast.protocol import Task, forecast_frame
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
@@ -47,22 +47,20 @@ class LstmForecaster:
 
     name: ClassVar[str] = "lstm"
 
-    def __init__(
-        self, task: Task, config: LstmConfig | None = None, stop: threading.Event | None = None
-    ) -> None:
+    def __init__(self, task: Task, config: LstmConfig | None = None, run: Run | None = None) -> None:
         """A forecaster to be fitted.
 
         Args:
             task: target and grid.
             config: how; none: by the length of the history.
-            stop: ends the training early, with NotReadyError, when it is set.
+            run: on what it is trained, and who is told; none: here, and nobody.
         """
         self.task = task
         self.config = config
         self.calibration: conformal.Conformal | None = None
         self._networks: list[Network] = []
         self._notes: dict[str, Any] = {}
-        self._stop = stop
+        self._run = run or Run()
 
     @property
     def spec(self) -> WindowSpec:
@@ -86,7 +84,7 @@ class LstmForecaster:
         config = replace(config, timezone=self.task.timezone)
         prepared = windows.prepare(history, known, self.task, config.covariates)
         self.config = _settle(config, prepared, self.task)
-        trained = [lstm_training.train(prepared, self.config, seed, self._stop) for seed in self.config.seeds]
+        trained = [lstm_training.train(prepared, self.config, seed, self._run) for seed in self.config.seeds]
         self._networks = [network.eval() for network, _ in trained]
         self._notes = {"training": [note for _, note in trained]}
 

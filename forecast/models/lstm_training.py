@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from core.errors import NotReadyError
+from core.errors import InputError, NotReadyError
 from forecast import windows
 from forecast.models.lstm_network import Network, to_tensor
+from forecast.models.lstm_run import Progress, Run
 from forecast.protocol import QUANTILES
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytorch_lightning.utilities.types import OptimizerLRScheduler
 
@@ -38,8 +41,9 @@ VALIDATION_WINDOWS_MAX: Final = 256
 SHIFT_SIZE: Final = 1.0
 """Standard deviation of the made-up level shifts [standard deviations of the window]."""
 
-logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+log = logging.getLogger(__name__)
+for _noisy in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
+    logging.getLogger(_noisy).setLevel(logging.ERROR)
 
 
 def pinball_loss(quantiles: Tensor, target: Tensor, mask: Tensor) -> Tensor:
@@ -78,7 +82,7 @@ class Training(pl.LightningModule):
         del batch_idx
         encoder, decoder, target, mask = batch
         quantiles, _ = self.network(encoder, decoder)
-        self.log("validation", pinball_loss(quantiles, target, mask), batch_size=len(target))
+        self.log("validation", pinball_loss(quantiles, target, mask), batch_size=len(target), sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW on one cycle."""
@@ -141,6 +145,28 @@ def _network(module: pl.LightningModule) -> Network:
     return module.network
 
 
+class Told(Callback):
+    """Says how far the training is: to the debug log at each evaluation, to who asked for it at each step."""
+
+    def __init__(self, seed: int, steps: int, report: Callable[[Progress], None] | None) -> None:
+        self._seed, self._steps, self._report = seed, steps, report
+
+    @rank_zero_only
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """One more step."""
+        if self._report:
+            self._report(Progress(self._seed, trainer.global_step, self._steps))
+
+    @rank_zero_only
+    def on_validation_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """One more evaluation."""
+        loss = float(trainer.callback_metrics["validation"])
+        done = Progress(self._seed, trainer.global_step, self._steps, loss)
+        log.debug("%s", done)
+        if self._report:
+            self._report(done)
+
+
 class StopOnEvent(Callback):
     """Ends the training when the service is told to stop."""
 
@@ -148,9 +174,10 @@ class StopOnEvent(Callback):
         self._event = event
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
-        """Look at the event."""
+        """Look at the event; where one process stops, all do."""
         del pl_module
-        trainer.should_stop = trainer.should_stop or self._event.is_set()
+        told = trainer.strategy.reduce_boolean_decision(self._event.is_set(), all=False)
+        trainer.should_stop = trainer.should_stop or told
 
 
 @dataclass(frozen=True)
@@ -165,8 +192,9 @@ class Draws:
     shift_share: float
 
     def __iter__(self) -> Iterator[Batch]:
-        """Batches for ever; each pass over the origins sees every one once."""
-        random = np.random.default_rng(self.seed)
+        """Batches for ever; each pass over the origins sees every one once. Each process has its own draw."""
+        rank = _rank()
+        random = np.random.default_rng((self.seed, rank) if rank else self.seed)
         while True:
             order = random.permutation(self.origins)
             for i in range(0, max(len(order) - self.batch, 0) + 1, self.batch):
@@ -195,28 +223,37 @@ class HeldOut:
         yield self.batch
 
 
+def _rank() -> int:
+    """This process's number among those that train together; 0 for the first, and where there is only one."""
+    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+
+
+def leads() -> bool:
+    """Whether this process is the one that keeps what was trained."""
+    return _rank() == 0
+
+
 def to_batch(cut: Windows) -> Batch:
     """Windows as tensors."""
     mask: Floats = cut.mask.astype(np.float64)
     return to_tensor(cut.encoder), to_tensor(cut.decoder), to_tensor(cut.target), to_tensor(mask)
 
 
-def train(
-    prepared: Prepared, config: LstmConfig, seed: int, stop: threading.Event | None = None
-) -> tuple[Network, dict[str, Any]]:
+def train(prepared: Prepared, config: LstmConfig, seed: int, run: Run) -> tuple[Network, dict[str, Any]]:
     """Train one network.
 
     Args:
         prepared: the whole history to learn from.
         config: how.
         seed: of weights, draws and dropout.
-        stop: ends it early.
+        run: on what, and who is told.
 
     Returns:
         The network and a note for the card.
 
     Raises:
         NotReadyError: no whole window fits, or the training was stopped.
+        InputError: there are not as many devices.
     """
     begun = time.perf_counter()
     spec = config.spec(prepared.task)
@@ -233,28 +270,43 @@ def train(
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", module="lightning")
         network = Network(spec, config.hidden, config.dropout)
-        trainer = _trainer(config, averaged, stop, evaluate=bool(len(check)))
+        trainer = _trainer(
+            config, run, [averaged, Told(seed, config.max_steps, run.report)], evaluate=bool(len(check))
+        )
         batches = Draws(prepared, spec, learn, config.batch, seed, config.shift_share)
         held_out = HeldOut(to_batch(windows.windows(prepared, check, spec))) if len(check) else None
         trainer.fit(Training(network, config, spec.weather_size), batches, held_out)
-    if stop is not None and stop.is_set():
+    if run.stop is not None and run.stop.is_set():
         raise NotReadyError("training was stopped before its end")
-    network.load_state_dict(averaged.chosen)
+    network.cpu().load_state_dict(averaged.chosen)
     return network, _note(trainer, averaged, seed, len(learn), time.perf_counter() - begun)
 
 
-def _trainer(
-    config: LstmConfig, averaged: Averaged, stop: threading.Event | None, *, evaluate: bool
-) -> pl.Trainer:
-    callbacks: list[Callback] = [averaged]
+def _trainer(config: LstmConfig, run: Run, callbacks: list[Callback], *, evaluate: bool) -> pl.Trainer:
     if evaluate:
         callbacks.append(
             EarlyStopping("validation", patience=config.patience, check_on_train_epoch_end=False)
         )
-    if stop is not None:
-        callbacks.append(StopOnEvent(stop))
+    if run.stop is not None:
+        callbacks.append(StopOnEvent(run.stop))
+    try:
+        return _quiet_trainer(config, run, callbacks, evaluate=evaluate)
+    except MisconfigurationException as error:
+        raise InputError(
+            "--devices",
+            found=str(run.devices),
+            allowed=f"as many as this machine has ({str(error).splitlines()[0]})",
+            do="ask for fewer",
+        ) from error
+
+
+def _quiet_trainer(config: LstmConfig, run: Run, callbacks: list[Callback], *, evaluate: bool) -> pl.Trainer:
+    """A trainer on a GPU where there is one, which prints nothing and leaves no file."""
     return pl.Trainer(
-        accelerator="cpu",
+        accelerator="auto",
+        devices=run.devices,
+        num_nodes=run.nodes,
+        strategy="ddp" if run.processes > 1 else "auto",
         max_steps=config.max_steps,
         max_epochs=-1,
         val_check_interval=config.evaluate_every if evaluate else None,

@@ -1,7 +1,8 @@
--- The version of a model that is in force for a target.
+-- The version of a model that is in force for a target on a grid.
 SELECT
     v.model_version_id,
     v.target,
+    v.step_s,
     v.model,
     v.status,
     v.trained_at,
@@ -12,4 +13,5 @@ SELECT
     v.weights_sha256
 FROM model_version AS v
 WHERE
-    v.site_id = %(site)s AND v.target = %(target)s AND v.model = %(model)s AND v.status = 'champion'
+    v.site_id = %(site)s AND v.target = %(target)s AND v.step_s = %(step_s)s AND v.model = %(model)s
+    AND v.status = 'champion'

@@ -65,3 +65,32 @@ def test_nothing_measured_gives_no_figure() -> None:
     nothing = metrics.score(np.full(3, np.nan), SEVEN, scale=1.0)
     assert nothing.n == 0
     assert math.isnan(nothing.mae)
+
+
+def test_block_bootstrap_of_equal_values_is_sure() -> None:
+    assert metrics.block_bootstrap(np.full(20, -2.0), 7, 100, 1) == (-2.0, -2.0, -2.0)
+
+
+def test_a_block_as_long_as_the_series_leaves_the_mean_alone() -> None:
+    # a circle cut open anywhere has the same sum
+    assert metrics.block_bootstrap(np.array([1.0, 2.0, 6.0]), 3, 50, 1) == pytest.approx((3.0, 3.0, 3.0))
+
+
+def test_block_bootstrap_of_independent_values_has_the_normal_width() -> None:
+    difference = np.random.default_rng(5).standard_normal(400)
+    mean, low, high = metrics.block_bootstrap(difference, 1, 4000, 1)
+    # 90 % of a normal lie within 1.645 standard errors
+    half = 1.645 * difference.std() / math.sqrt(400)
+    assert (mean - low, high - mean) == pytest.approx((half, half), rel=0.06)
+    assert metrics.block_bootstrap(difference, 1, 4000, 1) == (mean, low, high)
+
+
+def test_neighbours_that_resemble_each_other_make_it_less_sure() -> None:
+    weeks = np.repeat(np.random.default_rng(5).standard_normal(40), 7)
+    _, low_1, high_1 = metrics.block_bootstrap(weeks, 1, 1000, 1)
+    _, low_7, high_7 = metrics.block_bootstrap(weeks, 7, 1000, 1)
+    assert high_7 - low_7 > 1.8 * (high_1 - low_1)
+
+
+def test_block_bootstrap_of_nothing_is_no_figure() -> None:
+    assert all(math.isnan(v) for v in metrics.block_bootstrap(np.array([]), 7, 10, 1))

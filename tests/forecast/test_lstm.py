@@ -18,6 +18,7 @@ from forecast import backtest
 from forecast.models.lstm import LstmForecaster
 from forecast.models.lstm_config import LstmConfig, config_from
 from forecast.models.lstm_network import Network
+from forecast.models.lstm_run import Run
 from forecast.models.lstm_training import pinball_loss
 from forecast.protocol import Task, nothing_known
 from forecast.windows import WindowSpec
@@ -187,7 +188,7 @@ def test_weights_come_back_as_they_were_and_wrong_ones_are_refused() -> None:
 def test_a_training_can_be_stopped() -> None:
     task, stop = Task(step_s=3600, horizon_steps=24), threading.Event()
     stop.set()
-    model = LstmForecaster(task, replace(small(task, 9 * 24), max_steps=100_000), stop)
+    model = LstmForecaster(task, replace(small(task, 9 * 24), max_steps=100_000), Run(stop=stop))
     with pytest.raises(NotReadyError, match="stopped"):
         model.fit(frame(daily(9, task.step), task.step), nothing_known())
 

@@ -1,0 +1,62 @@
+"""On what a training runs, and who is told how far it is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from core.errors import InputError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+MEETING_POINTS: Final = ("MASTER_ADDR", "SLURM_JOB_ID")
+"""Of these environment variables one has to say where several machines meet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training is."""
+
+    seed: int
+    """Which of the networks."""
+    step: int
+    """Optimiser steps done."""
+    steps: int
+    """Most that there will be."""
+    pinball: float | None = None
+    """Validation loss, where there has just been an evaluation [scaled]."""
+
+    def __str__(self) -> str:
+        loss = "" if self.pinball is None else f", validation pinball {self.pinball:.4f}"
+        return f"seed {self.seed}: step {self.step} of {self.steps}{loss}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a training is carried out; what is learnt depends on it only by the draws of further devices."""
+
+    devices: int = 1
+    """GPUs, or processes where there is no GPU, on each machine."""
+    nodes: int = 1
+    """Machines."""
+    stop: threading.Event | None = None
+    """Ends the training early, with NotReadyError, when it is set."""
+    report: Callable[[Progress], None] | None = None
+    """Told after every step and every evaluation."""
+
+    def __post_init__(self) -> None:
+        if self.nodes > 1 and not any(name in os.environ for name in MEETING_POINTS):
+            raise InputError(
+                "--nodes",
+                found=f"{self.nodes}, and MASTER_ADDR is not set",
+                allowed="1, or more with MASTER_ADDR, MASTER_PORT and NODE_RANK set on each machine",
+                do="set them, or start the command with torchrun or srun",
+            )
+
+    @property
+    def processes(self) -> int:
+        """How many take part."""
+        return self.devices * self.nodes

@@ -1,0 +1,296 @@
+"""Training on a real database: judged, kept, in a process of its own, on several devices, without litter."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from made_series import daily, frame, small
+from stored import context_of, fill, quick
+
+from core import db
+from core.errors import InputError, NotReadyError, ServiceError
+from forecast import child, contest, registry, train
+from forecast.models.lstm import LstmForecaster
+from forecast.models.lstm_run import Progress, Run
+from forecast.protocol import Task, nothing_known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from core.clock import ManualClock
+    from core.jobs import Context
+    from core.site import Site
+
+DAYS = 9
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def context(dsn: str, site: Site, clock: ManualClock) -> Context:
+    return context_of(dsn, site, clock)
+
+
+@pytest.fixture
+def conn(context: Context) -> Iterator[db.Connection]:
+    with db.connect(context.dsn) as opened:
+        yield opened
+
+
+def fit(context: Context, conn: db.Connection, **named: Any) -> dict[str, Any]:
+    return train.train(conn, context.site, "it_power", context.clock, **named)
+
+
+def test_a_card_says_where_a_model_comes_from(
+    context: Context, conn: db.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch)
+    fill(context, DAYS)
+    card = fit(context, conn)
+    version = registry.champion(conn, context.site.id, "it_power")
+    assert version is not None
+    assert version.model_version_id == card["model_version_id"]
+    assert card["promoted"]
+    assert card["config"]["seeds"] == [1, 2]
+    assert card["task"]["step_s"] == 900
+    assert card["commit"]
+    assert card["libraries"]["torch"]
+    assert card["conformal"]
+    assert version.card["weights_sha256"] == version.weights_sha256
+    figures = card["metrics"]
+    assert card["naive_wins"] == (figures["seasonal_naive"]["wql"] < figures["lstm"]["wql"])
+    assert f"{figures['seasonal_naive']['wql']:.4f}" in card["reason"]
+    assert version.data_to.isoformat() == card["data_to"] == card["held_out"]["from"]
+
+
+def test_a_naive_that_wins_is_said() -> None:
+    assert "seasonal naive forecast is better" in train._beside_naive(0.2, 0.1)
+    assert "better" not in train._beside_naive(0.1, 0.2)
+
+
+def test_hours_are_trained_beside_quarters(
+    context: Context, conn: db.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch)
+    fill(context, 24)
+    card = fit(context, conn, step=HOUR, seeds=(1,))
+    assert card["task"] == {
+        "target": "it_power",
+        "step_s": 3600,
+        "horizon_steps": 168,
+        "timezone": context.site.site.timezone,
+    }
+    assert registry.champion(conn, context.site.id, "it_power", 3600) is not None
+    assert registry.champion(conn, context.site.id, "it_power", 900) is None
+    now, week = context.clock.now(), timedelta(days=7)
+    assert train.due(conn, context.site, "it_power", now, week)
+    assert not train.due(conn, context.site, "it_power", now, week, HOUR)
+    assert train.due(conn, context.site, "it_power", now + week, week, HOUR)
+
+
+def test_a_worse_challenger_is_kept_aside(
+    context: Context, conn: db.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch)
+    fill(context, DAYS)
+    first = fit(context, conn, seeds=(1,))
+    same = fit(context, conn, seeds=(1,))
+    assert same["promoted"]
+    assert same["contest"]["champion"] == first["model_version_id"]
+    assert same["contest"]["mean"] == pytest.approx(0.0, abs=1e-6)
+    assert not same["contest"]["seen"]
+    worse = contest.Difference(0.2, 0.1, 0.3, 12)
+    monkeypatch.setattr(contest, "compare", lambda *_: worse)
+    third = fit(context, conn, seeds=(1,))
+    assert not third["promoted"]
+    assert str(worse) in third["reason"]
+    champion = registry.champion(conn, context.site.id, "it_power")
+    assert champion is not None
+    assert champion.model_version_id == same["model_version_id"]
+
+
+def test_a_champion_that_cannot_be_loaded_gives_way(
+    context: Context, conn: db.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch)
+    fill(context, DAYS)
+    fit(context, conn, seeds=(1,))
+    conn.execute('UPDATE model_version SET card = card || \'{"config": {"layers": 3}}\'')
+    card = fit(context, conn, seeds=(1,))
+    assert card["promoted"]
+    assert "the champion cannot be used (card of model version" in card["reason"]
+
+
+@pytest.mark.parametrize(
+    ("days", "wave", "words"),
+    [
+        (3.0, None, "needs 60 h of history and has 36 h beside 36 h that are held out; until then"),
+        (9.0, np.full(9 * 96, 5e5), "is constant: 500000 W in all of 864 steps"),
+    ],
+    ids=["short", "constant"],
+)
+def test_a_history_that_teaches_nothing_is_refused_and_naive_is_served(
+    context: Context, conn: db.Connection, days: float, wave: Any, words: str
+) -> None:
+    fill(context, days, wave=wave)
+    with pytest.raises(NotReadyError, match=words) as refused:
+        fit(context, conn)
+    assert "seasonal naive forecast is served" in str(refused.value)
+    assert refused.value.exit_status == 2
+
+
+def test_unknown_targets_and_steps_are_refused(context: Context, conn: db.Connection) -> None:
+    with pytest.raises(InputError, match="it_power, cooling_power"):
+        train.train(conn, context.site, "pool_power", context.clock)
+    with pytest.raises(InputError, match="900 s, 3600 s"):
+        fit(context, conn, step=timedelta(minutes=30))
+
+
+def test_progress_is_told_step_by_step_and_logged_at_each_evaluation(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    task, told = Task(step_s=3600, horizon_steps=24), list[Progress]()
+    model = LstmForecaster(task, small(task, 15 * 24), Run(report=told.append))
+    with caplog.at_level(logging.DEBUG, "forecast"):
+        model.fit(frame(daily(15, task.step), task.step), nothing_known())
+    assert [p.step for p in told if p.pinball is None] == list(range(1, 41))
+    assert {p.steps for p in told} == {40}
+    evaluated = [str(p) for p in told if p.pinball is not None]
+    assert len(evaluated) == 2
+    assert evaluated[0].startswith("seed 1: step 20 of 40, validation pinball 0.")
+    assert [r.message for r in caplog.records if r.name.startswith("forecast")] == evaluated
+
+
+def test_machines_have_to_know_where_they_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(InputError, match="MASTER_ADDR"):
+        Run(nodes=2)
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    assert Run(devices=2, nodes=3).processes == 6
+
+
+TOGETHER = """
+import numpy as np
+from made_series import *
+from forecast.models import lstm_training
+from forecast.models.lstm import LstmForecaster
+from forecast.models.lstm_run import Run
+from forecast.protocol import Task, nothing_known
+task = Task(step_s=3600, horizon_steps=24)
+past = frame(daily(15, task.step), task.step)
+model = LstmForecaster(task, replace(small(task, 15 * 24), max_steps=120, seeds=(1, 2)), Run(devices=2))
+model.fit(past, nothing_known())
+ahead = daily(16, task.step)[-24:]
+error = np.abs(model.predict(past, nothing_known())["q50"].to_numpy() - ahead).mean()
+print(lstm_training.leads(), round(float(error)), *(note["steps"] for note in model.card()["training"]),
+      round(sum(float(t.double().sum()) for n in model._networks for t in n.state_dict().values()), 6))
+"""
+
+
+def test_two_processes_train_one_model(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    script = tmp_path / "together.py"
+    script.write_text(TOGETHER)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(script)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{root}:{root}/tests/forecast", "OMP_NUM_THREADS": "1", "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = sorted(line.split() for line in done.stdout.splitlines())
+    assert [line[0] for line in said] == ["False", "True"], done.stdout + done.stderr
+    assert said[0][1:] == said[1][1:]  # both hold the same model
+    assert said[1][2:4] == ["120", "120"]
+    assert float(said[1][1]) < 3e4  # the wave is 100 kW high, its noise 10 kW
+    assert [path.name for path in tmp_path.iterdir()] == ["together.py"]
+    assert done.stderr == ""
+
+
+def test_a_service_trains_in_a_child_that_leaves_nothing(context: Context, conn: db.Connection) -> None:
+    fill(context, 6)
+    task = Task("it_power", 900, 96, context.site.site.timezone)
+    card = train.in_child(context, task)
+    champion = registry.champion(conn, context.site.id, "it_power")
+    assert champion is not None
+    assert champion.model_version_id == card["model_version_id"]
+    assert not _children("training")
+
+
+def _children(name: str) -> list[str]:
+    return [process.name for process in multiprocessing.active_children() if process.name == name]
+
+
+def test_the_childs_errors_come_back_as_they_are(context: Context) -> None:
+    task = Task("it_power", 900, 96)
+    with pytest.raises(NotReadyError, match="no reading yet of pdu/it_power"):
+        train.in_child(context, task)
+    with pytest.raises(InputError, match="pool_power"):
+        train.in_child(context, Task("pool_power"))
+
+
+def test_a_child_that_dies_is_told_apart() -> None:
+    with pytest.raises(ServiceError, match="ended with status 7 and no result"):
+        child.call(os._exit, 7)
+
+
+def test_a_child_ends_when_the_service_does() -> None:
+    stop = threading.Event()
+    threading.Timer(1.5, stop.set).start()
+    begun = time.monotonic()
+    with pytest.raises(NotReadyError, match="sleep was stopped"):
+        child.call(time.sleep, 60.0, stop=stop)
+    assert time.monotonic() - begun < 20
+    assert not _children("sleep")
+
+
+PARENT = """
+import time
+from forecast import child
+if __name__ == "__main__":
+    child.call(time.sleep, 600.0)
+"""
+
+
+def test_a_child_does_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script)], env={"PYTHONPATH": str(root), "PATH": ""}, cwd=tmp_path
+    )
+    try:
+        assert _until(lambda: len(_started_by(parent.pid)) > 0)
+        time.sleep(3.0)  # until the child is at its work
+        born = _started_by(parent.pid)
+    finally:
+        parent.kill()
+        parent.wait()
+    assert _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in born)), born
+
+
+def _started_by(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(word) for word in text.read_text().split()] if text.exists() else []
+
+
+def _until(happened: Any, wait_s: float = 30.0) -> bool:
+    deadline = time.monotonic() + wait_s
+    while not happened():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
