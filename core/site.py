@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.limits import HOLD_MIN_S, MARGIN_MIN_K, STEP_MAX_K, THERMAL_CLASSES, AirEnvelope
 from core.plant import Plant
 from core.points import PointRef, point_type
-from core.units import to_canonical
+from core.units import Quantity, to_canonical
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -199,6 +199,34 @@ class TopicMapping(_Strict):
         _unit_fits(self.point, self.unit)
 
 
+RESERVED_TARGETS = ("it_power", "cooling_power")
+"""Targets that every site's meters define."""
+
+
+RESERVED_KINDS = ("valid_at", "available_at", "dry_bulb_c", "wet_bulb_c")
+"""No schedule may be called so: times and the weather are."""
+
+
+class Forecasts(_Strict):
+    """What is forecast beside the power of the IT and of the cooling."""
+
+    targets: dict[Name, Annotated[Refs, Field(min_length=1)]] = Field(
+        default_factory=dict, description="By name, the power points that add up to it: a hall, a GPU group."
+    )
+
+    @model_validator(mode="after")
+    def _sums_of_power(self) -> Forecasts:
+        for name, refs in self.targets.items():
+            if name in RESERVED_TARGETS:
+                raise ValueError(f"{name} is what [meters] says; choose another name")
+            other = [str(ref) for ref in refs if point_type(ref.point).quantity is not Quantity.POWER]
+            if other:
+                raise ValueError(f"{name} must be a sum of power points, found {', '.join(other)}")
+            if len(set(refs)) < len(refs):
+                raise ValueError(f"{name} must name each point once")
+        return self
+
+
 def _known_zone(name: str) -> None:
     try:
         ZoneInfo(name)
@@ -231,6 +259,7 @@ class Site(_Strict):
     setpoints: dict[Setpoint, SetpointRange] = Field(default_factory=dict)
     assets: tuple[Asset, ...] = ()
     topics: tuple[TopicMapping, ...] = ()
+    forecast: Forecasts = Forecasts()
     write_back: bool = Field(default=False, description="Whether an accepted recommendation is sent at all.")
 
     @property
@@ -272,6 +301,7 @@ class Site(_Strict):
                     found += [v for v in value if isinstance(v, PointRef)]
                 elif isinstance(value, dict):
                     found += [v.point for v in value.values() if isinstance(v, Target)]
+        found += [ref for refs in self.forecast.targets.values() for ref in refs]
         return tuple(dict.fromkeys(found))
 
 

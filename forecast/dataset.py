@@ -9,6 +9,7 @@ import pandas as pd
 
 from core import db, store
 from core.errors import InputError, NotReadyError
+from core.site import RESERVED_KINDS
 from forecast.features import Bools, epoch_s
 from forecast.protocol import DAY_S, HISTORY_COLUMNS, HOUR_S
 
@@ -82,6 +83,34 @@ def load_weather(conn: db.Connection, site: Site, start: datetime, now: datetime
     measured = pd.concat(parts, axis=1).reset_index() if parts else issued.iloc[:0]
     frames = [f.reindex(columns=columns) for f in (measured, issued) if len(f)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+
+
+def load_known(conn: db.Connection, site: Site, start: datetime, now: datetime) -> pd.DataFrame:
+    """Everything known ahead as one long known frame: weather, and a column for each kind of schedule.
+
+    A row tells of some covariates and is NaN in the others, each with the time it became available; a feed
+    that is not there has no column, or no rows.
+
+    Args:
+        conn: connection.
+        site: whose sensors, weather forecasts and schedules.
+        start: first hour.
+        now: nothing that became available later is read.
+    """
+    weather = load_weather(conn, site, start, now)
+    rows = db.rows(conn, "forecast_schedule", site=site.id, start=start, now=now)
+    told = pd.DataFrame(rows, columns=["kind", "valid_at", "available_at", "value"])
+    told = told[~told["kind"].isin(RESERVED_KINDS)]
+    if told.empty:
+        return weather
+    schedules = told.pivot_table(
+        index=["valid_at", "available_at"], columns="kind", values="value"
+    ).reset_index()
+    schedules.columns.name = None
+    frames = [frame for frame in (weather, schedules) if len(frame)]
+    return pd.concat(frames, ignore_index=True).reindex(
+        columns=[*weather.columns, *(name for name in schedules.columns if name not in weather.columns)]
+    )
 
 
 def regular(times: pd.Series | pd.DatetimeIndex, values: Floats, step: timedelta) -> pd.DataFrame:

@@ -123,7 +123,7 @@ def _members(
         NotReadyError: none could.
     """
     origin = history["valid_at"].iloc[-1].to_pydatetime() + task.step
-    known = dataset.load_weather(conn, site, origin - HISTORY, origin)
+    known = dataset.load_known(conn, site, origin - HISTORY, origin)
     frames: dict[str, pd.DataFrame] = {}
     problems: dict[str, str] = {}
     for name in (registry.LEARNED, *members.UNTRAINED):

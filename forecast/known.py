@@ -20,13 +20,28 @@ _SHIFT: Final = 1 << 34
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Covariates by hour; of an hour's versions the newest that was available counts."""
+class Covariate:
+    """One covariate by hour; of an hour's versions the newest that was available counts."""
 
     keys: Ints
     """(m,) hour and time of availability in one number, ascending."""
     values: Floats
-    """(m, c)."""
+    """(m,) never NaN: a row that says nothing of a covariate does not hide what was known of it before."""
+
+    def at(self, hours: Ints, asked_s: Ints) -> Floats:
+        """Values for some hours as known at some times, of one shape; NaN where nothing was known."""
+        if not len(self.keys):
+            return np.full(hours.shape, np.nan)
+        found = np.searchsorted(self.keys, hours * _SHIFT + asked_s, side="right") - 1
+        there = (found >= 0) & (self.keys[np.maximum(found, 0)] // _SHIFT == hours)
+        return np.where(there, self.values[np.maximum(found, 0)], np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Covariates side by side, each with its own versions."""
+
+    covariates: tuple[Covariate, ...]
 
     def at(self, times_s: Ints, asked_s: Ints) -> Floats:
         """The values for some times, as known at others.
@@ -39,22 +54,25 @@ class Known:
             The broadcast shape and one axis for the covariates; NaN where nothing was known.
         """
         hours, asked = np.broadcast_arrays(times_s // HOUR_S, asked_s)
-        found = np.searchsorted(self.keys, hours * _SHIFT + asked, side="right") - 1
-        there = (found >= 0) & (self.keys[np.maximum(found, 0)] // _SHIFT == hours)
-        return np.where(there[..., None], self.values[np.maximum(found, 0)], np.nan)
+        return np.stack([covariate.at(hours, asked) for covariate in self.covariates], axis=-1)
 
 
 def known_table(known: pd.DataFrame, columns: tuple[str, ...]) -> Known | None:
-    """Make a known frame ready for looking up; None where it has none of the columns' values.
+    """Make a known frame ready for looking up; None where it has no value of any of the columns.
 
     A row without `available_at` was known all along.
     """
-    if not columns or any(name not in known.columns for name in columns):
-        return None
-    rows = known.dropna(subset=list(columns), how="all")
-    if rows.empty:
-        return None
+    covariates = tuple(_covariate(known, column) for column in columns)
+    return Known(covariates) if any(len(covariate.keys) for covariate in covariates) else None
+
+
+def _covariate(known: pd.DataFrame, column: str) -> Covariate:
+    if column not in known.columns:
+        return Covariate(np.empty(0, np.int64), np.empty(0))
+    values = known[column].to_numpy(dtype=np.float64)
+    told = np.isfinite(values)
+    rows = known[told]
     available = epoch_s(rows["available_at"]) if "available_at" in rows.columns else np.zeros(len(rows), int)
     keys = epoch_s(rows["valid_at"]) // HOUR_S * _SHIFT + available
     order = np.argsort(keys, kind="stable")
-    return Known(keys[order], rows[list(columns)].to_numpy(dtype=np.float64)[order])
+    return Covariate(keys[order], values[told][order])

@@ -4,8 +4,9 @@ Three kinds of frame pass between the parts of this room; every time is aware, U
 
 * history: `valid_at`, `y` [W] (NaN where nothing was measured), `observed` (bool); regular, one row per step.
   Its end is the origin: the first step to forecast starts where the last row's step ends.
-* known: `valid_at` and covariates known ahead (`dry_bulb_c`, `wet_bulb_c`), optionally `available_at`, when
-  the row became known; rows without it were known all along. The calendar is derived, not handed over.
+* known: `valid_at` and covariates known ahead, optionally `available_at`, when the row became known; rows
+  without it were known all along, and NaN says nothing. `dry_bulb_c` and `wet_bulb_c` are the weather; every
+  other column is a schedule. The calendar is derived, not handed over.
 * forecast: `issued_at`, `valid_at`, `target`, `q05` .. `q95` [W], `model`; one row per step of the horizon.
 """
 

@@ -6,23 +6,25 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from core.errors import InputError
+from core.site import RESERVED_TARGETS
 from forecast.protocol import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from core.site import Refs, Site
 
+IT_POWER, COOLING_POWER = RESERVED_TARGETS
 STEP: Final = timedelta(minutes=15)
 HORIZON: Final = timedelta(hours=24)
 GRIDS: Final = ((STEP, HORIZON), (timedelta(hours=1), timedelta(days=7)))
 """Step and horizon of what is forecast: quarters of an hour for a day, hours for a week."""
 
-TARGETS: Final[dict[str, Callable[[Site], Refs]]] = {
-    "it_power": lambda site: site.meters.it,
-    "cooling_power": lambda site: site.meters.cooling,
-}
-"""By name, the points that add up to it."""
+
+def points(site: Site) -> dict[str, Refs]:
+    """Everything that can be forecast: by name, the points that add up to it; none where it is not metered.
+
+    IT power and cooling power are what the site's meters say; `[forecast.targets]` of `site.toml` names more.
+    """
+    return {IT_POWER: site.meters.it, COOLING_POWER: site.meters.cooling, **site.forecast.targets}
 
 
 def refs_of(site: Site, target: str) -> Refs:
@@ -31,17 +33,17 @@ def refs_of(site: Site, target: str) -> Refs:
     Raises:
         InputError: there is no such target.
     """
-    try:
-        return TARGETS[target](site)
-    except KeyError:
+    known = points(site)
+    if target not in known:
         raise InputError(
-            "forecast target", found=repr(target), allowed=", ".join(TARGETS), do="use one of these names"
-        ) from None
+            "forecast target", found=repr(target), allowed=", ".join(known), do="use one of these names"
+        )
+    return known[target]
 
 
 def metered(site: Site) -> tuple[str, ...]:
     """The targets that the site meters."""
-    return tuple(target for target, refs in TARGETS.items() if refs(site))
+    return tuple(target for target, refs in points(site).items() if refs)
 
 
 def task_for(site: Site, target: str, step: timedelta = STEP) -> Task:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from core.points import CATALOGUE
+from core.series import floor_time
 from ingest.codec import CODECS, DIALECTS
 from ingest.codec.base import Decoded, Decoding, Rejected, quoted, utc
 from ingest.codec.dialect import Letter
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 PAYLOAD_MAX_BYTES: Final = 4 << 20
 """A larger payload is refused unread."""
 FORECAST_MAX_STEPS: Final = 10_000
+HOUR: Final = timedelta(hours=1)
 TIMELESS: Final = "kept by the broker and without a time of its own: nobody knows when it was measured"
 
 
@@ -58,6 +60,14 @@ class ForecastRow(NamedTuple):
     wet_bulb_c: float
 
 
+class ScheduleRow(NamedTuple):
+    """What is known ahead of one hour."""
+
+    valid_at: datetime
+    """Start of the hour."""
+    value: float
+
+
 class Acknowledgement(NamedTuple):
     """The plant's answer to a command."""
 
@@ -73,6 +83,11 @@ class _Forecast(msgspec.Struct):
     wet_bulb_c: list[float]
 
 
+class _Schedule(msgspec.Struct):
+    valid_at: list[datetime | float]
+    value: list[float]
+
+
 class _Answer(msgspec.Struct):
     command_id: UUID
     accepted: bool
@@ -81,6 +96,7 @@ class _Answer(msgspec.Struct):
 
 
 _forecasts: Final = msgspec.json.Decoder(_Forecast)
+_schedules: Final = msgspec.json.Decoder(_Schedule)
 _answers: Final = msgspec.json.Decoder(_Answer)
 _BAD: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -104,6 +120,8 @@ class Batch:
     """Of the readings that are not simply good."""
     refusals: list[Refusal] = field(default_factory=list)
     forecasts: list[tuple[Message, list[ForecastRow]]] = field(default_factory=list)
+    schedules: list[tuple[Message, str, list[ScheduleRow]]] = field(default_factory=list)
+    """With their kinds."""
     acknowledgements: list[tuple[Message, Acknowledgement]] = field(default_factory=list)
     unmapped: list[Unmapped] = field(default_factory=list)
     """Values that no mapping names; each is counted as filtered."""
@@ -112,7 +130,8 @@ class Batch:
     requests: list[Request] = field(default_factory=list)
     """What to publish in answer."""
     filtered: int = 0
-    """Messages that hold no readings (weather forecasts, acknowledgements, empty ones); unmapped values."""
+    """Messages that hold no readings (what tells of times to come, acknowledgements, empty ones); unmapped
+    values."""
     payload_bytes: int = 0
     _arrays: Readings | None = None
 
@@ -190,7 +209,7 @@ class Assembler:
         elif route.mapped is not None:
             self._dialect(batch, message, route.mapped)
         else:
-            self._aside(batch, message, route.kind)
+            self._aside(batch, message, route)
 
     def _readings(self, batch: Batch, message: Message, route: Route) -> None:
         decoding = CODECS[route.codec](route.source, message.payload, message.arrived)
@@ -237,13 +256,19 @@ class Assembler:
         batch.refusals += [Refusal(message, reason) for reason in refused]
         return bool(decoding.readings or decoding.runs or refused)
 
-    def _aside(self, batch: Batch, message: Message, kind: Kind) -> None:
-        if kind is Kind.WEATHER_FORECAST:
+    def _aside(self, batch: Batch, message: Message, route: Route) -> None:
+        if route.kind is Kind.WEATHER_FORECAST:
             rows = read_forecast(message.payload)
             if isinstance(rows, Rejected):
                 batch.refusals.append(Refusal(message, rows.reason))
                 return
             batch.forecasts.append((message, rows))
+        elif route.kind is Kind.SCHEDULE:
+            hours = read_schedule(message.payload)
+            if isinstance(hours, Rejected):
+                batch.refusals.append(Refusal(message, hours.reason))
+                return
+            batch.schedules.append((message, str(route.source.point), hours))
         else:
             answer = read_acknowledgement(message.payload)
             if isinstance(answer, Rejected):
@@ -271,6 +296,30 @@ def read_forecast(payload: bytes) -> list[ForecastRow] | Rejected:
         if isinstance(valid, Rejected):
             return valid
         rows.append(ForecastRow(issued, valid, dry_bulb_c, wet_bulb_c))
+    return rows
+
+
+def read_schedule(payload: bytes) -> list[ScheduleRow] | Rejected:
+    """What is known ahead, by the hour."""
+    try:
+        found = _schedules.decode(payload)
+    except _BAD as error:
+        return Rejected(f"no schedule: {quoted(str(error))}")
+    if len(found.value) != len(found.valid_at) or len(found.value) > FORECAST_MAX_STEPS:
+        return Rejected(
+            f"no schedule: {len(found.valid_at)} of valid_at and {len(found.value)} of value; it takes as"
+            f" many of both, at most {FORECAST_MAX_STEPS}"
+        )
+    rows = []
+    for time, value in zip(found.valid_at, found.value, strict=True):
+        valid = utc(time)
+        if isinstance(valid, Rejected):
+            return valid
+        if valid != floor_time(valid, HOUR):
+            return Rejected(f"no schedule: {valid.isoformat()} is not the start of an hour, UTC")
+        rows.append(ScheduleRow(valid, value))
+    if len({row.valid_at for row in rows}) < len(rows):
+        return Rejected("no schedule: valid_at has an hour twice")
     return rows
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.site import Site
-    from ingest.batch import Acknowledgement, ForecastRow, Refusal
+    from ingest.batch import Acknowledgement, ForecastRow, Refusal, ScheduleRow
     from ingest.rows import Ints, Key, Readings, Rows, Times
 
 _COPY: Final = b"COPY %s (time, value, point_id, status) FROM STDIN (FORMAT BINARY)"
@@ -288,6 +288,21 @@ def save_forecast(conn: db.Connection, site: str, rows: Sequence[ForecastRow], n
         valid=[r.valid_at for r in rows],
         dry_bulb=[r.dry_bulb_c for r in rows],
         wet_bulb=[r.wet_bulb_c for r in rows],
+    )
+
+
+def save_schedule(
+    conn: db.Connection, site: str, kind: str, rows: Sequence[ScheduleRow], now: datetime
+) -> None:
+    """Keep what is known ahead with the time at which it was known; what was known already stays as it is."""
+    db.rows(
+        conn,
+        "ingest_insert_schedule",
+        site=site,
+        kind=kind,
+        now=now,
+        valid=[r.valid_at for r in rows],
+        value=[r.value for r in rows],
     )
 
 

@@ -6,6 +6,7 @@
 ``joulecast/<site>/<asset>/$birth``               what the numbers in ``$data`` stand for; retained
 ``joulecast/<site>/<asset>/$data``                a batch with numbers for names
 ``joulecast/<site>/weather/$forecast``            a weather forecast
+``joulecast/<site>/$schedule/<kind>``             what is known ahead by the hour, e.g. booked load
 ``joulecast/<site>/$command/<asset>/<point>``     a setpoint on its way to the plant
 ``joulecast/<site>/$ack/<asset>/<point>``         the plant's answer
 any topic that `site.toml` maps under ``topics``  one reading, or what its dialect makes of it
@@ -20,7 +21,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from core.site import NAME_PATTERN
+from core.site import NAME_PATTERN, RESERVED_KINDS
 from ingest.codec import REMEMBERING, aliases
 from ingest.codec.base import Rejected, Source, known_point, quoted
 from ingest.codec.dialect import Mapped, captured
@@ -33,6 +34,7 @@ ROOT: Final = "joulecast"
 COMMAND: Final = "$command"
 ACKNOWLEDGEMENT: Final = "$ack"
 FORECAST: Final = "$forecast"
+SCHEDULE: Final = "$schedule"
 WEATHER: Final = "weather"
 CACHED_TOPICS: Final = 100_000
 """How many topics' meanings are remembered; a flood of invented ones only empties the memory."""
@@ -45,6 +47,7 @@ class Kind(StrEnum):
     READINGS = "readings"
     DIALECT = "dialect"
     WEATHER_FORECAST = "weather_forecast"
+    SCHEDULE = "schedule"
     ACKNOWLEDGEMENT = "acknowledgement"
 
 
@@ -74,6 +77,11 @@ def asset_topic(site: str, asset: str) -> str:
 def forecast_topic(site: str) -> str:
     """Where weather forecasts go."""
     return f"{ROOT}/{site}/{WEATHER}/{FORECAST}"
+
+
+def schedule_topic(site: str, kind: str) -> str:
+    """Where go what is known ahead: booked load, maintenance, holidays."""
+    return f"{ROOT}/{site}/{SCHEDULE}/{kind}"
 
 
 def command_topic(site: str, asset: str, point: str) -> str:
@@ -134,8 +142,8 @@ class Router:
         if root or not rest:
             return self._dialect(topic)
         match rest.split("/"):
-            case [asset, point] if (asset, point) == (WEATHER, FORECAST):
-                return Route(Kind.WEATHER_FORECAST, Source(WEATHER))
+            case [first, last] if first == SCHEDULE or (first, last) == (WEATHER, FORECAST):
+                return _ahead(first, last)
             case [kind, asset, point] if kind == ACKNOWLEDGEMENT:
                 return Route(Kind.ACKNOWLEDGEMENT, Source(asset, point))
             case [asset, kind] if kind in {aliases.BIRTH, aliases.DATA} and _NAME.match(asset):
@@ -150,6 +158,18 @@ class Router:
             if captured(mapped.filter, topic) is not None:
                 return Route(Kind.DIALECT, Source(""), mapped=mapped)
         return Rejected(f"topic {quoted(topic)} is not mapped in site.toml")
+
+
+def _ahead(first: str, kind: str) -> Route | Rejected:
+    """What tells of times to come."""
+    if first == WEATHER:
+        return Route(Kind.WEATHER_FORECAST, Source(WEATHER))
+    if not _NAME.match(kind) or kind in RESERVED_KINDS:
+        return Rejected(
+            f"schedule {quoted(kind)} is no name: lower case, digits, hyphen, underscore, and not one of"
+            f" {', '.join(RESERVED_KINDS)}"
+        )
+    return Route(Kind.SCHEDULE, Source(SCHEDULE, kind))
 
 
 def _readings(asset: str, name: str | None = None) -> Route | Rejected:

@@ -155,8 +155,10 @@ class Writer:
                 self._beside(conn, batch, [*batch.refusals, *found], counts)
         except PERMANENT as error:
             aside = [message for message, _ in (*batch.forecasts, *batch.acknowledgements)]
+            aside += [message for message, _, _ in batch.schedules]
             found += tuple(Refusal(message, _sentence(error)) for message in aside)
             batch.forecasts.clear()
+            batch.schedules.clear()
             batch.acknowledgements.clear()
             batch.filtered -= len(aside)
             counts = _counts(batch, stored.new, len(rows) - stored.new - len(stored.bad), found)
@@ -173,6 +175,8 @@ class Writer:
         save_beats(conn, self.site, batch.beats)
         for _, rows in batch.forecasts:
             storage.save_forecast(conn, self.site, rows, now)
+        for _, kind, hours in batch.schedules:
+            storage.save_schedule(conn, self.site, kind, hours, now)
         for _, answer in batch.acknowledgements:
             storage.save_acknowledgement(conn, self.site, answer, now)
         storage.save_counts(conn, self.client_id, self._started_at, now, self.counts + counts)

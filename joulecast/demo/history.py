@@ -14,9 +14,9 @@ from core.points import PointRef, Status
 from core.series import floor_time
 from core.site import load_site
 from ingest import storage
-from ingest.batch import ForecastRow
+from ingest.batch import ForecastRow, ScheduleRow
 from ingest.rows import US_PER_S, Readings
-from joulecast.demo import plant, weather
+from joulecast.demo import load, plant, weather
 from joulecast.verbs.common import DEMO_SITE
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ CHUNK_STEPS: Final = 576
 FORECAST_EVERY: Final = timedelta(hours=6)
 FORECAST_HOURS: Final = 48
 FORECAST_DELAY: Final = timedelta(minutes=5)
-"""A weather forecast is known that long after it was issued."""
+"""A weather forecast is known that long after it was issued, and so are bookings."""
+BOOKED: Final = "booked_gpu_kw"
+"""The schedule of GPU jobs."""
 SOURCE: Final = "demo"
 LITRES_PER_M3: Final = 1000.0
 WATER: Final = "tower/make_up_water"
@@ -127,7 +129,7 @@ def write(
         found[WATER] = water + used
         water += float(used[-1])
         stored += _store(conn, ids, time_s[part], found, again=bool(setpoints))
-    _forecasts(conn, site.id, begin, end)
+    _known_ahead(conn, site.id, begin, end)
     log.info("history of %.1f days: %d readings", count * STEP / timedelta(days=1), stored)
     return stored
 
@@ -149,10 +151,11 @@ def _store(
         return storage.insert(conn, rows, places=ids.places, again=again)
 
 
-def _forecasts(conn: db.Connection, site: str, begin: datetime, end: datetime) -> None:
+def _known_ahead(conn: db.Connection, site: str, begin: datetime, end: datetime) -> None:
     issued = floor_time(begin, FORECAST_EVERY)
     while issued < end:
         storage.save_forecast(conn, site, forecast_rows(issued), issued + FORECAST_DELAY)
+        storage.save_schedule(conn, site, BOOKED, booked_rows(issued), issued + FORECAST_DELAY)
         issued += FORECAST_EVERY
 
 
@@ -163,4 +166,14 @@ def forecast_rows(issued: datetime) -> list[ForecastRow]:
     return [
         ForecastRow(issued, datetime.fromtimestamp(t, UTC), float(dry), float(wet))
         for t, dry, wet in zip(valid_s, found.dry_bulb_c, found.wet_bulb_c, strict=True)
+    ]
+
+
+def booked_rows(known: datetime) -> list[ScheduleRow]:
+    """The load of GPU jobs that are booked by a time: hourly, for the next two days [kW]."""
+    hours_s = known.timestamp() + 3600.0 * np.arange(FORECAST_HOURS, dtype=np.float64)
+    booked_kw = load.booked_gpu_kw(known.timestamp(), hours_s)
+    return [
+        ScheduleRow(datetime.fromtimestamp(t, UTC), round(float(kw), 3))
+        for t, kw in zip(hours_s, booked_kw, strict=True)
     ]

@@ -32,7 +32,8 @@ BEHIND_MAX_S: Final = 300.0
 """A plant that fell further behind its clock than this leaves a gap and goes on from now [s]."""
 UNACKNOWLEDGED_MAX: Final = 20_000
 """With that many messages under way the plant waits for the broker."""
-WEATHER_FORECAST_EVERY: Final = timedelta(hours=1)
+AHEAD_EVERY: Final = timedelta(hours=1)
+"""Between two weather forecasts, and two lists of bookings."""
 KEEPALIVE_S: Final = 30
 IN_FLIGHT: Final = 1000
 RECONNECT_MAX_S: Final = 10
@@ -147,6 +148,12 @@ class DemoPlant:
         }
         self._client.publish(topics.forecast_topic(self._site), json.dumps(payload), qos=1)
 
+    def publish_bookings(self, known: datetime) -> None:
+        """Publish the load of the GPU jobs that are booked by a time."""
+        rows = history.booked_rows(known)
+        payload = {"valid_at": [r.valid_at.isoformat() for r in rows], "value": [r.value for r in rows]}
+        self._client.publish(topics.schedule_topic(self._site, history.BOOKED), json.dumps(payload), qos=1)
+
     def wait_for_broker(self, stop: threading.Event) -> None:
         """Hold back while the broker has not caught up."""
         while self._client.want_write() and self._under_way() > UNACKNOWLEDGED_MAX and not stop.is_set():
@@ -176,9 +183,10 @@ def run(context: Context, stop: threading.Event) -> None:
             if now - next_at > behind:
                 log.warning("%.0f s behind: going on from now", (now - next_at).total_seconds())
                 next_at = floor_time(now, step)
-            if next_at - issued >= WEATHER_FORECAST_EVERY:
-                issued = floor_time(next_at, WEATHER_FORECAST_EVERY)
+            if next_at - issued >= AHEAD_EVERY:
+                issued = floor_time(next_at, AHEAD_EVERY)
                 demo.publish_forecast(issued)
+                demo.publish_bookings(issued)
             demo.step(next_at)
             demo.wait_for_broker(stop)
             next_at += step

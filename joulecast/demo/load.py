@@ -9,6 +9,8 @@ import numpy as np
 from joulecast.demo.weather import DAY_S
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from core.series import Floats
 
 GPU_NODES: Final = 16
@@ -22,6 +24,9 @@ JOB_S: Final = 4 * 3600.0
 BUSY_CHANCE: Final = 0.45
 BUSY_CHANCE_BY_DAY: Final = 0.3
 """Added to the chance at the busiest hour."""
+BOOKED_AHEAD_S: Final = 72 * 3600.0
+"""Jobs are booked up to so long before they start, some at the last moment [s]."""
+HOUR_S: Final = 3600.0
 THURSDAY: Final = 3
 """The epoch's day of the week, Monday being 0."""
 SATURDAY: Final = 5
@@ -49,13 +54,43 @@ def gpu_utilisation(time_s: Floats) -> Floats:
         (16, n) utilisation [1].
     """
     node = np.arange(GPU_NODES, dtype=np.float64)[:, None]
-    shifted = time_s[None, :] + node * JOB_S / GPU_NODES
-    slot = np.floor(shifted / JOB_S)
-    chance = BUSY_CHANCE + BUSY_CHANCE_BY_DAY * day_shape(slot * JOB_S)
-    busy = _hash(node, slot) < chance
-    level = 0.75 + 0.25 * _hash(node + 31.0, slot)
+    slot = _slot(node, time_s)
+    busy, level = _jobs(node, slot)
     ripple = 0.03 * np.sin(2 * np.pi * time_s[None, :] / 420.0 + node)
     return np.clip(np.where(busy, level + ripple, 0.01), 0.0, 1.0)
+
+
+def _slot(node: Floats, time_s: Floats) -> Floats:
+    """(16, n) number of the slot that a node is in; nodes change slots one after the other."""
+    return np.asarray(np.floor((time_s[None, :] + node * JOB_S / GPU_NODES) / JOB_S))
+
+
+def _jobs(node: Floats, slot: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """Whether a node runs a job in a slot, and at which utilisation [1]."""
+    chance = BUSY_CHANCE + BUSY_CHANCE_BY_DAY * day_shape(slot * JOB_S)
+    return _hash(node, slot) < chance, 0.75 + 0.25 * _hash(node + 31.0, slot)
+
+
+def booked_gpu_kw(known_s: float, hours_s: Floats) -> Floats:
+    """Power of the GPU jobs that are booked by a time, above idling, as mean of some hours.
+
+    Args:
+        known_s: POSIX time of asking [s].
+        hours_s: (n,) POSIX times at which the hours start [s].
+
+    Returns:
+        (n,) [kW].
+    """
+    parts = JOB_S / GPU_NODES  # all changes of slots lie on this grid
+    count = round(HOUR_S / parts)
+    times = (hours_s[:, None] + parts * (np.arange(count) + 0.5)).ravel()
+    node = np.arange(GPU_NODES, dtype=np.float64)[:, None]
+    slot = _slot(node, times)
+    busy, level = _jobs(node, slot)
+    starts = slot * JOB_S - node * JOB_S / GPU_NODES
+    booked = busy & (starts - BOOKED_AHEAD_S * _hash(node + 77.0, slot) <= known_s)
+    power = np.where(booked, gpu_power_kw(level) - GPU_IDLE_KW, 0.0).sum(axis=0)
+    return np.asarray(power.reshape(-1, count).mean(axis=1), dtype=np.float64)
 
 
 def gpu_power_kw(utilisation: Floats) -> Floats:

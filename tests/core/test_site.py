@@ -24,6 +24,7 @@ def test_the_demo_describes_a_whole_plant(site: Site) -> None:
     assert len(site.meters.cooling) == 2 + 4 + 2 + 1
     assert len(site.setpoints) == 3
     assert PointRef("rack-8", "inlet_temperature") in site.refs()
+    assert len(site.forecast.targets["gpu"]) == 16
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,17 @@ def test_the_demo_describes_a_whole_plant(site: Site) -> None:
         ("category = 2", "category = 4", ["meters.category", "1, 2 or 3"]),
         ('[site]\nid = "demo"\n', "[site]\n", ["site.id", "nothing"]),
         ("[limits]", "[limits", ["no TOML"]),
+        ("\ngpu = [", "\nit_power = [", ["forecast", "it_power", "[meters]", "another name"]),
+        ("\ngpu = [", "\nGPU = [", ["forecast.targets.GPU"]),
+        ("[forecast.targets]", "[forecast.goals]", ["forecast.goals", "unknown key"]),
+        (
+            '    "gpu-node-01/power",',
+            '    "hall/return_air_temperature",',
+            ["gpu", "power points", "hall/return_air"],
+        ),
+        ('    "gpu-node-01/power",', '    "gpu-node-02/power",', ["gpu must name each point once"]),
+        ('    "gpu-node-01/power",', '    "gpu-node-99/power",', ["gpu-node-99", "[[assets]]"]),
+        ("\ngpu = [", "\nhall = []\ngpu = [", ["forecast.targets.hall", "at least 1"]),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, old: str, new: str, words: list[str]) -> None:

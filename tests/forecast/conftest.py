@@ -8,6 +8,7 @@ import pytest
 
 from core import jobs
 from core.settings import Settings
+from core.site import Forecasts
 
 if TYPE_CHECKING:
     from core.clock import ManualClock
@@ -16,5 +17,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def context(dsn: str, site: Site, clock: ManualClock) -> jobs.Context:
-    """A database of one's own, the demo plant, a clock that only the test moves."""
-    return jobs.Context(Settings(dsn=dsn), site, clock, dsn)
+    """A database of one's own, the demo with the targets that every site has, a clock that the test moves."""
+    return jobs.Context(Settings(dsn=dsn), site.model_copy(update={"forecast": Forecasts()}), clock, dsn)

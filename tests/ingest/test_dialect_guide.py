@@ -29,7 +29,7 @@ def test_a_section_keeps_its_word(title: str) -> None:
         batch = ear(found[1], found[2].encode())
         assert not reasons(batch)
         assert not batch.unmapped
-        stored += len(batch.readings)
+        stored += len(batch.readings) + len(batch.forecasts) + len(batch.schedules)
     assert bool(stored) == bool(lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ import joulecast
 from core.points import CATALOGUE, PointRef, Status
 from core.site import load_site
 from ingest import topics
-from ingest.batch import Assembler, Batch, Message, read_acknowledgement, read_forecast
+from ingest.batch import Assembler, Batch, Message, read_acknowledgement, read_forecast, read_schedule
 from ingest.codec import CODECS, Decoded, Rejected, Source
 from ingest.topics import Kind, Route, Router
 
@@ -38,6 +38,9 @@ class TestTopics:
         forecast = router.route(topics.forecast_topic("demo"))
         assert isinstance(forecast, Route)
         assert forecast.kind is Kind.WEATHER_FORECAST
+        assert router.route(topics.schedule_topic("demo", "booked_gpu_kw")) == Route(
+            Kind.SCHEDULE, Source("$schedule", "booked_gpu_kw")
+        )
         answer = router.route(topics.acknowledgement_topic("demo", "hall", "power"))
         assert isinstance(answer, Route)
         assert answer.kind is Kind.ACKNOWLEDGEMENT
@@ -54,6 +57,9 @@ class TestTopics:
             "joulecast/demo/crah-1/colour",
             "joulecast/demo/$command/hall/supply_air_temperature_setpoint",
             "joulecast/demo//power",
+            "joulecast/demo/$schedule/wet_bulb_c",
+            "joulecast/demo/$schedule/Booked",
+            "joulecast/demo/$schedule",
             "joulecast/demo",
             "elsewhere",
             "",
@@ -179,6 +185,26 @@ class TestBesideReadings:
         assert [(r.valid_at, r.dry_bulb_c, r.wet_bulb_c) for r in rows] == [(NOW, 7.5, 5.0)]
         assert isinstance(read_forecast(json.dumps(payload | {"wet_bulb_c": []}).encode()), Rejected)
 
+    def test_schedule(self) -> None:
+        hours = [(NOW + timedelta(hours=h)).isoformat() for h in range(2)]
+        rows = read_schedule(json.dumps({"valid_at": hours, "value": [7.5, 0]}).encode())
+        assert rows == [(NOW, 7.5), (NOW + timedelta(hours=1), 0.0)]
+
+    @pytest.mark.parametrize(
+        ("payload", "words"),
+        [
+            ({}, "valid_at"),
+            ({"valid_at": [NOW.isoformat()], "value": []}, "1 of valid_at and 0 of value"),
+            ({"valid_at": [NOW.isoformat()], "value": ["x"]}, "value"),
+            ({"valid_at": ["2026-03-02T12:15:00Z"], "value": [1]}, "start of an hour"),
+            ({"valid_at": [NOW.isoformat()] * 2, "value": [1, 2]}, "twice"),
+        ],
+    )
+    def test_no_schedule(self, payload: object, words: str) -> None:
+        rejected = read_schedule(json.dumps(payload).encode())
+        assert isinstance(rejected, Rejected)
+        assert words in rejected.reason
+
     @pytest.mark.parametrize("payload", [b"{}", b"[]", b'{"command_id": "7", "accepted": true}'])
     def test_no_acknowledgement(self, payload: bytes) -> None:
         assert isinstance(read_acknowledgement(payload), Rejected)
@@ -195,6 +221,7 @@ TOPICS = st.sampled_from(
         "joulecast/demo/crah-1/power",
         "joulecast/demo/$ack/hall/power",
         "joulecast/demo/weather/$forecast",
+        "joulecast/demo/$schedule/booked_gpu_kw",
         "nobody/knows",
     ]
 )

@@ -200,6 +200,52 @@ def test_a_weather_forecast_is_kept_with_the_time_it_was_known(
     assert {r["available_at"] for r in rows} == {known_at}
 
 
+def test_a_schedule_is_kept_with_the_time_it_was_known_and_only_what_changed(
+    writer: Writer, conn: db.Connection, plant: Site, clock: ManualClock
+) -> None:
+    first = clock.now()
+    hours = [(first + timedelta(hours=h)).isoformat() for h in range(3)]
+
+    def told(*values: float) -> Counts:
+        topic = "joulecast/SITE/$schedule/booked_gpu_kw"
+        return writer.write(batch_of(plant, clock, (topic, {"valid_at": hours, "value": values})))
+
+    assert told(5, 6, 7) == Counts(received=1, filtered=1)
+    clock.advance(timedelta(hours=1))
+    told(5, 6, 7)
+    told(5, 0, 7)
+    clock.advance(timedelta(hours=1))
+    told(5, 6, 7)
+    rows = conn.execute("SELECT * FROM schedule ORDER BY valid_at, available_at").fetchall()
+    assert {(r["site_id"], r["kind"]) for r in rows} == {(plant.id, "booked_gpu_kw")}
+    found = [((r["valid_at"] - first), (r["available_at"] - first), r["value"]) for r in rows]
+    hour = timedelta(hours=1)
+    nothing = timedelta()
+    assert found == [
+        (nothing, nothing, 5),
+        (hour, nothing, 6),
+        (hour, hour, 0),
+        (hour, 2 * hour, 6),
+        (2 * hour, nothing, 7),
+    ]
+    check_sums(writer, conn)
+
+
+def test_a_schedule_that_the_database_refuses_does_not_hold_up_the_readings(
+    writer: Writer, conn: db.Connection, plant: Site, clock: ManualClock
+) -> None:
+    conn.execute("ALTER TABLE schedule ADD CONSTRAINT unlucky CHECK (value <> 13)")
+    schedule = {"valid_at": [clock.now().isoformat()], "value": [13]}
+    reading = ("joulecast/SITE/crah-1", powers(clock.now(), 1))
+    batch = batch_of(plant, clock, reading, ("joulecast/SITE/$schedule/holiday", schedule))
+    assert writer.write(batch) == Counts(received=2, stored=1, rejected=1)
+    refused = conn.execute("SELECT topic, reason FROM reading_rejected").fetchall()
+    assert [(r["topic"], "unlucky" in r["reason"]) for r in refused] == [
+        (f"joulecast/{plant.id}/$schedule/holiday", True)
+    ]
+    check_sums(writer, conn)
+
+
 def test_a_lost_connection_costs_nothing(
     writer: Writer, conn: db.Connection, plant: Site, clock: ManualClock
 ) -> None:

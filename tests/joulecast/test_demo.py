@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,6 +71,19 @@ def test_about_120_points_are_measured_and_the_meters_add_up(site: Site) -> None
     assert np.all(np.abs(unmetered) < 0.06)
 
 
+def test_bookings_fill_up_as_their_hours_come_and_are_then_what_the_gpus_draw() -> None:
+    hours = END.timestamp() + 3600.0 * np.arange(24)
+    seen = [load.booked_gpu_kw(END.timestamp() - 3600.0 * lead, hours) for lead in (96, 48, 24, 0)]
+    assert not seen[0].any()
+    for earlier, later in pairwise(seen):
+        assert (later >= earlier).all()
+        assert later.sum() > earlier.sum()
+    known = load.booked_gpu_kw(hours[-1] + 3600.0, hours)
+    times = END.timestamp() + 60.0 * np.arange(24 * 60)
+    drawn = load.gpu_power_kw(load.gpu_utilisation(times)).sum(axis=0).reshape(24, 60).mean(axis=1)
+    assert known == pytest.approx(drawn - load.GPU_NODES * load.GPU_IDLE_KW, rel=0.05, abs=3.5)  # idlers
+
+
 def test_a_setpoint_is_reached_with_a_lag() -> None:
     inertia = plant.Inertia(dict(plant.INITIAL_SETPOINTS))
     wanted = {name: np.full(200, value + 1.0) for name, value in plant.INITIAL_SETPOINTS.items()}
@@ -101,11 +115,18 @@ def test_the_past_is_written_once_and_gaps_are_filled(settings: Settings, site: 
     with db.connect(settings.dsn) as conn:
         again = conn.execute(count).fetchone()
         forecasts = conn.execute("SELECT count(*) AS n FROM weather_forecast").fetchone()
+        booked = conn.execute(
+            "SELECT count(*) AS n, max(valid_at - available_at) AS ahead FROM schedule WHERE kind = %s",
+            (history.BOOKED,),
+        ).fetchone()
     assert first
     assert again
     assert forecasts
     assert 0 <= again["n"] - first["n"] <= 2 * 130
     assert forecasts["n"] >= 8 * 4 * history.FORECAST_HOURS
+    assert booked
+    assert booked["n"] >= 8 * 24
+    assert booked["ahead"] == timedelta(hours=history.FORECAST_HOURS - 1) - history.FORECAST_DELAY
 
 
 def test_a_faster_clock_goes_on_from_the_last_reading(settings: Settings) -> None:
@@ -159,7 +180,8 @@ def test_readings_go_out_and_commands_come_in_over_the_broker(settings: Settings
     runner = threading.Thread(target=live.run, args=(context, stop))
     runner.start()
     try:
-        _until(lambda: "joulecast/demo/utility" in seen and "joulecast/demo/weather/$forecast" in seen)
+        ahead = {"joulecast/demo/weather/$forecast", "joulecast/demo/$schedule/booked_gpu_kw"}
+        _until(lambda: {"joulecast/demo/utility", *ahead} <= set(seen))
         order = {
             "command_id": "7b0e0a52-5ab3-4a0b-9d5e-3a1f9a4f3f11",
             "value": 22.0,
