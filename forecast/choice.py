@@ -19,6 +19,8 @@ WINDOW: Final = timedelta(days=14)
 """Over which forecasts are compared."""
 HOURS_MIN: Final = 48
 """Hours of truth that both must have forecast before the twin may count [h]."""
+TOLD_ANEW: Final = timedelta(days=1)
+"""New figures behind the same choice are written so often."""
 
 
 def choose(hours: int, ensemble_w: float, twin_w: float) -> tuple[str, str]:
@@ -42,7 +44,7 @@ def choose(hours: int, ensemble_w: float, twin_w: float) -> tuple[str, str]:
 
 
 def keep(conn: db.Connection, site: Site, task: Task, now: datetime) -> str:
-    """Decide anew and write it down where it is another than before; the model in force."""
+    """Decide anew and write down what is another than before, new figures once a day; the model in force."""
     of = {"site": site.id, "target": task.target, "step_s": task.step_s}
     pair = db.row(
         conn,
@@ -55,6 +57,7 @@ def keep(conn: db.Connection, site: Site, task: Task, now: datetime) -> str:
     )
     model, reason = choose(pair["hours"], pair["one_w"], pair["other_w"]) if pair else choose(0, 0.0, 0.0)
     before = db.row(conn, "forecast_choice", **of, now=now)
-    if before is None or before["model"] != model:
+    told_anew = before is not None and before["reason"] != reason and now - before["decided_at"] >= TOLD_ANEW
+    if before is None or before["model"] != model or told_anew:
         db.rows(conn, "forecast_choice_insert", **of, now=now, model=model, reason=reason)
     return model

@@ -187,4 +187,4 @@ def _measured(history: pd.DataFrame) -> Floats:
 def _shares(y: Floats, edges: Floats) -> Floats:
     """(len(edges) + 1,) share of the values in each bin [1]."""
     counts = np.bincount(np.searchsorted(edges, y, side="left"), minlength=len(edges) + 1)
-    return counts / len(y)
+    return np.asarray(counts / len(y), dtype=np.float64)

@@ -40,10 +40,9 @@ log = logging.getLogger(__name__)
 
 HISTORY: Final = timedelta(days=57)
 """Read for a forecast: eight weeks for MSTL, bands for the naive ones, the context of the LSTM."""
+HOUR: Final = timedelta(hours=1)
 SCORED_OVER: Final = timedelta(days=14)
 """Members are weighed by their scores of this time."""
-SCORED_MIN_H: Final = 24
-"""Scores of fewer hours do not count: they are of short leads only [h]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,18 +188,19 @@ def _ensemble(conn: db.Connection, site: Site, given: _Mixing) -> None:
         "quality": {"state": given.judged.state, "reason": given.judged.reason},
         **_explained(given.frames, chosen),
     }
-    _insert(conn, site.id, frame, task, version)
-    note |= path_rows.keep(conn, site.id, task, frame, given.history)
-    db.rows(
-        conn,
-        "forecast_note_insert",
-        site=site.id,
-        target=task.target,
-        step_s=task.step_s,
-        model=ensemble.NAME,
-        issued_at=origin,
-        note=db.json(registry.json_safe(note)),
-    )
+    with conn.transaction():
+        _insert(conn, site.id, frame, task, version)
+        note |= path_rows.keep(conn, site.id, task, frame, given.history)
+        db.rows(
+            conn,
+            "forecast_note_insert",
+            site=site.id,
+            target=task.target,
+            step_s=task.step_s,
+            model=ensemble.NAME,
+            issued_at=origin,
+            note=db.json(registry.json_safe(note)),
+        )
 
 
 def _chosen(
@@ -208,7 +208,8 @@ def _chosen(
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Members by their scores, and why the others are left out."""
     rows = scores.by_model(conn, site, given.task, origin - SCORED_OVER, origin)
-    losses = scores.losses(row for row in rows if row["hours"] >= SCORED_MIN_H)
+    needed_h = given.task.horizon / HOUR  # scores of fewer hours are of short leads only
+    losses = scores.losses(row for row in rows if row["hours"] >= needed_h)
     losses = _with_held_out(losses, given.champion)
     able = tuple(given.frames)
     if not set(losses) & set(able):
@@ -230,7 +231,7 @@ def _with_held_out(losses: dict[str, float], champion: registry.Version | None) 
 
 def _why(loss: float | None, best: float) -> str:
     if loss is None:
-        return "not scored for a day yet"
+        return "not scored over a whole horizon yet"
     return f"pinball {loss / best - 1:.0%} above the best over {SCORED_OVER.days} days" if best else "worse"
 
 

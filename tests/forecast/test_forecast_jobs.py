@@ -210,7 +210,7 @@ def test_members_follow_their_scores_of_the_last_days(context: jobs.Context, clo
     history(context)
     room.issue(context)
     assert set(note(context)["members"]) == set(members.UNTRAINED) - {"persistence"}
-    assert note(context)["left_out"] == {"persistence": "not scored for a day yet"}
+    assert note(context)["left_out"] == {"persistence": "not scored over a whole horizon yet"}
     _scored(context, {"seasonal_naive": 10.0, "persistence": 10.5}, hours=23)
     clock.advance(timedelta(minutes=15))
     fill(context, clock.now() - timedelta(minutes=15), clock.now())
