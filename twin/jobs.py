@@ -11,6 +11,7 @@ from core.jobs import Context, Job
 from twin.adopt import adopt
 from twin.advise.jobs import ADVICE_JOBS
 from twin.calibrate import latest, load_points
+from twin.cooling_forecast import forecast_site
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +25,8 @@ FRESH: Final = timedelta(hours=23)
 """A calibration younger than this is not made again."""
 NIGHT_S: Final = 86_400.0
 RETRY_WALL_S: Final = 30.0
+LOOK_S: Final = 60.0
+LOOK_WALL_S: Final = 15.0
 
 
 def calibrate_site(context: Context) -> str:
@@ -57,6 +60,8 @@ def _hours(span: timedelta) -> str:
 
 JOBS: tuple[Job, ...] = (
     Job("twin.calibrate", NIGHT_S / 24, calibrate_site, wall_min_s=RETRY_WALL_S),
+    Job("twin.cooling_forecast", LOOK_S, forecast_site, wall_min_s=LOOK_WALL_S),
     *ADVICE_JOBS,
 )
-"""Calibration is asked for every hour of plant time, so that a first one does not wait for a night."""
+"""Calibration is asked for every hour of plant time, so that a first one does not wait for a night; whether
+there is a new forecast of IT power is looked at every minute."""

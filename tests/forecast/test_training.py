@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,8 @@ from stored import context_of, fill, quick
 
 from core import db
 from core.errors import InputError, NotReadyError, ServiceError
-from forecast import child, contest, registry, train
+from forecast import child, contest, registry, train, windows
+from forecast.models import lstm_training
 from forecast.models.lstm import LstmForecaster
 from forecast.models.lstm_run import Progress, Run
 from forecast.protocol import Task, nothing_known
@@ -180,6 +183,7 @@ def test_machines_have_to_know_where_they_meet(monkeypatch: pytest.MonkeyPatch) 
 
 
 TOGETHER = """
+import sys
 import numpy as np
 from made_series import *
 from forecast.models import lstm_training
@@ -188,7 +192,8 @@ from forecast.models.lstm_run import Run
 from forecast.protocol import Task, nothing_known
 task = Task(step_s=3600, horizon_steps=24)
 past = frame(daily(15, task.step), task.step)
-model = LstmForecaster(task, replace(small(task, 15 * 24), max_steps=120, seeds=(1, 2)), Run(devices=2))
+config = replace(small(task, 15 * 24), max_steps=120, seeds=(1, 2))
+model = LstmForecaster(task, config, Run(*map(int, sys.argv[1:])))
 model.fit(past, nothing_known())
 ahead = daily(16, task.step)[-24:]
 error = np.abs(model.predict(past, nothing_known())["q50"].to_numpy() - ahead).mean()
@@ -197,27 +202,67 @@ print(lstm_training.leads(), round(float(error)), *(note["steps"] for note in mo
 """
 
 
-def test_two_processes_train_one_model(tmp_path: Path) -> None:
-    root = Path(__file__).parents[2]
-    script = tmp_path / "together.py"
-    script.write_text(TOGETHER)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(script)],
-        cwd=tmp_path,
-        env={"PYTHONPATH": f"{root}:{root}/tests/forecast", "OMP_NUM_THREADS": "1", "PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
+def test_each_process_has_its_own_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task(step_s=3600, horizon_steps=24)
+    spec = small(task, 9 * 24).spec(task)
+    prepared = windows.prepare(frame(daily(9, task.step), task.step), nothing_known(), task)
+    draws = lstm_training.Draws(
+        prepared, replace(spec, covariates=()), windows.origins(prepared, spec), 8, 1, 0.0
     )
-    assert done.returncode == 0, done.stderr
-    said = sorted(line.split() for line in done.stdout.splitlines())
-    assert [line[0] for line in said] == ["False", "True"], done.stdout + done.stderr
-    assert said[0][1:] == said[1][1:]  # both hold the same model
-    assert said[1][2:4] == ["120", "120"]
-    assert float(said[1][1]) < 3e4  # the wave is 100 kW high, its noise 10 kW
-    assert [path.name for path in tmp_path.iterdir()] == ["together.py"]
-    assert done.stderr == ""
+
+    def first(rank: int) -> list[float]:
+        monkeypatch.setattr(lstm_training, "_rank", lambda: rank)
+        return [float(value) for value in next(iter(draws))[2].sum(dim=1)]
+
+    assert first(0) == first(0)
+    assert first(1) == first(1)
+    assert sorted(first(0)) != sorted(first(1))
+
+
+def _together(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    root = Path(__file__).parents[2]
+    script = folder / "together.py"
+    script.write_text(TOGETHER)
+    own = {"PYTHONPATH": f"{root}:{root}/tests/forecast", "OMP_NUM_THREADS": "1", "PATH": ""}
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", str(script), *arguments],
+        cwd=folder,
+        env=own | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _one_model(folder: Path, said: str, errors: str) -> None:
+    """Both processes hold the same good model, one of them leads, and nothing else is left or said."""
+    assert errors == ""
+    helper, leader = sorted(line.split() for line in said.splitlines())
+    assert (helper[0], leader[0]) == ("False", "True")
+    assert helper[1:] == leader[1:]
+    assert leader[2:4] == ["120", "120"]  # steps of the two seeds
+    assert float(leader[1]) < 1.6e4  # untrained it would be off by 22 kW
+    assert [path.name for path in folder.iterdir()] == ["together.py"]
+
+
+def test_two_processes_train_one_model(tmp_path: Path) -> None:
+    with _together(tmp_path, "2", "1") as process:
+        said, errors = process.communicate(timeout=400)
+    _one_model(tmp_path, said, errors)
+
+
+def test_two_machines_train_one_model(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    meet = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    with (
+        _together(tmp_path, "1", "2", NODE_RANK="0", **meet) as first,
+        _together(tmp_path, "1", "2", NODE_RANK="1", **meet) as second,
+    ):
+        said = [process.communicate(timeout=400) for process in (first, second)]
+    assert [out.split()[0] for out, _ in said] == ["True", "False"]
+    _one_model(tmp_path, "".join(out for out, _ in said), "".join(err for _, err in said))
 
 
 def test_a_service_trains_in_a_child_that_leaves_nothing(context: Context, conn: db.Connection) -> None:
