@@ -181,7 +181,8 @@ def _inputs(inputs: Mapping[str, Any] | None, recent: pd.DataFrame) -> tuple[str
 
 def _measured(history: pd.DataFrame) -> Floats:
     y = history["y"].to_numpy(dtype=np.float64)
-    return y[history["observed"].to_numpy(dtype=np.bool_) & np.isfinite(y)]
+    seen = history["observed"].to_numpy(dtype=np.bool_) & np.isfinite(y)
+    return np.asarray(y[seen], dtype=np.float64)
 
 
 def _shares(y: Floats, edges: Floats) -> Floats:

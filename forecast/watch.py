@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from core import db
 from core.errors import NotReadyError
@@ -12,7 +12,7 @@ from core.series import floor_time
 from forecast import alarms, dataset, drift, issuing, registry, scores, targets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from core.jobs import Context
@@ -60,10 +60,25 @@ def look(conn: db.Connection, context: Context, task: Task) -> str:
     ]
     refs = targets.refs_of(site, task.target)
     recent = dataset.load_history(conn, site.id, refs, end - RECENT, end, task.step)
-    found = drift.judge(days, champion.card.get("inputs"), recent)
+    found = drift.judge(days, _inputs(conn, site, task, champion), recent)
     _note(conn, site, task, found, now)
     _tell(conn, site, task, found, now)
     return found.said
+
+
+def _inputs(
+    conn: db.Connection, site: Site, task: Task, champion: registry.Version
+) -> Mapping[str, Any] | None:
+    """Where the values of the training lay: from the card, or the readings where it does not say so."""
+    kept: Mapping[str, Any] | None = champion.card.get("inputs")
+    if kept:
+        return kept
+    refs = targets.refs_of(site, task.target)
+    try:
+        history = dataset.load_history(conn, site.id, refs, champion.data_from, champion.data_to, task.step)
+    except NotReadyError:
+        return None
+    return drift.reference(history)
 
 
 def due(conn: db.Connection, site: Site, task: Task, now: datetime) -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from made_plant import fill
+from made_plant import fill, measure
+from made_series import daily
 
 from core import db
 from core.errors import NotReadyError
@@ -163,3 +164,17 @@ def test_the_card_s_inputs_are_compared(context: jobs.Context, champion: int, cl
         )
     assert "100% of the last 7 days lie outside the range" in room.look_for_drift(context)
     assert asks(context)
+
+
+def test_without_them_the_readings_of_the_training_are(context: jobs.Context, clock: ManualClock) -> None:
+    start = clock.now() - 20 * DAY
+    measure(context, IT, start, 0.2 * daily(12))
+    fill(context, clock.now() - 8 * DAY, clock.now())
+    with db.connect(context.dsn) as conn:
+        version(context, clock.now() - 7 * DAY, "champion")
+        conn.execute("UPDATE model_version SET data_from = %s, data_to = %s", (start, start + 12 * DAY))
+    assert "it_power: 100% of the last 7 days lie outside the range" in room.look_for_drift(context)
+    with db.connect(context.dsn) as conn:
+        conn.execute("UPDATE model_version SET data_from = %s, data_to = %s", (start - DAY, start))
+    clock.advance(timedelta(minutes=1))
+    assert "it_power: no drift" in room.look_for_drift(context)  # nothing to compare with
