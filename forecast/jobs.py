@@ -35,9 +35,7 @@ RETRAIN: Final = timedelta(days=7)
 SCORES_SAID: Final = timedelta(hours=24)
 """The scores of this time are said when the job has run."""
 LOOK_S: Final = 60.0
-"""How often it is looked whether a forecast is due [s]."""
-TRAIN_LOOK_S: Final = 900.0
-"""How often it is looked whether a training is due [s]."""
+"""How often it is looked whether a forecast or a training is due [s]."""
 TRAIN_WALL_MIN_S: Final = 15.0
 SCORE_S: Final = 3600.0
 DAILY_S: Final = 86_400.0
@@ -203,7 +201,7 @@ def prune(context: Context) -> str:
 
 JOBS: Final = (
     Job("forecast.issue", LOOK_S, issue),
-    Job("forecast.train", TRAIN_LOOK_S, retrain, TRAIN_WALL_MIN_S),
+    Job("forecast.train", LOOK_S, retrain, TRAIN_WALL_MIN_S),
     Job("forecast.score", SCORE_S, score),
     Job("forecast.drift", DAILY_S, look_for_drift),
     Job("forecast.prune", DAILY_S, prune),
