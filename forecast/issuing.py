@@ -44,6 +44,9 @@ HOUR: Final = timedelta(hours=1)
 SCORED_OVER: Final = timedelta(days=14)
 """Members are weighed by their scores of this time."""
 
+_UNSCORED: Final = "not scored over a whole horizon yet"
+_POOR: Final = "poorer on the time held out from training, and not scored yet"
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:
@@ -57,7 +60,7 @@ class Issue:
 
     def __str__(self) -> str:
         """For a person."""
-        return ", ".join(f"{words(self.task)} by {model}" for model in self.made)
+        return f"{words(self.task)} by {', '.join(self.made)}"
 
 
 def words(task: Task) -> str:
@@ -210,28 +213,46 @@ def _chosen(
     rows = scores.by_model(conn, site, given.task, origin - SCORED_OVER, origin)
     needed_h = given.task.horizon / HOUR  # scores of fewer hours are of short leads only
     losses = scores.losses(row for row in rows if row["hours"] >= needed_h)
-    losses = _with_held_out(losses, given.champion)
-    able = tuple(given.frames)
-    if not set(losses) & set(able):
-        able = tuple(name for name in able if name != members.LAST) or able
-    chosen = ensemble.members(losses, able)
+    held, able = held_out(given.champion), tuple(given.frames)
+    chosen = weigh(losses, held, able)
     best = min((losses[name] for name in able if name in losses), default=0.0)
-    left_out = {name: _why(losses.get(name), best) for name in given.frames if name not in chosen}
-    return chosen, left_out
+    unscored = {name: _POOR if name in held and not best else _UNSCORED for name in able}
+    return chosen, {
+        name: _why(losses[name], best) if name in losses else unscored[name]
+        for name in able
+        if name not in chosen
+    }
 
 
-def _with_held_out(losses: dict[str, float], champion: registry.Version | None) -> dict[str, float]:
-    """A version that is too new to be scored is judged by the time that was held out from its training."""
-    if not losses or champion is None or registry.LEARNED in losses:
-        return losses
-    figures = champion.card.get("metrics", {})
-    own, naive = (figures.get(name, {}).get("wql") for name in (registry.LEARNED, scores.REFERENCE))
-    return {**losses, registry.LEARNED: own / naive} if own and naive else losses
+def weigh(scored: Mapping[str, float], held: Mapping[str, float], able: tuple[str, ...]) -> tuple[str, ...]:
+    """The members of an ensemble.
+
+    Args:
+        scored: losses of the last days, see `scores.losses`.
+        held: losses on the time that was held out from training, for what has not been scored yet.
+        able: members that can forecast now.
+
+    Returns:
+        Those that are good by their scores, the learnt one by its held-out time until it has some; before the
+        first scores all but those that were poor then, and persistence.
+    """
+    if any(name in scored for name in able):
+        learnt = {name: loss for name, loss in held.items() if name == registry.LEARNED}
+        return ensemble.members({**learnt, **scored}, able)
+    good = ensemble.members(held, [name for name in able if name in held])
+    fair = tuple(name for name in able if name in good or name not in held)
+    return tuple(name for name in fair if name != members.LAST) or able
 
 
-def _why(loss: float | None, best: float) -> str:
-    if loss is None:
-        return "not scored over a whole horizon yet"
+def held_out(champion: registry.Version | None) -> dict[str, float]:
+    """Losses on the time held out from the champion's training, as a share of the seasonal naive's."""
+    metrics = champion.card.get("metrics", {}) if champion else {}
+    naive = metrics.get(scores.REFERENCE, {}).get("wql")
+    names = (registry.LEARNED, *members.UNTRAINED)
+    return {name: metrics[name]["wql"] / naive for name in names if naive and name in metrics}
+
+
+def _why(loss: float, best: float) -> str:
     return f"pinball {loss / best - 1:.0%} above the best over {SCORED_OVER.days} days" if best else "worse"
 
 

@@ -70,7 +70,7 @@ def _report(verb: str, made: list[str], reasons: Sequence[str]) -> str:
     """
     if reasons and not made:
         raise NotReadyError("; ".join(dict.fromkeys(reasons)))
-    return f"{verb}{', '.join(made)}{_also(reasons)}" if made else ""
+    return f"{verb}{'; '.join(made)}{_also(reasons)}" if made else ""
 
 
 def _also(reasons: Sequence[str]) -> str:
@@ -185,8 +185,7 @@ def look_for_drift(context: Context) -> str:
     with db.connect(context.dsn, autocommit=True) as conn:
         for task in targets.tasks(context.site):
             try:
-                found = watch.look(conn, context, task)
-                said.append(f"{issuing.words(task)}: {found or 'no drift'}")
+                said.append(f"{issuing.words(task)}: {watch.look(conn, context, task)}")
             except NotReadyError as reason:
                 reasons.append(str(reason))
     return _report("", said, reasons)

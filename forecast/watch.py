@@ -63,7 +63,7 @@ def look(conn: db.Connection, context: Context, task: Task) -> str:
     found = drift.judge(days, _inputs(conn, site, task, champion), recent)
     _note(conn, site, task, found, now)
     _tell(conn, site, task, found, now)
-    return found.said
+    return found.said or ("no drift" if found.judged else "too few days scored to tell")
 
 
 def _inputs(

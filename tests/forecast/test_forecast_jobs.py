@@ -92,8 +92,8 @@ def test_every_grid_has_forecasts_before_anything_is_trained(
     history(context)
     clock.advance(timedelta(minutes=7))
     said = room.issue(context)
-    assert "it_power by seasonal_naive" in said
-    assert "cooling_power of the week by ensemble" in said
+    everyone = "mstl, seasonal_naive, persistence, ensemble"
+    assert f"it_power by {everyone}; it_power of the week by {everyone}; cooling_power by" in said
     found = forecasts(context, step_s)
     assert {(r["target"], r["model"]) for r in found} == {
         (target, model)
@@ -195,7 +195,7 @@ def test_a_broken_member_stops_nobody_and_is_said(
     broken: dict[str, Callable[[Task], Forecaster]] = {**members.UNTRAINED, "seasonal_naive": Broken}
     monkeypatch.setattr(members, "UNTRAINED", broken)
     said = room.issue(context)
-    assert "it_power by ensemble" in said or "it_power by persistence, it_power by ensemble" in said
+    assert "it_power by mstl, persistence, ensemble" in said
     assert "seasonal_naive: ZeroDivisionError: a library's own complaint about it_power" in said
     assert "own complaint" in note(context)["left_out"]["seasonal_naive"]
     assert "seasonal_naive" not in {r["model"] for r in forecasts(context)}
@@ -229,6 +229,25 @@ def test_members_follow_their_scores_of_the_last_days(context: jobs.Context, clo
     assert note(context)["left_out"]["seasonal_naive"] == "pinball 31% above the best over 14 days"
 
 
+@pytest.mark.parametrize(
+    ("scored", "held", "chosen"),
+    [
+        ({}, {}, ("lstm", "mstl", "seasonal_naive")),
+        ({}, {"lstm": 0.6, "seasonal_naive": 1.0, "persistence": 0.6}, ("lstm", "mstl")),
+        ({}, {"lstm": 1.4, "seasonal_naive": 1.0, "persistence": 3.0}, ("mstl", "seasonal_naive")),
+        ({"mstl": 0.7, "seasonal_naive": 1.0}, {"lstm": 0.65}, ("lstm", "mstl")),
+        ({"mstl": 0.7, "seasonal_naive": 1.0}, {"lstm": 0.5}, ("lstm",)),
+        ({"mstl": 0.7, "lstm": 0.9}, {"lstm": 0.5}, ("mstl",)),
+        ({"persistence": 0.7, "mstl": 0.75}, {}, ("mstl", "persistence")),
+    ],
+)
+def test_members_by_scores_and_before_them_by_the_held_out_time(
+    scored: dict[str, float], held: dict[str, float], chosen: tuple[str, ...]
+) -> None:
+    assert issuing.weigh(scored, held, ("lstm", "mstl", "seasonal_naive", "persistence")) == chosen
+    assert issuing.weigh(scored, held, ("persistence",)) == ("persistence",)
+
+
 def _scored(context: jobs.Context, losses: dict[str, float], hours: int) -> None:
     """Scores by hand of the last whole hours, instead of all before."""
     end = context.clock.now().replace(minute=0)
@@ -242,7 +261,9 @@ def _scored(context: jobs.Context, losses: dict[str, float], hours: int) -> None
             )
 
 
-def test_train_issue_score(context: jobs.Context, clock: ManualClock) -> None:
+def test_train_issue_score(
+    context: jobs.Context, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     history(context)
     now = clock.now()
     room.issue(context)
@@ -265,6 +286,10 @@ def test_train_issue_score(context: jobs.Context, clock: ManualClock) -> None:
     assert champion.card["explanation"]
 
     assert by_model["it_power", "ensemble"]["version"] is None  # of the time before there was a champion
+    held = issuing.held_out(champion)
+    assert held["seasonal_naive"] == 1.0
+    assert held["lstm"] == metrics["lstm"]["wql"] / metrics["seasonal_naive"]["wql"]
+    monkeypatch.setattr(issuing, "held_out", lambda _: {})  # so short a training may lose to the naive
     clock.advance(timedelta(minutes=15))
     fill(context, now, clock.now())
     room.issue(context)
@@ -315,7 +340,7 @@ def test_a_version_comes_back_and_a_tampered_one_is_refused(context: jobs.Contex
         with pytest.raises(InputError, match="checksum"):
             registry.load(tampered)
     # the naive ones are issued all the same
-    assert "cooling_power by seasonal_naive" in room.issue(context)
+    assert "cooling_power by mstl, seasonal_naive" in room.issue(context)
     assert not [r for r in forecasts(context) if r["model"] == "lstm" and r["target"] == "cooling_power"]
 
 
