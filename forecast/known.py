@@ -67,7 +67,7 @@ def known_table(known: pd.DataFrame, columns: tuple[str, ...]) -> Known | None:
 
 
 def _covariate(known: pd.DataFrame, column: str) -> Covariate:
-    if column not in known.columns:
+    if known.empty or column not in known.columns:
         return Covariate(np.empty(0, np.int64), np.empty(0))
     values = known[column].to_numpy(dtype=np.float64)
     told = np.isfinite(values)

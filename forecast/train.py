@@ -137,16 +137,17 @@ def train(
         InputError: there is no such target or grid.
         NotReadyError: there is too little history, or the training was stopped.
     """
-    from forecast.models import lstm_training  # noqa: PLC0415  # torch takes seconds to import
-    from forecast.models.lstm import LstmForecaster  # noqa: PLC0415  # as above
-
     task = targets.task_for(site, target, step)
     now = floor_time(clock.now(), step)
     history = dataset.load_history(conn, site.id, targets.refs_of(site, target), now - HISTORY, now, step)
-    known = dataset.load_weather(conn, site, now - HISTORY, now)
+    known = dataset.load_known(conn, site, now - HISTORY, now)
     present = registry.champion(conn, site.id, target, task.step_s)
     conn.commit()  # training takes long: no transaction stays open over it
     held = hold_out(history, known, task)
+
+    from forecast.models import lstm_training  # noqa: PLC0415  # torch takes seconds to import, and may not be needed
+    from forecast.models.lstm import LstmForecaster  # noqa: PLC0415  # as above
+
     config = LstmConfig.for_history(
         task.step, task.horizon, len(held.before) / task.steps_per_hour, seeds=seeds
     )

@@ -33,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LEARN_MIN = timedelta(days=2)
 """A backtest learns from at least this."""
 COMMAND = "the command line"
@@ -158,7 +158,7 @@ def _without(context: Context) -> list[str]:
             if champion is None:
                 continue
             origin = floor_time(context.clock.now(), task.step)
-            known = dataset.load_weather(conn, context.site, origin, origin)
+            known = dataset.load_known(conn, context.site, origin - HOUR, origin)
             used = (champion.card.get("config") or {}).get("covariates", ())
             if short := reach.short(known, used, origin, task):
                 found.append(f"{task.target} at {task.step / MINUTE:g} min: {short}")
@@ -176,7 +176,7 @@ def backtest(
 ) -> int:
     """Forecast the last days again and again, and show the LSTM beside what people would use instead."""
     from forecast import backtest as rolling  # noqa: PLC0415  # each verb imports only its own room
-    from forecast.dataset import load_history, load_weather  # noqa: PLC0415
+    from forecast.dataset import load_history, load_known  # noqa: PLC0415
     from forecast.targets import refs_of  # noqa: PLC0415
 
     length = step * MINUTE
@@ -193,7 +193,7 @@ def backtest(
                 do="take fewer",
             )
         history = load_history(conn, context.site.id, refs, first, end, length)
-        known = load_weather(conn, context.site, first, end)
+        known = load_known(conn, context.site, first, end)
         zone = context.site.site.timezone
         rows = rolling.backtest_series(history, length, until, known=known, timezone=zone)
     found = [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]

@@ -223,7 +223,7 @@ def test_how_far_a_covariate_is_known_by_hand(hours: Any, expected: int) -> None
     origin = pd.Timestamp("2026-03-02T12:00Z")
     known = pd.DataFrame(
         {
-            "valid_at": [origin + pd.Timedelta(hours=h) for h in hours],
+            "valid_at": pd.DatetimeIndex([origin + pd.Timedelta(hours=h) for h in hours], tz="UTC"),
             "available_at": origin,
             "wet_bulb_c": 4.0,
         }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from stored import keep
 
+import sql
 from core import db
 from core.errors import InputError
 from forecast import provenance, registry
@@ -106,6 +107,19 @@ def test_a_champion_that_is_promoted_again_has_the_same_before_it(
     first, second = (keep(conn, site, now, QUARTERS, seed) for seed in (1, 2))
     for version in (first, second, second):
         promote(version)
+    found = registry.rollback(conn, site.id, "it_power", at=now, actor="Ann", reason="a test")
+    assert found.model_version_id == first
+
+
+def test_what_was_in_force_before_promotions_were_kept_is_on_record(
+    conn: db.Connection, site: Site, now: datetime, promote: Callable[[int], registry.Version]
+) -> None:
+    first, second = (keep(conn, site, now, QUARTERS, seed) for seed in (1, 2))
+    conn.execute("DROP TABLE model_promotion")
+    conn.execute("UPDATE model_version SET status = 'champion' WHERE model_version_id = %s", (first,))
+    (file,) = (f for f in sql.migrations("migrations") if f.name.endswith("0011_promotions.sql"))
+    conn.execute(file.text)
+    promote(second)
     found = registry.rollback(conn, site.id, "it_power", at=now, actor="Ann", reason="a test")
     assert found.model_version_id == first
 

@@ -101,6 +101,21 @@ def test_hours_are_trained_beside_quarters(
     assert train.due(conn, context.site, "it_power", now + week, week, HOUR)
 
 
+def test_without_any_weather_a_model_is_trained_all_the_same(
+    context: Context, conn: db.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch)
+    fill(context, DAYS)
+    for sensor in (context.site.sensors.dry_bulb, context.site.sensors.wet_bulb):
+        conn.execute(
+            "DELETE FROM reading USING point AS p WHERE reading.point_id = p.point_id AND p.name = %s",
+            (sensor.point,),
+        )
+    card = fit(context, conn, seeds=(1,))
+    assert card["promoted"]
+    assert set(card["left_out"]) == {"dry_bulb_c", "wet_bulb_c"}
+
+
 def test_a_worse_challenger_is_kept_aside(
     context: Context, conn: db.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
