@@ -1,9 +1,9 @@
--- How often the truth lay at or below each quantile of one version's forecasts.
+-- How often the truth lay at or below each quantile of a model's forecasts that came from one version.
 WITH truth AS (
     SELECT
         s.bucket,
         s.value
-    FROM sum_by_step(%(points)s, %(step)s, %(start)s, %(end)s) AS s
+    FROM sum_by_step(%(points)s, make_interval(secs => %(step_s)s), %(start)s, %(end)s) AS s
 )
 
 SELECT
@@ -18,5 +18,7 @@ SELECT
 FROM forecast AS f
 INNER JOIN truth AS t ON f.valid_at = t.bucket
 WHERE
-    f.site_id = %(site)s AND f.target = %(target)s AND f.model_version_id = %(model_version_id)s
+    f.site_id = %(site)s AND f.target = %(target)s AND f.step_s = %(step_s)s AND f.model = %(model)s
+    AND f.model_version_id = %(model_version_id)s
+    AND f.issued_at > %(start)s::TIMESTAMPTZ - %(horizon)s::INTERVAL AND f.issued_at < %(end)s
     AND f.valid_at >= %(start)s AND f.valid_at < %(end)s

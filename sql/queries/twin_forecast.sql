@@ -1,11 +1,11 @@
--- The newest forecast of every model still in use, step by step.
+-- The newest forecast of every model still in use on a grid, step by step.
 WITH newest AS (
     SELECT
         f.model,
         max(f.issued_at) AS issued_at
     FROM forecast AS f
     WHERE
-        f.site_id = %(site)s AND f.target = %(target)s
+        f.site_id = %(site)s AND f.target = %(target)s AND f.step_s = %(step_s)s
         AND f.issued_at <= %(now)s AND f.issued_at >= %(since)s
     GROUP BY f.model
 )
@@ -22,7 +22,7 @@ FROM forecast AS f
 INNER JOIN newest AS n ON f.model = n.model AND f.issued_at = n.issued_at
 LEFT JOIN model_version AS v ON f.model_version_id = v.model_version_id
 WHERE
-    f.site_id = %(site)s AND f.target = %(target)s
+    f.site_id = %(site)s AND f.target = %(target)s AND f.step_s = %(step_s)s
     AND f.valid_at + make_interval(secs => f.step_s) > %(now)s AND f.valid_at < %(until)s
     AND coalesce(v.status, 'champion') = 'champion'
 ORDER BY f.model, f.valid_at

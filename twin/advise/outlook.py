@@ -28,8 +28,10 @@ QUANTILES: Final = (0.1, 0.5, 0.9)
 WEIGHTS: Final = np.array([0.3, 0.4, 0.3])
 """Weights of p10, p50 and p90 that keep mean and variance of most distributions (Swanson's rule)."""
 TARGET: Final = "it_power"
-MODELS: Final = ("lstm", "seasonal_naive", "persistence")
-"""Forecasters in the order in which they are believed, the first one that is fresh is used."""
+STEP_S: Final = 900
+"""Grid of the forecasts that advice rests on [s]."""
+MODELS: Final = ("ensemble", "lstm", "mstl", "twin", "seasonal_naive", "persistence")
+"""Forecasters in the order in which they are believed where the chosen one is not fresh."""
 FORECAST_AGE_MAX_S: Final = 3600.0
 """Oldest forecast that advice may rest on [s]."""
 FORECAST_AGE_MAX_WALL_S: Final = 60.0
@@ -92,18 +94,19 @@ def forecast_age_max_s(clock: Clock) -> float:
 
 
 def load(conn: db.Connection, site: Site, clock: Clock, hours: int = HORIZON_H) -> Load:
-    """The IT power to come by the best forecaster that is fresh; one without a model where none is."""
+    """The IT power to come by the chosen forecaster, or the first other that is fresh; none: no model."""
     now = clock.now()
+    of = {"site": site.id, "target": TARGET, "step_s": STEP_S}
+    choice = db.row(conn, "forecast_choice", **of, now=now)
     found = db.rows(
         conn,
         "twin_forecast",
-        site=site.id,
-        target=TARGET,
+        **of,
         now=now,
         since=now - timedelta(seconds=forecast_age_max_s(clock)),
         until=now + hours * HOUR,
     )
-    for model in MODELS:
+    for model in ((choice["model"],) if choice else ()) + MODELS:
         rows = [row for row in found if row["model"] == model]
         if rows:
             return _load(model, rows, now, hours)
