@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 from forecast_case import score
 
 from forecast import conformal, ensemble, metrics
@@ -21,6 +20,7 @@ from forecast.backtest import quantile_array
 from forecast.windows import WEATHER
 
 if TYPE_CHECKING:
+    import pandas as pd
     from forecast_case import Case
 
     from core.series import Floats
@@ -95,9 +95,7 @@ def _issue(model: Forecaster, case: Case, origins: Ints, seconds: list[float]) -
     return made
 
 
-def _day_by_day(
-    case: Case, members: dict[str, list[pd.DataFrame]], warm: int
-) -> tuple[Floats, list[float]]:
+def _day_by_day(case: Case, members: dict[str, list[pd.DataFrame]], warm: int) -> tuple[Floats, list[float]]:
     """(days, 24, 3) quantiles of the test part, and the LSTM's weight each day.
 
     The validation part only starts the intervals; from then on they follow the days as they come.

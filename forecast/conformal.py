@@ -27,6 +27,8 @@ GAIN_PER_DAY: Final = 0.5
 """How far a quantile moves after a day on which it missed always [unit of `scale_w`]."""
 OFFSET_LIMIT: Final = 5.0
 """No quantile moves further than this, up or down [unit of `scale_w`]."""
+TRUST: Final = 0.5
+"""Share of what the held-out time asks for that is believed: a few weeks may be odd ones [1]."""
 ZERO: Final = (0.0,) * len(QUANTILES)
 
 
@@ -80,13 +82,14 @@ def from_dict(stored: Mapping[str, Any]) -> Conformal:
     return Conformal(float(stored["scale_w"]), tuple(stored["offsets"]), str(stored["scored_until"]))
 
 
-def start(truth: Floats, quantiles: Floats, independent: float) -> Conformal:
+def start(truth: Floats, quantiles: Floats, independent: float, trust: float = TRUST) -> Conformal:
     """Offsets from a held-out period.
 
     Args:
         truth: (n,) [W]; NaN where not measured.
         quantiles: (n, 7) as the model gave them [W].
         independent: how many independent errors that is worth; fewer ask for more width.
+        trust: share of the offsets that is taken.
     """
     seen = np.isfinite(truth)
     error = truth[seen, None] - quantiles[seen]
@@ -99,4 +102,4 @@ def start(truth: Floats, quantiles: Floats, independent: float) -> Conformal:
         tail = min(max(level, 1 - level) * outward, 1.0)
         offsets[i] = np.quantile(error[:, i], tail if i > MEDIAN else 1 - tail) / scale
     offsets[MEDIAN] = 0.0
-    return Conformal(scale, tuple(float(v) for v in np.clip(offsets, -OFFSET_LIMIT, OFFSET_LIMIT)))
+    return Conformal(scale, tuple(float(v) for v in np.clip(trust * offsets, -OFFSET_LIMIT, OFFSET_LIMIT)))

@@ -25,6 +25,8 @@ NAME: Final = "ensemble"
 """What the `forecast` table calls it."""
 MARGIN: Final = 0.10
 """Members whose pinball loss lies within this share of the best are taken [1]."""
+PLAIN: Final = frozenset({"seasonal_naive", "persistence"})
+"""Yardsticks: they count only where they beat all others by more than that, or nobody else is there."""
 
 
 def members(pinball: Mapping[str, float], allowed: Sequence[str]) -> tuple[str, ...]:
@@ -35,13 +37,22 @@ def members(pinball: Mapping[str, float], allowed: Sequence[str]) -> tuple[str, 
         allowed: members that can forecast now.
 
     Returns:
-        Those within 10 % of the best, in the order of `allowed`; all of them while none has been scored.
+        Those within 10 % of the best, in the order of `allowed`; while none has been scored, all but the
+        plain ones.
     """
     scored = {name: pinball[name] for name in allowed if math.isfinite(pinball.get(name, math.nan))}
     if not scored:
-        return tuple(allowed)
+        return tuple(name for name in allowed if name not in PLAIN) or tuple(allowed)
     limit = min(scored.values()) * (1 + MARGIN)
-    return tuple(name for name in allowed if name in scored and scored[name] <= limit)
+    good = tuple(name for name in allowed if name in scored and scored[name] <= limit)
+    made = tuple(name for name in good if name not in PLAIN)
+    return _within(made, scored) or good
+
+
+def _within(names: tuple[str, ...], scored: Mapping[str, float]) -> tuple[str, ...]:
+    """Those within 10 % of the best of them."""
+    limit = min((scored[name] for name in names), default=0.0) * (1 + MARGIN)
+    return tuple(name for name in names if scored[name] <= limit)
 
 
 def combine(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

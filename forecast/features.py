@@ -26,7 +26,7 @@ WEEK_H: Final = DAYS_PER_WEEK * HOURS_PER_DAY
 
 def epoch_s(times: pd.Series | pd.DatetimeIndex) -> Ints:
     """Seconds since 1970 of aware times."""
-    return np.asarray(pd.DatetimeIndex(times).as_unit("s").asi8, dtype=np.int64)
+    return np.asarray(pd.DatetimeIndex(times).as_unit("s").astype("int64"))
 
 
 def calendar(times_s: Ints, timezone: str) -> Floats:

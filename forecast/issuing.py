@@ -25,7 +25,7 @@ from forecast import (
     targets,
 )
 from forecast.backtest import quantile_array
-from forecast.protocol import QUANTILE_NAMES, Forecaster, Task
+from forecast.protocol import QUANTILE_NAMES, Explained, Forecaster, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,7 +132,10 @@ def _members(
         if name == registry.LEARNED and champion is None:
             continue
         try:
-            frames[name] = _not_negative(_member(name, task, champion).predict(history, known))
+            model = _member(name, task, champion)
+            frames[name] = _not_negative(model.predict(history, known))
+            if isinstance(model, Explained):
+                frames[name].attrs["explanation"] |= {"drivers": model.drivers(history, known)}
         except JoulecastError as problem:
             problems[name] = str(problem)
         except Exception as problem:  # the others go on, whatever a library raises
@@ -263,10 +266,8 @@ def _stand_in(frames: Mapping[str, pd.DataFrame], judged: Quality) -> tuple[tupl
 
 def _explained(frames: Mapping[str, pd.DataFrame], chosen: Sequence[str]) -> dict[str, Any]:
     """What the learnt member says of itself, where it counts."""
-    if registry.LEARNED not in chosen:
-        return {}
-    said: dict[str, Any] = frames[registry.LEARNED].attrs.get("explanation") or {}
-    return said if "leans_on" in said else {"leans_on": said}
+    said: dict[str, Any] = frames[registry.LEARNED].attrs["explanation"] if registry.LEARNED in chosen else {}
+    return said
 
 
 def _tell(conn: db.Connection, site: Site, task: Task, judged: Quality, now: datetime) -> None:

@@ -107,6 +107,15 @@ class Forecaster(Protocol):
         ...
 
 
+@runtime_checkable
+class Explained(Protocol):
+    """A forecaster that says what its forecasts lean on, in their `attrs`, and what drives them."""
+
+    def drivers(self, history: pd.DataFrame, known: pd.DataFrame) -> dict[str, float]:
+        """Share of each driver in the forecast issued at the end of the history [1]."""
+        ...
+
+
 def nothing_known() -> pd.DataFrame:
     """A known-frame without any covariate."""
     return pd.DataFrame({"valid_at": pd.DatetimeIndex([], tz="UTC")})

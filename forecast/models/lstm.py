@@ -19,15 +19,14 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from core.errors import InputError, NotReadyError
-from forecast import conformal, windows
-from forecast.features import CANDIDATES
+from forecast import conformal, explain, windows
 from forecast.models.lstm_config import LstmConfig, config_from
 from forecast.models.lstm_network import Network, to_tensor
 from forecast.models.lstm_run import Run
-from forecast.protocol import Task, forecast_frame
+from forecast.protocol import MEDIAN, Task, forecast_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
 
@@ -38,6 +37,8 @@ THREADS: Final = 1
 """More threads slow these small networks down, most of all on a busy machine."""
 FEED_KNOWN_MIN: Final = 0.1
 """A feed that was known ahead for a smaller share of the steps is left out [1]."""
+OTHER_DAYS: Final = 8
+"""So many days before show what drives a forecast."""
 LOOKED_AT: Final = 200
 """So many origins, evenly spaced, tell whether a feed was known ahead."""
 SCALE_FLOOR_SHARE: Final = 0.05
@@ -92,6 +93,11 @@ class LstmForecaster:
         self._networks = [network.eval() for network, _ in trained]
         self._notes = {"training": [note for _, note in trained]}
 
+    def anew(self) -> LstmForecaster:
+        """Another, not fitted, for this process alone; what depends on the data is settled again."""
+        config = replace(self.config, covariates=None, covariate_scales=()) if self.config else None
+        return LstmForecaster(self.task, config, replace(self._run, devices=1, nodes=1))
+
     def predict(self, history: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
         """The forecast issued at the end of the history.
 
@@ -112,8 +118,23 @@ class LstmForecaster:
         quantiles, weights = self._forward(cut)
         issued_at = datetime.fromtimestamp(prepared.start_s + end * self.task.step_s, UTC)
         frame = forecast_frame(self.task, self.name, issued_at, quantiles[0])
-        frame.attrs["explanation"] = explain(weights[0], spec.candidates)
+        frame.attrs["explanation"] = {"leans_on": explain.leans_on(weights[0], spec.candidates)}
         return frame
+
+    def drivers(self, history: pd.DataFrame, known: pd.DataFrame) -> dict[str, float]:
+        """What drives the forecast issued at the end of the history, see `explain.drivers`."""
+        spec, day = self.spec, self.task.steps_per_day
+        recent = history.iloc[-spec.lookback_steps - OTHER_DAYS * day :]
+        prepared = windows.prepare(recent, known, self.task, spec.covariates)
+        at = len(prepared.y) - day * np.arange(OTHER_DAYS + 1)
+        cut = windows.windows(prepared, at[at >= spec.lookback_steps], spec)
+        return explain.drivers(cut, spec, self._median)
+
+    def _median(self, encoder: Floats, decoder: Floats) -> Floats:
+        """(b, h) scaled, by the first of the networks: how much matters, not how well it is known."""
+        with torch.inference_mode():
+            quantiles, _ = self._networks[0](to_tensor(encoder), to_tensor(decoder))
+        return np.asarray(quantiles[..., MEDIAN].numpy(), dtype=np.float64)
 
     def _forward(self, cut: Windows) -> tuple[Floats, Floats]:
         """(b, h, 7) quantiles [W], calibrated, and (b, h, k) weights; means over the seeds."""
@@ -207,18 +228,3 @@ def _settle(config: LstmConfig, prepared: Prepared, task: Task) -> LstmConfig:
         covariate_scales=tuple(scales[name] for name in kept),
         scale_floor=SCALE_FLOOR_SHARE * float(prepared.y.std()),
     )
-
-
-def explain(weights: Floats, candidates: Sequence[str]) -> dict[str, float]:
-    """How much each candidate counts in a forecast.
-
-    Args:
-        weights: (h, k) by lead [1].
-        candidates: (k,) keys of `CANDIDATES`.
-
-    Returns:
-        Share by what a person calls it, largest first, e.g. ``{"like yesterday": 0.7, ...}``.
-    """
-    shares = weights.mean(axis=0)
-    order = np.argsort(shares)[::-1]
-    return {CANDIDATES[candidates[i]].label: round(float(shares[i]), 3) for i in order}

@@ -37,7 +37,7 @@ class LstmConfig:
     candidates: tuple[str, ...] = tuple(CANDIDATES)
     """Naive forecasts to blend; keys of `CANDIDATES`."""
     covariates: tuple[str, ...] | None = None
-    """Columns of the known frame, settled when training: those that are known ahead; none yet: all of them."""
+    """Columns of the known frame, settled when training: those known ahead; none yet: all of them."""
     covariate_scales: tuple[float, ...] = ()
     """Their units, set when training [each covariate's unit]."""
     scale_floor: float = 0.0

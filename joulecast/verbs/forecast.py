@@ -42,6 +42,8 @@ Target = Annotated[str, typer.Option(help="What is forecast, e.g. it_power or co
 Step = Annotated[int, typer.Option(help="Length of a step [min]: 15 for a day ahead, 60 for a week.")]
 Actor = Annotated[str, typer.Option("--as", help="Your name; it goes on record.")]
 Why = Annotated[str, typer.Option(help="Why; it goes on record.")]
+LINE_STEPS = 50
+"""So often training says how far it is, where there is no terminal."""
 SEEDS_MAX = 9
 
 
@@ -120,7 +122,7 @@ def _share(context: Context) -> None:
 
 @contextmanager
 def _progress(seeds: int, *, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
-    """A bar on a terminal; elsewhere a line for each evaluation, and for each network at its end."""
+    """A bar on a terminal; elsewhere a line now and then, and for each network at its end."""
     if quiet or "LOCAL_RANK" in os.environ:
         yield None
     elif sys.stderr.isatty():
@@ -131,7 +133,7 @@ def _progress(seeds: int, *, quiet: bool) -> Iterator[Callable[[Progress], None]
 
 
 def _line(done: Progress) -> None:
-    if done.pinball is not None or done.step == done.steps:
+    if done.step % LINE_STEPS == 0 or done.step == done.steps:
         sys.stderr.write(f"{done}\n")
 
 

@@ -31,13 +31,21 @@ def test_members_within_a_tenth_of_the_best_count() -> None:
     assert ensemble.members(losses, tuple(losses)) == ("lstm", "mstl")
 
 
+def test_a_yardstick_counts_only_where_it_beats_the_others_clearly() -> None:
+    assert ensemble.members({"lstm": 10.0, "seasonal_naive": 9.2}, ("lstm", "seasonal_naive")) == ("lstm",)
+    assert ensemble.members({"lstm": 10.0, "seasonal_naive": 9.0}, ("lstm", "seasonal_naive")) == (
+        "seasonal_naive",
+    )
+    assert ensemble.members({}, ("seasonal_naive", "persistence")) == ("seasonal_naive", "persistence")
+
+
 def test_a_member_that_cannot_forecast_sets_no_bar() -> None:
-    losses = {"lstm": 1.0, "mstl": 11.0, "seasonal_naive": 12.0}
-    assert ensemble.members(losses, ("mstl", "seasonal_naive")) == ("mstl", "seasonal_naive")
+    losses = {"lstm": 1.0, "mstl": 11.0, "auto_ets": 12.0}
+    assert ensemble.members(losses, ("mstl", "auto_ets")) == ("mstl", "auto_ets")
 
 
 def test_all_count_while_none_has_been_scored_and_an_unscored_one_does_not_later() -> None:
-    assert ensemble.members({}, ("lstm", "mstl")) == ("lstm", "mstl")
+    assert ensemble.members({}, ("lstm", "mstl", "seasonal_naive")) == ("lstm", "mstl")
     assert ensemble.members({"lstm": float("nan")}, ("lstm", "mstl")) == ("lstm", "mstl")
     assert ensemble.members({"mstl": 5.0}, ("lstm", "mstl")) == ("mstl",)
 

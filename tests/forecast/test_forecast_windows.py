@@ -18,7 +18,8 @@ from forecast.windows import Windows, WindowSpec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SPEC = WindowSpec(Task(), 48, ("last", "level", "day1", "day2", "mean2d"), ("dry_bulb_c", "wet_bulb_c"))
+SPEC = WindowSpec(Task(), 48, ("last", "level", "day1", "day2"), ("dry_bulb_c", "wet_bulb_c"), (5.0, 5.0))
+WEATHER_SIZE = sum(SPEC.feed_sizes)
 INPUTS = ("encoder", "decoder", "level", "scale")
 
 
@@ -167,10 +168,28 @@ def test_of_several_forecasts_the_newest_that_was_available_counts() -> None:
 
 def test_weather_that_is_not_known_is_zero_and_flagged() -> None:
     window = cut(frame(daily(6)), nothing_known(), 400)
-    assert (window.decoder[..., -SPEC.weather_size :] == 0).all()
+    assert (window.decoder[..., -WEATHER_SIZE:] == 0).all()
     with_weather = cut(frame(daily(6)), weather(6).drop(columns="available_at"), 400)
     assert (with_weather.decoder[..., -1] == 1).all()
-    assert with_weather.decoder[..., -SPEC.weather_size : -1].std() > 0
+    assert with_weather.decoder[..., -WEATHER_SIZE:-1].std() > 0
+
+
+def test_a_feed_that_ends_early_takes_no_other_with_it() -> None:
+    covariates, scales = ("dry_bulb_c", "wet_bulb_c", "booked_gpu_kw"), (5.0, 5.0, 20.0)
+    spec = replace(SPEC, covariates=covariates, covariate_scales=scales)
+    known = weather(6).drop(columns="available_at")
+    known["booked_gpu_kw"] = 100.0 + 40.0 * np.arange(len(known))
+    known.loc[known["valid_at"] >= pd.Timestamp(START) + pd.Timedelta(hours=106), "booked_gpu_kw"] = np.nan
+    prepared = windows.prepare(frame(daily(6)), known, spec.task, covariates)
+    at = np.array([400])  # 100 h
+    window = windows.windows(prepared, at, spec)
+    *_, known_weather, from_mean, from_day, booked = np.moveaxis(window.decoder[0], 1, 0)
+    assert (known_weather == 1).all()
+    assert booked.tolist() == [1.0] * 24 + [0.0] * 72
+    assert from_day[:24] == pytest.approx(24 * 40.0 / 20.0)
+    assert (from_mean[24:] == 0).all()
+    assert windows.feeds_known(prepared, at, spec) == pytest.approx([1.0, 0.25])
+    assert windows.feeds(covariates) == (("dry_bulb_c", "wet_bulb_c"), ("booked_gpu_kw",))
 
 
 def test_weather_is_relative() -> None:

@@ -31,7 +31,7 @@ def test_five_days_give_a_short_context_and_near_candidates() -> None:
     assert 24 <= config.context_h <= 48
     assert {"day1", "level"} <= set(config.candidates)
     assert not {"week1", "mean7d", "mean4w"} & set(config.candidates)
-    assert config.validation_share == 0
+    assert config.hidden < LstmConfig.for_history(QUARTER, DAY, 42 * 24).hidden
 
 
 def test_six_weeks_give_a_week_of_context() -> None:
@@ -127,9 +127,26 @@ def test_a_forecast_says_what_it_is_like() -> None:
     past = frame(daily(9, task.step), task.step)
     model = LstmForecaster(task, small(task, 9 * 24))
     model.fit(past, nothing_known())
-    shares = model.predict(past, nothing_known()).attrs["explanation"]
+    shares = model.predict(past, nothing_known()).attrs["explanation"]["leans_on"]
     assert "like yesterday" in shares
     assert sum(shares.values()) == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_drives_the_load_is_named() -> None:
+    task, rng = Task("cooling_power", 3600, 24), np.random.default_rng(2)
+    booked, wet = (np.repeat(rng.standard_normal(30) * 4, 24) for _ in range(2))
+    times = pd.date_range(START, periods=24 * 30, freq="h")
+    known = pd.DataFrame({"valid_at": times, "dry_bulb_c": wet + 4, "wet_bulb_c": wet, "booked_kw": booked})
+    history = frame(3e5 + 2e4 * booked, task.step).iloc[: 24 * 29]
+    model = LstmForecaster(task, replace(small(task, 24 * 29), hidden=24, max_steps=200, dropout=0.1))
+    model.fit(history, known)
+    assert model.config is not None
+    assert model.config.covariates == ("dry_bulb_c", "wet_bulb_c", "booked_kw")
+    shares = model.drivers(history, known)
+    assert sum(shares.values()) == pytest.approx(1.0, abs=0.01)
+    assert "booked_kw" in list(shares)[:2]  # beside the level of the days before
+    assert shares["weather"] < 0.5 * shares["booked_kw"]
+    assert model.drivers(history.iloc[-model.spec.lookback_steps :], known) == {}
 
 
 def test_weather_known_ahead_helps_where_it_drives_the_load() -> None:
@@ -142,9 +159,7 @@ def test_weather_known_ahead_helps_where_it_drives_the_load() -> None:
     split = 24 * 25
     errors = []
     for weather in (known, nothing_known()):
-        model = LstmForecaster(
-            task, replace(small(task, split), hidden=24, max_steps=200, validation_share=0.0)
-        )
+        model = LstmForecaster(task, replace(small(task, split), hidden=24, max_steps=200, dropout=0.1))
         model.fit(history.iloc[:split], weather)
         made = backtest.rolling(model, history, weather, backtest.origins(history, task, times[split], DAY))
         errors.append(backtest.judge(made, 1.0).mae)

@@ -174,19 +174,17 @@ def test_unknown_targets_and_steps_are_refused(context: Context, conn: db.Connec
         fit(context, conn, step=timedelta(minutes=30))
 
 
-def test_progress_is_told_step_by_step_and_logged_at_each_evaluation(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_progress_is_told_at_each_step_and_logged_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
     task, told = Task(step_s=3600, horizon_steps=24), list[Progress]()
-    model = LstmForecaster(task, small(task, 15 * 24), Run(report=told.append))
+    config = replace(small(task, 15 * 24), max_steps=60)
+    model = LstmForecaster(task, config, Run(report=told.append))
     with caplog.at_level(logging.DEBUG, "forecast"):
         model.fit(frame(daily(15, task.step), task.step), nothing_known())
-    assert [p.step for p in told if p.pinball is None] == list(range(1, 41))
-    assert {p.steps for p in told} == {40}
-    evaluated = [str(p) for p in told if p.pinball is not None]
-    assert len(evaluated) == 2
-    assert evaluated[0].startswith("seed 1: step 20 of 40, validation pinball 0.")
-    assert [r.message for r in caplog.records if r.name.startswith("forecast")] == evaluated
+    assert [p.step for p in told] == list(range(1, 61))
+    assert {p.steps for p in told} == {60}
+    assert told[-1].pinball < told[0].pinball
+    logged = [r.message for r in caplog.records if r.name.startswith("forecast")]
+    assert [line.split(",")[0] for line in logged] == ["seed 1: step 50 of 60", "seed 1: step 60 of 60"]
 
 
 def test_machines_have_to_know_where_they_meet(monkeypatch: pytest.MonkeyPatch) -> None:
