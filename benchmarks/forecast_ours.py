@@ -1,7 +1,7 @@
 """Our forecaster under the protocol, put together from the parts that the service runs.
 
 The networks are fitted twice before the test part: on what lies before the validation part, so that its days
-say how the members do and how wide the intervals have to be, and then on all of it. In the test part each day
+say how good each member is, and then on all of it. In the test part each day
 has the members' forecasts, the mean of those that were good in the last 14 days, and the intervals moved by
 what the days before it asked for: as `forecast.jobs` does it, a day at a time.
 """
@@ -98,7 +98,7 @@ def _issue(model: Forecaster, case: Case, origins: Ints, seconds: list[float]) -
 def _day_by_day(case: Case, members: dict[str, list[pd.DataFrame]], warm: int) -> tuple[Floats, list[float]]:
     """(days, 24, 3) quantiles of the test part, and the LSTM's weight each day.
 
-    The validation part only starts the intervals; from then on they follow the days as they come.
+    The validation part only gives the intervals' unit; they follow the days of the test part as they come.
     """
     truth = case.history["y"].where(case.history["observed"]).to_numpy(dtype=np.float64)
     losses: dict[str, list[float]] = {name: [] for name in members}
@@ -111,7 +111,7 @@ def _day_by_day(case: Case, members: dict[str, list[pd.DataFrame]], warm: int) -
         raw = quantile_array(ensemble.combine([members[name][day] for name in chosen]))
         if day == warm:
             y, q = (np.concatenate(part) for part in zip(*past, strict=True))
-            state = conformal.start(y, q, independent=len(past))
+            state = conformal.start(y, q)
         issued = raw if state is None else state.apply(raw)
         if day >= warm:
             made.append(issued[:, [1, 3, 5]])

@@ -1,15 +1,20 @@
 """Honest intervals: each quantile is moved by what its own past errors ask for.
 
-Started from a held-out period (split conformal, each side by itself), then tracked with the forecasts whose
-truth has arrived, since a model's errors drift with the plant.
+Nothing is moved at first. Each day whose truth has arrived moves every quantile a little towards the share of
+the truth that should lie below it: quickly in the first two weeks of a model, slowly later, as its errors
+drift with the plant. A held-out time gives the unit only: on four real series a start from its errors cost
+more (it is weeks old, and may be odd) than the days it takes to get there.
 
 References:
-    Romano et al., Conformalized quantile regression, NeurIPS 2019.
     Gibbs and Candes, Adaptive conformal inference under distribution shift, NeurIPS 2021.
+    Angelopoulos, Candes and Tibshirani, Conformal PID control for time series prediction, NeurIPS 2023:
+        the quantile tracker, here per side, in units of the model's typical error.
+    Angelopoulos, Barber and Bates, Online conformal prediction with decaying step sizes, ICML 2024.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,12 +28,11 @@ if TYPE_CHECKING:
 
     from core.series import Floats
 
-GAIN_PER_DAY: Final = 0.5
-"""How far a quantile moves after a day on which it missed always [unit of `scale_w`]."""
+FIRST_GAIN, GAIN, SETTLING_D = 1.0, 0.2, 7.0
+"""How far a quantile moves after a day on which it missed always [unit of `scale_w`]: at first, and later;
+the time in which the first decays [d]."""
 OFFSET_LIMIT: Final = 5.0
 """No quantile moves further than this, up or down [unit of `scale_w`]."""
-TRUST: Final = 0.5
-"""Share of what the held-out time asks for that is believed: a few weeks may be odd ones [1]."""
 ZERO: Final = (0.0,) * len(QUANTILES)
 
 
@@ -40,8 +44,10 @@ class Conformal:
     """Unit of the offsets: the model's typical error when it was trained [W]."""
     offsets: tuple[float, ...] = ZERO
     """Per quantile [unit of `scale_w`]; the median is never moved."""
+    days: float = 0.0
+    """So much truth has been taken into account [d]."""
     scored_until: str = ""
-    """Forecast steps before this time have been taken into account; ISO 8601, empty: none but the start."""
+    """Forecast steps before this time have been taken into account; ISO 8601, empty: none yet."""
 
     def apply(self, quantiles: Floats) -> Floats:
         """Move the quantiles and keep them in order.
@@ -62,44 +68,34 @@ class Conformal:
             days: how much truth that was [d].
             until: end of it.
         """
-        step = GAIN_PER_DAY * min(days, 1.0)
+        step = max(GAIN, FIRST_GAIN * math.exp(-self.days / SETTLING_D)) * min(days, 1.0)
         moved = np.asarray(self.offsets) + step * (np.asarray(QUANTILES) - np.asarray(below_ratio))
         moved[MEDIAN] = 0.0
         offsets = tuple(float(v) for v in np.clip(moved, -OFFSET_LIMIT, OFFSET_LIMIT))
-        return replace(self, offsets=offsets, scored_until=until.isoformat())
+        return replace(self, offsets=offsets, days=self.days + days, scored_until=until.isoformat())
 
     def as_dict(self) -> dict[str, Any]:
         """For the model's card."""
         return {
             "scale_w": self.scale_w,
             "offsets": list(self.offsets),
+            "days": self.days,
             "scored_until": self.scored_until,
         }
 
 
 def from_dict(stored: Mapping[str, Any]) -> Conformal:
     """The inverse of `Conformal.as_dict`."""
-    return Conformal(float(stored["scale_w"]), tuple(stored["offsets"]), str(stored["scored_until"]))
+    days = float(stored.get("days", 0.0))
+    return Conformal(float(stored["scale_w"]), tuple(stored["offsets"]), days, str(stored["scored_until"]))
 
 
-def start(truth: Floats, quantiles: Floats, independent: float, trust: float = TRUST) -> Conformal:
-    """Offsets from a held-out period.
+def start(truth: Floats, quantiles: Floats) -> Conformal:
+    """The state of a new model.
 
     Args:
-        truth: (n,) [W]; NaN where not measured.
+        truth: (n,) of a held-out time [W]; NaN where not measured.
         quantiles: (n, 7) as the model gave them [W].
-        independent: how many independent errors that is worth; fewer ask for more width.
-        trust: share of the offsets that is taken.
     """
-    seen = np.isfinite(truth)
-    error = truth[seen, None] - quantiles[seen]
-    scale = float(np.mean(np.abs(error[:, MEDIAN]))) if seen.any() else 0.0
-    if scale <= 0:
-        return Conformal(0.0)
-    outward = 1.0 + 1.0 / max(independent, 1.0)
-    offsets = np.zeros(len(QUANTILES))
-    for i, level in enumerate(QUANTILES):
-        tail = min(max(level, 1 - level) * outward, 1.0)
-        offsets[i] = np.quantile(error[:, i], tail if i > MEDIAN else 1 - tail) / scale
-    offsets[MEDIAN] = 0.0
-    return Conformal(scale, tuple(float(v) for v in np.clip(trust * offsets, -OFFSET_LIMIT, OFFSET_LIMIT)))
+    error = np.abs(truth - quantiles[:, MEDIAN])
+    return Conformal(float(np.nanmean(error)) if np.isfinite(error).any() else 0.0)

@@ -37,8 +37,6 @@ HOLDOUT_MAX_H: Final = 14 * HOURS_PER_DAY
 HOLDOUT_ORIGINS_H: Final = 12
 """Beside one horizon the held-out time has room for origins over at least this [h]."""
 HOLDOUT_STRIDE: Final = timedelta(hours=3)
-INDEPENDENT_H: Final = 6.0
-"""Forecast errors that lie so far apart are taken for independent when intervals are calibrated [h]."""
 SEEDS: Final = (1, 2, 3)
 CONSTANT: Final = 1e-9
 """A series that varies by a smaller share of its size does not vary [1]."""
@@ -158,9 +156,7 @@ def train(
     forecasts = held.roll(model)
     card = model.card() | provenance() | _judged(held, forecasts, present, clock.now())
     card["left_out"] = _left_out(config, model, known)
-    model.calibration = conformal.start(
-        forecasts["y"].to_numpy(float), backtest.quantile_array(forecasts), held.hours / INDEPENDENT_H
-    )
+    model.calibration = conformal.start(forecasts["y"].to_numpy(float), backtest.quantile_array(forecasts))
     card |= {"conformal": model.calibration.as_dict(), "inputs": drift.reference(history)}
     if card["promoted"]:
         model = _on_everything(model, held)
