@@ -74,6 +74,12 @@ class Conformal:
         offsets = tuple(float(v) for v in np.clip(moved, -OFFSET_LIMIT, OFFSET_LIMIT))
         return replace(self, offsets=offsets, days=self.days + days, scored_until=until.isoformat())
 
+    def after(self, before: Conformal) -> Conformal:
+        """Go on where the version before had got to: what is served changes little with a new one."""
+        ratio = before.scale_w / self.scale_w if self.scale_w > 0 else 0.0
+        moved = np.clip(np.asarray(before.offsets) * ratio, -OFFSET_LIMIT, OFFSET_LIMIT)
+        return replace(self, offsets=tuple(float(v) for v in moved), days=before.days)
+
     def as_dict(self) -> dict[str, Any]:
         """For the model's card."""
         return {

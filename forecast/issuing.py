@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 HISTORY: Final = timedelta(days=57)
 """Read for a forecast: eight weeks for MSTL, bands for the naive ones, the context of the LSTM."""
+KNOWN: Final = timedelta(days=17)
+"""Covariates are read back so far: the LSTM's context, and the days before that show what drives it."""
 HOUR: Final = timedelta(hours=1)
 SCORED_OVER: Final = timedelta(days=14)
 """Members are weighed by their scores of this time."""
@@ -125,7 +127,7 @@ def _members(
         NotReadyError: none could.
     """
     origin = history["valid_at"].iloc[-1].to_pydatetime() + task.step
-    known = dataset.load_known(conn, site, origin - HISTORY, origin)
+    known = dataset.load_known(conn, site, origin - KNOWN, origin)
     frames: dict[str, pd.DataFrame] = {}
     problems: dict[str, str] = {}
     for name in (registry.LEARNED, *members.UNTRAINED):
@@ -133,9 +135,10 @@ def _members(
             continue
         try:
             model = _member(name, task, champion)
-            frames[name] = _not_negative(model.predict(history, known))
+            frame = _not_negative(model.predict(history, known))
             if isinstance(model, Explained):
-                frames[name].attrs["explanation"] |= {"drivers": model.drivers(history, known)}
+                frame.attrs["explanation"] |= {"drivers": model.drivers(history, known)}
+            frames[name] = frame
         except JoulecastError as problem:
             problems[name] = str(problem)
         except Exception as problem:  # the others go on, whatever a library raises
@@ -156,7 +159,13 @@ def _member(name: str, task: Task, champion: registry.Version | None) -> Forecas
 
 
 def _not_negative(frame: pd.DataFrame) -> pd.DataFrame:
-    """No quantile below zero: power that is drawn is never negative."""
+    """No quantile below zero: power that is drawn is never negative.
+
+    Raises:
+        NotReadyError: a quantile is no number.
+    """
+    if not np.isfinite(quantile_array(frame)).all():
+        raise NotReadyError("its forecast is not a number everywhere")
     frame[list(QUANTILE_NAMES)] = np.maximum(quantile_array(frame), 0.0)
     return frame
 
@@ -196,7 +205,7 @@ def _ensemble(conn: db.Connection, site: Site, given: _Mixing) -> None:
     }
     with conn.transaction():
         _insert(conn, site.id, frame, task, version)
-        note |= path_rows.keep(conn, site.id, task, frame, given.history)
+        note |= _scenarios(conn, site, task, frame, given.history)
         db.rows(
             conn,
             "forecast_note_insert",
@@ -207,6 +216,18 @@ def _ensemble(conn: db.Connection, site: Site, given: _Mixing) -> None:
             issued_at=origin,
             note=db.json(registry.json_safe(note)),
         )
+
+
+def _scenarios(
+    conn: db.Connection, site: Site, task: Task, frame: pd.DataFrame, history: pd.DataFrame
+) -> dict[str, Any]:
+    """Keep the issue's scenarios; without them it is poorer, but it counts."""
+    try:
+        with conn.transaction():
+            return path_rows.keep(conn, site.id, task, frame, history)
+    except (ValueError, np.linalg.LinAlgError):
+        log.exception("scenarios of %s", task.target)
+        return {}
 
 
 def _chosen(
@@ -221,7 +242,7 @@ def _chosen(
     best = min((losses[name] for name in able if name in losses), default=0.0)
     unscored = {name: _POOR if name in held and not best else _UNSCORED for name in able}
     return chosen, {
-        name: _why(losses[name], best) if name in losses else unscored[name]
+        name: _why(name, losses[name], best) if name in losses else unscored[name]
         for name in able
         if name not in chosen
     }
@@ -255,7 +276,9 @@ def held_out(champion: registry.Version | None) -> dict[str, float]:
     return {name: metrics[name]["wql"] / naive for name in names if naive and name in metrics}
 
 
-def _why(loss: float, best: float) -> str:
+def _why(name: str, loss: float, best: float) -> str:
+    if name in ensemble.PLAIN and loss <= best * (1 + ensemble.MARGIN):
+        return f"a yardstick: it counts where it beats the others by more than {ensemble.MARGIN:.0%}"
     return f"pinball {loss / best - 1:.0%} above the best over {SCORED_OVER.days} days" if best else "worse"
 
 

@@ -98,11 +98,13 @@ def losses(rows: Iterable[db.Row]) -> dict[str, float]:
     """Pinball losses that can be compared, from `by_model`: each on what the seasonal naive has forecast too.
 
     Returns:
-        By model as a share of the seasonal naive's [1]; where that has none, in watts, each on its own steps.
+        By model as a share of the seasonal naive's [1]; empty where that has none.
     """
-    overall = [row for row in rows if row["lead"] == ALL_LEADS]
-    ratios = {row["model"]: row["pinball_ratio"] for row in overall if row["pinball_ratio"] is not None}
-    return ratios or {row["model"]: row["pinball_w"] for row in overall}
+    return {
+        row["model"]: row["pinball_ratio"]
+        for row in rows
+        if row["lead"] == ALL_LEADS and row["pinball_ratio"] is not None
+    }
 
 
 def _of(site: Site, task: Task) -> dict[str, str | int]:

@@ -43,6 +43,11 @@ CONSTANT: Final = 1e-9
 SERVED: Final = "until then the seasonal naive forecast is served"
 
 
+_OVERTAKEN: Final = (
+    "kept aside: another version was put in force while this one was trained; promote it or train again"
+)
+
+
 class UnfitHistoryError(NotReadyError):
     """The history is too short or does not vary: nothing can be learnt from it yet. Exit status 2."""
 
@@ -157,12 +162,14 @@ def train(
     card = model.card() | provenance() | _judged(held, forecasts, present, clock.now())
     card["left_out"] = _left_out(config, model, known)
     model.calibration = conformal.start(forecasts["y"].to_numpy(float), backtest.quantile_array(forecasts))
+    if present is not None and present.card.get("conformal"):
+        model.calibration = model.calibration.after(conformal.from_dict(present.card["conformal"]))
     card |= {"conformal": model.calibration.as_dict(), "inputs": drift.reference(history)}
     if card["promoted"]:
         model = _on_everything(model, held)
         card |= {"training": model.card()["training"], "config": model.card()["config"]}
     card["explanation"] = model.predict(history, known).attrs["explanation"]["leans_on"]
-    return _keep(conn, site, model, card, held, clock)
+    return _keep(conn, site, model, card, held, clock, present)
 
 
 def _on_everything(judged: LstmForecaster, held: Holdout) -> LstmForecaster:
@@ -272,15 +279,25 @@ def _keep(
     card: dict[str, Any],
     held: Holdout,
     clock: Clock,
+    present: registry.Version | None,
 ) -> dict[str, Any]:
     data, now = _learnt_from(held, everything=card["promoted"]), clock.now()
     card = card | {"data_from": data[0].isoformat(), "data_to": data[1].isoformat()}
     with conn.transaction():
+        if card["promoted"] and _changed(conn, site, held.task, present):
+            card |= {"promoted": False, "reason": f"{_OVERTAKEN}; {card['reason']}"}
         version_id = registry.store(conn, site.id, model, card, now, data)
         if card["promoted"]:
             registry.promote(conn, site.id, version_id, at=now, actor="training", reason=card["reason"])
     conn.commit()
     return {"model_version_id": version_id, **registry.json_safe(card)}
+
+
+def _changed(conn: db.Connection, site: Site, task: Task, present: registry.Version | None) -> bool:
+    """Whether somebody put another version in force while this one was trained."""
+    found = registry.champion(conn, site.id, task.target, task.step_s)
+    before = present.model_version_id if present else None
+    return (found.model_version_id if found else None) != before
 
 
 def due(

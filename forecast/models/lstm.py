@@ -85,7 +85,7 @@ class LstmForecaster:
             self.task.step, self.task.horizon, len(history) / self.task.steps_per_hour
         )
         config = replace(config, timezone=self.task.timezone)
-        config = _with_covariates(config, known)
+        config = _with_covariates(config, known, history)
         prepared = windows.prepare(history, known, self.task, config.covariates or ())
         self.config = _settle(config, prepared, self.task)
         prepared = windows.prepare(history, known, self.task, self.config.covariates or ())
@@ -200,17 +200,18 @@ class LstmForecaster:
         return model
 
 
-def _with_covariates(config: LstmConfig, known: pd.DataFrame) -> LstmConfig:
+def _with_covariates(config: LstmConfig, known: pd.DataFrame, history: pd.DataFrame) -> LstmConfig:
     """Take the known frame's columns where none were asked for, by feed, and the units of each."""
     asked = windows.covariates_of(known) if config.covariates is None else config.covariates
     chosen = tuple(name for feed in windows.feeds(asked) for name in feed)
-    return replace(config, covariates=chosen, covariate_scales=tuple(_scale(name, known) for name in chosen))
+    past = known[known["valid_at"] <= history["valid_at"].iloc[-1]]
+    return replace(config, covariates=chosen, covariate_scales=tuple(_scale(name, past) for name in chosen))
 
 
-def _scale(name: str, known: pd.DataFrame) -> float:
-    if name in windows.WEATHER or name not in known.columns:
+def _scale(name: str, past: pd.DataFrame) -> float:
+    if name in windows.WEATHER or name not in past.columns:
         return windows.WEATHER_SCALE_K
-    spread = float(known[name].std())
+    spread = float(past[name].std())
     return spread if spread > 0 else 1.0
 
 

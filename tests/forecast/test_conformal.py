@@ -59,6 +59,15 @@ def test_tracking_follows_what_was_missed() -> None:
     assert state.scored_until == NOW.isoformat()
 
 
+def test_a_new_version_goes_on_where_the_old_one_was() -> None:
+    before = conformal.Conformal(20.0, (-1.0, -0.5, -0.1, 0.0, 0.1, 0.5, 1.0), 30.0, NOW.isoformat())
+    new = conformal.Conformal(10.0).after(before)
+    quantiles = np.full((3, 7), 100.0)
+    assert new.apply(quantiles) == pytest.approx(before.apply(quantiles))
+    assert (new.days, new.scored_until) == (30.0, "")
+    assert conformal.Conformal(0.0).after(before).offsets == pytest.approx(conformal.ZERO)
+
+
 def test_what_is_right_stays_as_it_is() -> None:
     state = conformal.Conformal(10.0).track(QUANTILES, 1.0, NOW)
     assert state.offsets == pytest.approx(conformal.ZERO)
