@@ -25,6 +25,7 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 WHOLE_FROM = 1000.0
 """Larger figures are shown without decimals."""
 KIB, MB = 1024, 1e6
+MS_PER_S = 1000.0
 console = Console(width=140, highlight=False, markup=False)
 
 

@@ -1,22 +1,27 @@
 """Our forecaster under the protocol, put together from the parts that the service runs.
 
-The networks are fitted twice before the test part: on what lies before the validation part, so that its days
-say how good each member is, and then on all of it. In the test part each day
-has the members' forecasts, the mean of those that were good in the last 14 days, and the intervals moved by
-what the days before it asked for: as `forecast.jobs` does it, a day at a time.
+The networks are fitted twice before the test part, each time in a process of its own, as in the service: on
+what lies before the validation part, so that its days say how good each member is, and then on all of it. In
+the test part each day has the members' forecasts, the mean of those that were good in the last 14 days, and
+the intervals moved by what the days before it asked for: as `forecast.jobs` does it, a day at a time.
 """
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
+from common import MS_PER_S, peak_mb
 from forecast_case import score
 
-from forecast import conformal, ensemble, metrics
+from forecast import child, conformal, ensemble, metrics
 from forecast.backtest import quantile_array
+from forecast.models.lstm import LstmForecaster
+from forecast.models.lstm_config import LstmConfig
+from forecast.models.seasonal_naive import SeasonalNaive
+from forecast.models.statistical import Mstl
 from forecast.windows import WEATHER
 
 if TYPE_CHECKING:
@@ -25,13 +30,11 @@ if TYPE_CHECKING:
 
     from core.series import Floats
     from forecast.features import Ints
-    from forecast.models.lstm import LstmForecaster
     from forecast.protocol import Forecaster
 
 SEEDS: Final = (1, 2, 3)
 JUDGED_DAYS: Final = 14
 """Days whose losses say which members count [d]."""
-MS_PER_S: Final = 1000.0
 SCORED: Final = ["q10", "q50", "q90"]
 
 
@@ -44,15 +47,12 @@ def ours(case: Case, **overrides: Any) -> tuple[Floats, dict[str, float]]:
 
     Returns:
         (days, 24, 3) quantiles at `forecast_case.LEVELS`, and further figures: `train_cpu_s` of both
-        trainings, `latency_ms` of one forecast of the networks, `weights_bytes`, `lstm_share` (mean weight of
+        trainings, `training_mb` of the larger of their processes, `libraries_mb` of that before it has any
+        data, `latency_ms` of one forecast of the networks, `weights_bytes`, `lstm_share` (mean weight of
         the LSTM), and `lstm_mase`, `lstm_wql`, `lstm_coverage80` of the LSTM alone, not calibrated.
     """
-    from forecast.models.seasonal_naive import SeasonalNaive  # noqa: PLC0415
-    from forecast.models.statistical import Mstl  # noqa: PLC0415  # statsforecast: for this process alone
-
-    begin = time.process_time()
-    first, second = (_fitted(case, end, overrides) for end in (case.validation, case.test))
-    train_cpu_s = time.process_time() - begin
+    fitted = [child.call(fit, case, end, overrides) for end in (case.validation, case.test)]
+    first, second = (LstmForecaster.load(made.card, made.weights) for made in fitted)
     days = np.arange((case.test - case.validation) // 24, 0, -1)
     warm: Ints = case.test - 24 * days
     latency: list[float] = []
@@ -64,7 +64,9 @@ def ours(case: Case, **overrides: Any) -> tuple[Floats, dict[str, float]]:
     made, shares = _day_by_day(case, members, len(warm))
     alone = score(case, np.stack([f[SCORED].to_numpy() for f in members["lstm"][len(warm) :]]))
     return made, {
-        "train_cpu_s": train_cpu_s,
+        "train_cpu_s": sum(made.cpu_s for made in fitted),
+        "training_mb": max(made.peak_mb for made in fitted),
+        "libraries_mb": max(made.libraries_mb for made in fitted),
         "latency_ms": MS_PER_S * float(np.median(latency)),
         "weights_bytes": float(len(second.weights())),
         "lstm_share": float(np.mean(shares)),
@@ -72,17 +74,28 @@ def ours(case: Case, **overrides: Any) -> tuple[Floats, dict[str, float]]:
     }
 
 
-def _fitted(case: Case, end: int, overrides: dict[str, Any]) -> LstmForecaster:
-    from forecast.models.lstm import LstmForecaster  # noqa: PLC0415  # torch: for this process alone
-    from forecast.models.lstm_config import LstmConfig  # noqa: PLC0415  # beside it
+class Fitted(NamedTuple):
+    """What a training's process gives back."""
 
+    card: dict[str, Any]
+    weights: bytes
+    cpu_s: float
+    peak_mb: float
+    libraries_mb: float
+
+
+def fit(case: Case, end: int, overrides: dict[str, Any]) -> Fitted:
+    """Train on what lies before a position; to be run in a process of its own."""
+    from forecast.models import lstm_training  # noqa: F401, PLC0415  # Lightning, counted as a library
+
+    libraries_mb, begin = peak_mb(), time.process_time()
     horizon = timedelta(hours=case.task.horizon_steps)
     # dew point, humidity and wind of some files say little that the two bulbs do not
     weather = tuple(name for name in WEATHER if name in case.covariates)
     chosen = {"seeds": SEEDS, "covariates": weather or None} | overrides
     model = LstmForecaster(case.task, LstmConfig.for_history(case.task.step, horizon, end, **chosen))
     model.fit(case.history.iloc[:end], case.known)
-    return model
+    return Fitted(model.card(), model.weights(), time.process_time() - begin, peak_mb(), libraries_mb)
 
 
 def _issue(model: Forecaster, case: Case, origins: Ints, seconds: list[float]) -> list[pd.DataFrame]:
