@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from forecast.protocol import DAY_S, HISTORY_COLUMNS, HOUR_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from core.points import PointRef
     from core.series import Floats
@@ -66,8 +67,8 @@ def load_weather(conn: db.Connection, site: Site, start: datetime, now: datetime
         now: nothing that became available later is read.
     """
     parts = []
+    step = timedelta(seconds=HOUR_S)
     for column, ref in zip(WEATHER_COLUMNS, (site.sensors.dry_bulb, site.sensors.wet_bulb), strict=True):
-        step = pd.Timedelta(seconds=HOUR_S).to_pytimedelta()
         try:
             series = store.series_sum(conn, site.id, (ref,), start, now, step)
         except NotReadyError:

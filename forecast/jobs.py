@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from core import db
 from core.errors import JoulecastError, NotReadyError
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from forecast.protocol import Task
 
 RETRAIN: Final = timedelta(days=7)
+RETRY: Final = timedelta(hours=1)
+"""A training that failed is tried again no sooner: each costs a process, and is due until it succeeds."""
 SCORES_SAID: Final = timedelta(hours=24)
 """The scores of this time are said when the job has run."""
 LOOK_S: Final = 60.0
@@ -40,8 +42,11 @@ TRAIN_WALL_MIN_S: Final = 15.0
 SCORE_S: Final = 3600.0
 DAILY_S: Final = 86_400.0
 _OUTCOME: Final = {True: "in force", False: "kept aside"}
+HOUR: Final = timedelta(hours=1)
 STOP: Final = threading.Event()
 """Set when the service ends: a training under way gives up."""
+_failed: Final[dict[tuple[str, Task], tuple[datetime, str]]] = {}
+"""When this process's trainings failed last, and why, by database and task."""
 
 
 def issue(context: Context) -> str:
@@ -92,14 +97,32 @@ def retrain(context: Context) -> str:
                     fresh += 1
                     continue
                 _check_history(conn, context, task)
-                card = train.in_child(context, task, STOP)
-                issuing.issue(conn, context, task, again=True)
+                card = _trained(context, task)
                 said.append(f"{issuing.words(task)}: {card['reason']}, {_OUTCOME[card['promoted']]}")
+                issuing.issue(conn, context, task, again=True)
             except JoulecastError as reason:
                 reasons.append(f"{issuing.words(task)}: {reason}")
     if fresh and not said:
         return f"nothing to train: {fresh} models are in order{_also(reasons)}"
     return _report("trained ", said, reasons)
+
+
+def _trained(context: Context, task: Task) -> dict[str, Any]:
+    """Train in a child; the new version's card.
+
+    Raises:
+        JoulecastError: it failed now, or less than `RETRY` ago.
+    """
+    key, now = (context.dsn, task), context.clock.now()
+    if key in _failed and now - _failed[key][0] < RETRY:
+        raise NotReadyError(f"{_failed[key][1]}; tried again {RETRY / HOUR:g} h after that")
+    try:
+        card = train.in_child(context, task, STOP)
+    except JoulecastError as reason:
+        _failed[key] = now, str(reason)
+        raise
+    _failed.pop(key, None)
+    return card
 
 
 def _due(conn: db.Connection, context: Context, task: Task) -> bool:

@@ -87,7 +87,7 @@ class Task:
 
 @runtime_checkable
 class Forecaster(Protocol):
-    """One way of forecasting. A new one is a file in `forecast/models` and a line in the registry."""
+    """One way of forecasting. A new one is a file in `forecast/models` and a line in `members`."""
 
     @property
     def name(self) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 KNOWN_TIMES: Final = frozenset({"valid_at", "available_at"})
 """Columns of a known frame that are no covariates."""
-WEATHER: Final = ("dry_bulb_c", "wet_bulb_c")
+WEATHER: Final = dataset.WEATHER_COLUMNS
 """Covariates that come by one feed and are missing together; any other has a feed of its own."""
 WEATHER_SCALE_K: Final = 5.0
 """Weather differences are divided by this, so that they are of the order of one [K]."""

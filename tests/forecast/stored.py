@@ -8,21 +8,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 import torch
 from made_series import daily, small
 
 from core import db, jobs
 from core.points import point_type
 from core.settings import Settings
-from forecast import registry
+from forecast import registry, train
 from forecast.models.lstm import LstmForecaster
 from forecast.models.lstm_config import LstmConfig
 from forecast.models.lstm_network import Network
+from forecast.windows import WEATHER
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    import pytest
 
     from core.clock import Clock
     from core.points import PointRef
@@ -40,6 +40,13 @@ def context_of(dsn: str, site: Site, clock: Clock) -> jobs.Context:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real training with fewer steps."""
     monkeypatch.setattr(LstmConfig, "for_history", partial(_quick, LstmConfig.for_history))
+
+
+def quick_training(context: jobs.Context, task: Task) -> dict[str, Any]:
+    """What the service's child does, with fewer steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick(patch)
+        return train.training(context, task)
 
 
 def _quick(real: Any, *arguments: Any, **overrides: Any) -> LstmConfig:
@@ -85,7 +92,7 @@ def _insert(conn: db.Connection, site: str, ref: PointRef, times: list[datetime]
 
 def untrained(task: Task, seed: int = 1) -> LstmForecaster:
     """A model with the weights that it would begin to learn from."""
-    config = replace(small(task, 9 * 24), scale_floor=1.0)
+    config = replace(small(task, 9 * 24), scale_floor=1.0, covariates=WEATHER, covariate_scales=(5.0, 5.0))
     model = LstmForecaster(task, config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

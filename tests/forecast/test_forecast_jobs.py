@@ -13,7 +13,7 @@ from made_plant import DAYS, fill, history, measure
 from made_series import daily
 
 from core import db
-from core.errors import InputError, NotReadyError
+from core.errors import InputError, NotReadyError, ServiceError
 from forecast import dataset, issuing, members, registry, train
 from forecast import jobs as room
 from forecast.models.lstm import LstmForecaster
@@ -165,6 +165,12 @@ def test_a_gap_makes_a_simple_method_stand_in_and_says_so(context: jobs.Context,
     )
     by_model = {r["model"]: r for r in forecasts(context) if r["target"] == "it_power"}
     assert by_model["ensemble"]["level"] == pytest.approx(by_model[stand_in()]["level"])
+    clock.advance(timedelta(hours=4))
+    with pytest.raises(NotReadyError, match="no readings"):
+        room.issue(context)
+    alarm = open_alarms(context)["forecast.data.it_power"]
+    assert alarm["message"].startswith("Forecast of it_power stands still: no readings")
+    assert alarm["raised_at"] == now  # the same alarm in new words
 
 
 def test_a_stuck_meter_makes_a_simple_method_stand_in(context: jobs.Context, clock: ManualClock) -> None:
@@ -238,7 +244,8 @@ def test_members_follow_their_scores_of_the_last_days(context: jobs.Context, clo
         ({"mstl": 0.7, "seasonal_naive": 1.0}, {"lstm": 0.65}, ("lstm", "mstl")),
         ({"mstl": 0.7, "seasonal_naive": 1.0}, {"lstm": 0.5}, ("lstm",)),
         ({"mstl": 0.7, "lstm": 0.9}, {"lstm": 0.5}, ("mstl",)),
-        ({"persistence": 0.7, "mstl": 0.75}, {}, ("mstl", "persistence")),
+        ({"persistence": 0.7, "mstl": 0.75}, {}, ("mstl",)),
+        ({"persistence": 0.6, "mstl": 0.75}, {}, ("persistence",)),
     ],
 )
 def test_members_by_scores_and_before_them_by_the_held_out_time(
@@ -282,7 +289,7 @@ def test_train_issue_score(
     metrics = champion.card["metrics"]
     assert {"lstm", "seasonal_naive", "persistence"} <= set(metrics)
     assert all(metrics[m]["n"] == metrics["lstm"]["n"] > 0 for m in metrics)
-    assert champion.data_to < now
+    assert champion.data_to == now  # in force: trained again with the days that judged it
     assert champion.card["explanation"]
 
     assert by_model["it_power", "ensemble"]["version"] is None  # of the time before there was a champion
@@ -342,6 +349,24 @@ def test_a_version_comes_back_and_a_tampered_one_is_refused(context: jobs.Contex
     # the naive ones are issued all the same
     assert "cooling_power by mstl, seasonal_naive" in room.issue(context)
     assert not [r for r in forecasts(context) if r["model"] == "lstm" and r["target"] == "cooling_power"]
+
+
+def test_a_training_that_fails_is_not_tried_again_at_once(
+    context: jobs.Context, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def fails(_: jobs.Context, task: Task, __: object) -> None:
+        tried.append(task.target)
+        raise ServiceError("training: its process ended with status 9 and no result")
+
+    history(context)
+    monkeypatch.setattr(train, "in_child", fails)
+    for minutes in (0, 30, 40):
+        clock.advance(timedelta(minutes=minutes))
+        with pytest.raises(NotReadyError, match="status 9"):
+            room.retrain(context)
+    assert tried == ["it_power", "cooling_power"] * 2
 
 
 def test_too_little_history_to_train_says_how_much_is_needed(context: jobs.Context) -> None:

@@ -77,7 +77,8 @@ def test_train_says_how_far_it_is_and_what_became_of_it(
     assert status == 0
     assert "it_power at 60 min is in force: there was no champion; " in " ".join(out.split())
     assert "seasonal_naive" in out
-    assert err == "seed 1: step 25 of 25\n"  # the quick training ends before its first evaluation
+    lines = err.splitlines()  # a line a network: one that is judged, then one that learns from all
+    assert [line.split(",")[0] for line in lines] == ["seed 1: step 25 of 25"] * 2
     assert champions(context, 3600) is not None
     assert champions(context) is None
     status, out, err = say("models", "--json")
@@ -92,25 +93,24 @@ def test_train_says_how_far_it_is_and_what_became_of_it(
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_evaluations_are_lines_where_there_is_no_terminal(
+def test_progress_is_lines_where_there_is_no_terminal(
     context: Context, say: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LstmConfig, "for_history", partial(_evaluated, LstmConfig.for_history))
+    monkeypatch.setattr(LstmConfig, "for_history", partial(_longer, LstmConfig.for_history))
     fill(context, 18)
     status, out, err = say("train", "--seeds", "1", "--target", "cooling_power")
     assert status == 0
-    lines = err.splitlines()
-    assert lines[0].startswith("seed 1: step 10 of 20, validation pinball 0.")
-    assert lines[1:2] == ["seed 1: step 20 of 20"]
-    assert lines[2].startswith("seed 1: step 20 of 20, validation pinball 0.")
+    steps, pinball = zip(*(line.split(", pinball 0.") for line in err.splitlines()), strict=True)
+    assert steps == ("seed 1: step 50 of 60", "seed 1: step 60 of 60") * 2
+    assert all(digits.isdigit() for digits in pinball)
     status, out, err = say("train", "--seeds", "1", "--target", "cooling_power", "--quiet")
     assert (status, err) == (0, "")
     assert "version 2 of cooling_power" in " ".join(out.split())
 
 
-def _evaluated(real: Any, *arguments: Any, **overrides: Any) -> LstmConfig:
+def _longer(real: Any, *arguments: Any, **overrides: Any) -> LstmConfig:
     config: LstmConfig = real(*arguments, **overrides)
-    return replace(config, hidden=8, batch=8, max_steps=20, evaluate_every=10)
+    return replace(config, hidden=8, batch=8, max_steps=60)
 
 
 def test_promote_and_rollback(context: Context, say: Callable[..., tuple[int, str, str]]) -> None:
@@ -241,12 +241,28 @@ def test_what_is_known_to_the_end_is_not_told() -> None:
     assert said == "dry_bulb_c is known for 0 of 24 h, the whole is forecast without it"
 
 
+QUICKLY = """
+from dataclasses import replace
+from forecast.models.lstm_config import LstmConfig
+real = LstmConfig.for_history
+def few(*arguments, **overrides):
+    return replace(real(*arguments, **overrides), hidden=8, max_steps=10, batch=8)
+LstmConfig.for_history = few
+"""
+"""What each of the processes runs when it starts: the real training with fewer steps."""
+
+
 def test_two_processes_of_the_command_keep_one_version(context: Context, tmp_path: Path) -> None:
     fill(context, 6)
+    work, ours = tmp_path / "work", tmp_path / "ours"
+    for folder in (work, ours):
+        folder.mkdir()
+    (ours / "sitecustomize.py").write_text(QUICKLY)
+    root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-m", "joulecast", "forecast", "train", "--devices", "2", "--seeds", "1", "--json"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        cwd=work,
+        env=os.environ | {"PYTHONPATH": f"{ours}:{root}"},
         capture_output=True,
         text=True,
         timeout=400,
@@ -258,4 +274,5 @@ def test_two_processes_of_the_command_keep_one_version(context: Context, tmp_pat
     with db.connect(context.dsn) as conn:
         (version,) = registry.versions(conn, context.site.id)
     assert version.model_version_id == card["model_version_id"]
-    assert list(tmp_path.iterdir()) == []
+    assert card["config"]["max_steps"] == 10
+    assert list(work.iterdir()) == []

@@ -83,8 +83,9 @@ def test_quantiles_are_in_order_and_weights_add_up_whatever_the_parameters() -> 
 
 def test_a_daily_pattern_with_a_level_shift_is_learnt_better_than_persistence() -> None:
     y = daily(22, shift_at_day=19.5)
+    config = replace(LstmConfig.for_history(QUARTER, DAY, 18 * 24), hidden=16, max_steps=100, batch=64)
     table = backtest.backtest_series(
-        frame(y), QUARTER, START + timedelta(days=18), (1,), stride=timedelta(hours=3)
+        frame(y), QUARTER, START + timedelta(days=18), stride=timedelta(hours=3), config=config
     )
     mae = {row["model"]: row["mae"] for row in table.to_dict("records")}
     assert mae["lstm"] < 0.5 * mae["persistence"]
@@ -93,11 +94,12 @@ def test_a_daily_pattern_with_a_level_shift_is_learnt_better_than_persistence() 
 
 
 def test_half_a_day_after_a_level_shift_it_has_recovered() -> None:
-    history, task = frame(daily(24, shift_at_day=21)), Task()
+    task = Task(step_s=3600, horizon_steps=24)
+    history = frame(daily(24, task.step, shift_at_day=21), task.step)
     before = history[history["valid_at"] < pd.Timestamp(START + timedelta(days=20))]
-    model = LstmForecaster(task)
+    model = LstmForecaster(task, replace(small(task, 20 * 24), max_steps=150))
     model.fit(before, nothing_known())
-    at = [round((21.5 + n / 8) * 96) for n in range(4)]
+    at = [round((21.5 + n / 8) * 24) for n in range(4)]
     after = backtest.judge(backtest.rolling(model, history, nothing_known(), at), 1.0).mae
     assert after < 0.5 * 8e4  # the shift is of 80 kW
 
@@ -214,7 +216,7 @@ def test_training_leaves_no_litter_and_says_nothing(tmp_path: Path) -> None:
         "from forecast.models.lstm import LstmForecaster\n"
         "from forecast.protocol import Task, nothing_known\n"
         "task = Task(step_s=3600, horizon_steps=24)\n"
-        "m = LstmForecaster(task, small(task, 216))\n"
+        "m = LstmForecaster(task, replace(small(task, 216), max_steps=5))\n"
         "m.fit(frame(daily(9, task.step), task.step), nothing_known())\n"
     )
     root = Path(__file__).parents[2]
