@@ -13,6 +13,7 @@ from forecast import dataset, metrics
 from forecast.features import Ints, epoch_s
 from forecast.models.persistence import Persistence
 from forecast.models.seasonal_naive import SeasonalNaive
+from forecast.models.statistical import Mstl
 from forecast.protocol import QUANTILE_NAMES, Forecaster, Task, nothing_known
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def backtest_series(
     config: LstmConfig | None = None,
     timezone: str = "UTC",
 ) -> pd.DataFrame:
-    """Compare the LSTM with persistence and seasonal naive on one series, whichever wins.
+    """Compare the LSTM with MSTL, seasonal naive and persistence on one series, whichever wins.
 
     Args:
         frame: history of the whole time, regular.
@@ -153,5 +154,10 @@ def backtest_series(
     before = frame[frame["valid_at"] < pd.Timestamp(train_until)]
     hours = len(before) / task.steps_per_hour
     chosen = config or LstmConfig.for_history(step, horizon, hours, seeds=seeds)
-    models: list[Forecaster] = [LstmForecaster(task, chosen), Persistence(task), SeasonalNaive(task)]
+    models: list[Forecaster] = [
+        LstmForecaster(task, chosen),
+        Mstl(task),
+        SeasonalNaive(task),
+        Persistence(task),
+    ]
     return compare(models, frame, nothing_known() if known is None else known, task, train_until, stride)

@@ -92,7 +92,7 @@ def issue(conn: db.Connection, context: Context, task: Task, *, again: bool = Fa
     judged = quality.judge(history, task)
     _tell(conn, site, task, judged, context.clock.now())
     if judged.state == "stale":
-        raise NotReadyError(judged.reason)
+        raise NotReadyError(judged.said)
     champion = registry.champion(conn, site.id, task.target, task.step_s)
     frames, problems = _members(conn, site, task, history, champion)
     versions = {registry.LEARNED: champion}
@@ -200,7 +200,7 @@ def _ensemble(conn: db.Connection, site: Site, given: _Mixing) -> None:
     note = {
         "members": {name: round(1 / len(chosen), 4) for name in chosen},
         "left_out": {**left_out, **given.problems},
-        "quality": {"state": given.judged.state, "reason": given.judged.reason},
+        "quality": given.judged.noted(),
         **_explained(given.frames, chosen),
     }
     with conn.transaction():
@@ -301,9 +301,8 @@ def _tell(conn: db.Connection, site: Site, task: Task, judged: Quality, now: dat
     if judged.state != "good":
         meters = ", ".join(str(ref) for ref in targets.refs_of(site, task.target))
         what = "stands still" if judged.state == "stale" else "falls back to a simpler method"
-        since = f", first gap {judged.since:%Y-%m-%d %H:%M} UTC" if judged.state == "incomplete" else ""
         alarm = alarms.Alarm(
-            f"Forecast of {task.target} {what}: {judged.reason}{since}",
+            f"Forecast of {task.target} {what}: {judged.said}",
             f"Look at {meters} and the gateway; the usual forecast comes back by itself",
         )
     alarms.keep(conn, site.id, f"forecast.data.{task.target}", alarm, now)

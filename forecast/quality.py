@@ -40,9 +40,22 @@ class Quality:
 
     state: State
     reason: str
-    """One sentence."""
+    """One sentence, without when it began."""
     since: datetime | None = None
     """When it began, where it is not good and that can be told."""
+
+    @property
+    def said(self) -> str:
+        """Reason and beginning, in words."""
+        if self.since is None:
+            return self.reason
+        began = ", first gap" if self.state == "incomplete" else " since"
+        return f"{self.reason}{began} {self.since:%Y-%m-%d %H:%M} UTC"
+
+    def noted(self) -> dict[str, str]:
+        """For a note."""
+        since = {} if self.since is None else {"since": self.since.isoformat()}
+        return {"state": self.state, "reason": self.reason, **since}
 
 
 def judge(history: pd.DataFrame, task: Task) -> Quality:
@@ -66,7 +79,7 @@ def _stale(history: pd.DataFrame, seen: Bools, task: Task) -> Quality | None:
     if (len(seen) - 1 - last) * task.step <= STALE:
         return None
     since = _time(history, last) + task.step
-    return Quality("stale", f"no readings since {since:%Y-%m-%d %H:%M} UTC", since)
+    return Quality("stale", "no readings", since)
 
 
 def _incomplete(history: pd.DataFrame, seen: Bools, task: Task) -> Quality | None:
@@ -94,7 +107,7 @@ def _flat(history: pd.DataFrame, seen: Bools, task: Task) -> Quality | None:
     if stretch * task.step < FLAT_MIN or stretch <= FLAT_GROWTH * usual:
         return None
     since = _time(history, int(np.flatnonzero(seen)[-stretch]))
-    return Quality("flat", f"stuck at one value since {since:%Y-%m-%d %H:%M} UTC", since)
+    return Quality("flat", "stuck at one value", since)
 
 
 def constant_stretches(y: Floats) -> Ints:

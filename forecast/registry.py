@@ -142,6 +142,15 @@ def load(version: Version) -> LstmForecaster:
     return model
 
 
+def loads(version: Version) -> bool:
+    """Whether a stored model can be used: not one of an earlier configuration, nor one that was tampered with."""
+    try:
+        load(version)
+    except InputError:
+        return False
+    return True
+
+
 def _checked_weights(version: Version) -> bytes:
     found = sha256(version.weights).hexdigest() if version.weights else "none"
     wanted = {version.weights_sha256, version.card.get("weights_sha256", version.weights_sha256)}

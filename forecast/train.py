@@ -308,7 +308,10 @@ def due(
     every: timedelta,
     step: timedelta = targets.STEP,
 ) -> bool:
-    """Whether the newest version, in force or not, is older than `every`, or there is none."""
+    """Whether the newest version is older than `every`, there is none, or that in force cannot be loaded."""
     step_s = round(step.total_seconds())
     trained = registry.versions(conn, site.id, target, step_s, registry.LEARNED)
-    return not trained or now - trained[0].trained_at >= every
+    if not trained or now - trained[0].trained_at >= every:
+        return True
+    champion = registry.champion(conn, site.id, target, step_s)
+    return champion is not None and not registry.loads(champion)

@@ -1,10 +1,11 @@
 """Cooling power to come, by the twin: forecast IT power and weather through the calibrated plant.
 
 Where load or weather do what they have not done before, the plant's physics still holds; what has only seen
-past cooling power does not know. Setpoints are taken to stay as they are. The interval of a step has three
-parts, taken as independent: what the load's scenarios do to cooling power, what the wet bulb's spread does,
-and the calibration's own error, the root of the sum of squares of its meters' errors on data that were not
-fitted. Each quantile lies off the median by the root of the sum of their squares.
+past cooling power does not know. Setpoints are taken to stay as they are. Scenarios of the load, each with
+one of the weather, go through the plant together, since a plant does not follow the weather in proportion:
+an economizer is on or off. On top comes the calibration's own error, taken as independent: the root of the
+sum of squares of its meters' errors on data that were not fitted. Each quantile lies off the median by the
+root of the sum of the squares of both.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ import numpy as np
 from core import db
 from core.errors import NotReadyError
 from core.units import W_PER_KW
-from twin.advise.outlook import WEATHER_SPREAD_K, forecast_age_max_s
+from twin.advise.outlook import forecast_age_max_s
 from twin.calibrate import in_use, load_history
 from twin.fitting.fit import predicted
 from twin.network import Conditions, Setpoints, reference_load_kw
+from twin.weather_errors import EVEN, weather_errors, wrapped_h
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from numpy.typing import NDArray
 
     from core.clock import Clock
     from core.jobs import Context
@@ -46,8 +50,9 @@ LEVELS: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 NAMES: Final = tuple(f"q{round(level * 100):02d}" for level in LEVELS)
 MEDIAN: Final = LEVELS.index(0.5)
 SCORES: Final = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
-P90_SD: Final = NormalDist().inv_cdf(0.9)
 COOLING_METERS: Final = ("chiller_kw", "crah_fan_kw", "pump_kw", "tower_fan_kw", "evaporative_kw")
+SCENARIOS: Final = 400
+"""Pairs of a load's and a weather's course that are run."""
 BEFORE: Final = timedelta(hours=12)
 """The twin starts so long before the issue: chillers and what was learned remember."""
 DAY: Final = timedelta(hours=24)
@@ -65,7 +70,8 @@ class Issue:
     step: timedelta
     """Length of a step."""
     courses_kw: Floats
-    """(n, h) scenarios; where the issue has none its quantiles in their order, as cooling rises with load."""
+    """(n, h) scenarios, each as likely as the others; where the issue has none, courses along its quantiles,
+    as cooling rises with load."""
 
     @property
     def steps(self) -> int:
@@ -75,16 +81,24 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Outdoors:
-    """Weather to come, (h,)."""
+    """Weather to come, (..., h)."""
 
     dry_bulb_c: Floats
     """[degC]."""
     wet_bulb_c: Floats
     """[degC]."""
+    age: timedelta = timedelta(0)
+    """Of the weather forecast when the load was forecast."""
 
-    def warmer_by(self, difference_k: float) -> Outdoors:
-        """The same, warmer."""
-        return Outdoors(self.dry_bulb_c + difference_k, self.wet_bulb_c + difference_k)
+
+@dataclass(frozen=True, slots=True)
+class Cooling:
+    """Cooling power to come."""
+
+    quantiles_w: Floats
+    """(h, 7) [W]."""
+    weather: str
+    """What the weather's spread is taken from, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +119,7 @@ class Run:
 
         Args:
             it_kw: (..., h) measured IT power to come [kW].
-            outdoors: weather to come.
+            outdoors: weather to come, of the same shape or (h,).
 
         Returns:
             (..., h) [kW].
@@ -149,7 +163,7 @@ def forecast_site(context: Context) -> str:
                 if _is_there(conn, context.site, issue):
                     there += 1
                     continue
-                _store(conn, context.site, issue, cooling_w(conn, context.site, calibration, issue))
+                _store(conn, context.site, issue, cooling(conn, context.site, calibration, issue))
                 made.append(f"{_named(step)} from {issue.model} of {issue.issued_at:%H:%M} UTC")
             except NotReadyError as reason:
                 reasons.append(f"{_named(step)}: {reason}")
@@ -176,11 +190,17 @@ def newest_issue(conn: db.Connection, site: Site, clock: Clock, step: timedelta)
     known |= {"model": best["model"], "issued_at": best["issued_at"]}
     paths = [row["values_w"] for row in db.rows(conn, "forecast_paths", **known)]
     rows = db.rows(conn, "twin_issue", **known)
-    courses = np.array(paths or [[row[name] for row in rows] for name in NAMES], dtype=np.float64)
+    courses = np.array(paths, dtype=np.float64) if paths else _along_quantiles(rows)
     return Issue(best["model"], best["issued_at"], step, courses / W_PER_KW)
 
 
-def cooling_w(conn: db.Connection, site: Site, calibration: Calibration, issue: Issue) -> Floats:
+def _along_quantiles(rows: list[db.Row]) -> Floats:
+    """(n, h) courses, each at its own level of every step [W]."""
+    quantiles = [[row[name] for name in NAMES] for row in rows]
+    return np.array([np.interp(EVEN, LEVELS, of_step) for of_step in quantiles], dtype=np.float64).T
+
+
+def cooling(conn: db.Connection, site: Site, calibration: Calibration, issue: Issue) -> Cooling:
     """Quantiles of the sum of the site's cooling meters over an issue's horizon.
 
     Args:
@@ -188,9 +208,6 @@ def cooling_w(conn: db.Connection, site: Site, calibration: Calibration, issue: 
         site: the site.
         calibration: the twin.
         issue: the load to come.
-
-    Returns:
-        (h, 7) [W].
 
     Raises:
         NotReadyError: there is no weather forecast, or nothing was measured before the issue.
@@ -203,15 +220,20 @@ def cooling_w(conn: db.Connection, site: Site, calibration: Calibration, issue: 
             f" {issue.issued_at:%Y-%m-%d %H:%M} UTC"
         )
     run = Run(site, calibration.twin(site.plant), before.bridged(before.usable), issue)
-    by_load = run.cooling_kw(issue.courses_kw, outdoors)
-    middle = np.median(issue.courses_kw, axis=0)
-    warmer, colder = (
-        run.cooling_kw(middle, outdoors.warmer_by(k)) for k in (WEATHER_SPREAD_K, -WEATHER_SPREAD_K)
+    errors = weather_errors(conn, site, issue.issued_at, outdoors.age, issue.step, issue.steps)
+    load, weathers = _pairs(len(issue.courses_kw), len(errors.wet_bulb_k))
+    scenarios = Outdoors(
+        outdoors.dry_bulb_c + errors.dry_bulb_k[weathers], outdoors.wet_bulb_c + errors.wet_bulb_k[weathers]
     )
-    by_weather_sd = np.abs(warmer - colder) / 2 / P90_SD
-    own_sd = calibration_sd_kw(site, calibration)
-    quantiles = np.quantile(by_load, LEVELS, axis=0).T
-    return widened(quantiles, np.hypot(by_weather_sd, own_sd)) * W_PER_KW
+    quantiles = np.quantile(run.cooling_kw(issue.courses_kw[load], scenarios), LEVELS, axis=0).T
+    own_sd = np.full(issue.steps, calibration_sd_kw(site, calibration))
+    return Cooling(widened(quantiles, own_sd) * W_PER_KW, errors.source)
+
+
+def _pairs(loads: int, weathers: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which load meets which weather: each as often as the others, spread over them."""
+    pair = np.arange(SCENARIOS)
+    return pair % loads, pair * weathers // SCENARIOS
 
 
 def widened(quantiles: Floats, sd: Floats) -> Floats:
@@ -270,12 +292,11 @@ def weather(conn: db.Connection, site: Site, issue: Issue) -> Outdoors:
         )
     known_h = np.array([(row["valid_at"] - issue.issued_at) / HOUR for row in rows])
     wanted_h = (np.arange(issue.steps) + 0.5) * (issue.step / HOUR)
-    days_back = np.ceil(np.maximum(wanted_h - known_h[-1], 0.0) / (DAY / HOUR))
-    at_h = wanted_h - days_back * (DAY / HOUR)
+    at_h = wrapped_h(wanted_h, known_h[-1])
     dry, wet = (
         np.interp(at_h, known_h, [row[name] for row in rows]) for name in ("dry_bulb_c", "wet_bulb_c")
     )
-    return Outdoors(dry, wet)
+    return Outdoors(dry, wet, issue.issued_at - rows[-1]["issued_at"])
 
 
 def _joined(before: Any, after: Floats) -> Floats:
@@ -299,19 +320,24 @@ def _is_there(conn: db.Connection, site: Site, issue: Issue) -> bool:
     )
 
 
-def _store(conn: db.Connection, site: Site, issue: Issue, quantiles: Floats) -> None:
-    db.rows(
-        conn,
-        "forecast_insert",
-        site=site.id,
-        target=COOLING,
-        model=MODEL,
-        issued_at=issue.issued_at,
-        valid_at=[issue.issued_at + issue.step * i for i in range(issue.steps)],
-        step_s=round(issue.step.total_seconds()),
-        model_version_id=None,
-        **{name: quantiles[:, i].tolist() for i, name in enumerate(NAMES)},
-    )
+def _store(conn: db.Connection, site: Site, issue: Issue, found: Cooling) -> None:
+    issued = {
+        "site": site.id,
+        "target": COOLING,
+        "step_s": round(issue.step.total_seconds()),
+        "model": MODEL,
+        "issued_at": issue.issued_at,
+    }
+    with conn.transaction():
+        db.rows(
+            conn,
+            "forecast_insert",
+            **issued,
+            valid_at=[issue.issued_at + issue.step * i for i in range(issue.steps)],
+            model_version_id=None,
+            **{name: found.quantiles_w[:, i].tolist() for i, name in enumerate(NAMES)},
+        )
+        db.rows(conn, "forecast_note_insert", **issued, note=db.json({"weather": found.weather}))
 
 
 def _named(step: timedelta) -> str:

@@ -38,7 +38,7 @@ LEARN_MIN = timedelta(days=2)
 """A backtest learns from at least this."""
 COMMAND = "the command line"
 
-Target = Annotated[str, typer.Option(help="What is forecast, e.g. it_power or cooling_power.")]
+Target = Annotated[str, typer.Option(help="it_power, cooling_power, or another target of the site.")]
 Step = Annotated[int, typer.Option(help="Length of a step [min]: 15 for a day ahead, 60 for a week.")]
 Actor = Annotated[str, typer.Option("--as", help="Your name; it goes on record.")]
 Why = Annotated[str, typer.Option(help="Why; it goes on record.")]

@@ -1,6 +1,7 @@
--- The weather to come as it was last forecast.
+-- The weather to come as it was last forecast, and when that was.
 SELECT DISTINCT ON (w.valid_at)
     w.valid_at,
+    w.issued_at,
     w.dry_bulb_c,
     w.wet_bulb_c
 FROM weather_forecast AS w

@@ -1,4 +1,5 @@
--- The newest versions of each target's models, without their weights; the one in force is always among them.
+-- The newest versions of each target's models, without their weights; the one in force is always among them,
+-- with who put it there and why.
 WITH numbered AS (
     SELECT
         v.model_version_id,
@@ -18,8 +19,19 @@ SELECT
     v.trained_at,
     v.data_from,
     v.data_to,
-    v.card
+    v.card,
+    p.actor,
+    p.reason
 FROM model_version AS v
 INNER JOIN numbered AS n ON v.model_version_id = n.model_version_id
+LEFT JOIN LATERAL (
+    SELECT
+        m.actor,
+        m.reason
+    FROM model_promotion AS m
+    WHERE m.model_version_id = v.model_version_id AND v.status = 'champion'
+    ORDER BY m.promotion_id DESC
+    LIMIT 1
+) AS p ON true
 WHERE n.place <= %(newest)s OR v.status = 'champion'
 ORDER BY v.target DESC, v.step_s ASC, v.trained_at DESC, v.model_version_id DESC

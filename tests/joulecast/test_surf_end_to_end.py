@@ -88,7 +88,7 @@ def test_none_lost_none_twice_and_the_forecasts_side_by_side(
     backtest = ("forecast", "backtest", "--point", f"{ASSET}/it_power", "--test-days", "2")
     table = _joulecast(env, tmp_path, *backtest)
     mae_w = {row["model"]: row["mae"] for row in table}
-    assert set(mae_w) == {"lstm", "persistence", "seasonal_naive"}
+    assert set(mae_w) == {"lstm", "mstl", "persistence", "seasonal_naive"}
     assert all(math.isfinite(value) and value > 0 for value in mae_w.values())
     assert {row["n"] for row in table} == {25 * 96}
     print("\nSURF, trained on days 1 to 5, days 6 and 7 forecast 24 h ahead every hour; MAE [W]:")

@@ -20,6 +20,7 @@ from core.jobs import Context
 from core.settings import Settings
 from core.units import W_PER_KW
 from joulecast.demo import history as demo
+from joulecast.demo import plant
 from twin import cooling_forecast as cooling
 from twin.calibrate import Calibration, calibrate, load_history, load_points, save
 from twin.network import Conditions, Parameters, Setpoints, solve
@@ -135,6 +136,14 @@ def tell_load(
         )
 
 
+def noted(context: Context) -> str:
+    """What the twin's forecast says of the weather's spread."""
+    with db.connect(context.dsn) as conn:
+        row = conn.execute("SELECT note FROM forecast_note WHERE model = 'twin' AND step_s = 900").fetchone()
+    assert row is not None
+    return str(row["note"]["weather"])
+
+
 def believed(context: Context) -> cooling.Issue:
     with db.connect(context.dsn) as conn:
         return cooling.newest_issue(conn, context.site, context.clock, QUARTER)
@@ -172,6 +181,7 @@ def test_a_day_on_which_everything_jumps_is_forecast_as_it_comes(context: Contex
     assert off < 0.25 * np.abs(yesterday - truth).mean()
     inside = (found[:, 0] <= truth) & (truth <= found[:, -1])
     assert inside.mean() > 0.8
+    assert "taken as 1.0 K either way (80 %): 0 weather forecasts can be compared" in noted(context)
     assert cooling.forecast_site(context) == "nothing to do: no new forecast of IT power"
 
 
@@ -179,7 +189,7 @@ def test_scenarios_of_the_load_are_used_where_there_are_some(context: Context, d
     tell_weather(context, days)
     ahead = days.it_kw[STEPS_PER_DAY:]
     tell_load(context, ahead)
-    assert believed(context).courses_kw.shape == (7, 96)
+    assert believed(context).courses_kw.shape == (10, 96)
     with db.connect(context.dsn) as conn:
         db.rows(
             conn,
@@ -286,10 +296,37 @@ def test_a_past_day_of_the_demo_plant(dsn: str, site: Site) -> None:
         calibration = calibrate(site, load_points(conn, site, end - 8 * DAY, issued, QUARTER))
         before, after = (load_history(conn, site, at, at + DAY, QUARTER) for at in (issued - DAY, issued))
         issue = cooling.Issue("ensemble", issued, QUARTER, after.it_kw[None])
-        found = cooling.cooling_w(conn, site, calibration, issue)[:, cooling.MEDIAN] / W_PER_KW
+        found = cooling.cooling(conn, site, calibration, issue).quantiles_w[:, cooling.MEDIAN] / W_PER_KW
     measured = measured_kw(after)
     run = cooling.Run(site, calibration.twin(site.plant), before, issue)
     alone = run.cooling_kw(after.it_kw, cooling.Outdoors(after.dry_bulb_c, after.wet_bulb_c))
     assert np.abs(alone - measured).mean() < 0.01 * measured.mean()
     assert np.abs(found - measured).mean() < 0.12 * measured.mean()
     assert np.abs(found - measured).mean() < 0.8 * np.abs(measured_kw(before) - measured).mean()
+
+
+@pytest.mark.parametrize("end", [datetime(2026, 4, 8, tzinfo=UTC), datetime(2026, 7, 20, tzinfo=UTC)])
+def test_a_week_of_the_demo_plant_lies_in_its_interval(dsn: str, site: Site, end: datetime) -> None:
+    """With the load known and setpoints held, nine tenths of the steps lie in the 90 % interval.
+
+    April has the economizer come and go with the weather, July has not: neither is forecast in proportion.
+    """
+    assert interval_held(dsn, site, end) == pytest.approx(0.9, abs=0.08)
+
+
+def interval_held(dsn: str, site: Site, end: datetime) -> float:
+    """Share of the steps that lie in the 90 % interval of forecasts issued over the last week."""
+    inside = []
+    with db.connect(dsn) as conn:
+        demo.write(conn, site, end - 30 * DAY, end - 9 * DAY, None)
+        demo.write(conn, site, end - 9 * DAY, end, dict(plant.INITIAL_SETPOINTS))
+        conn.commit()
+        calibration = calibrate(site, load_points(conn, site, end - 28 * DAY, end - 8 * DAY, QUARTER))
+        for issued in (end - 8 * DAY + n * 12 * HOUR for n in range(15)):
+            after = load_history(conn, site, issued, issued + DAY, QUARTER)
+            issue = cooling.Issue("ensemble", issued, QUARTER, after.it_kw[None])
+            found = cooling.cooling(conn, site, calibration, issue)
+            assert "weather forecasts of the last 28 days were off" in found.weather
+            low, high = found.quantiles_w[:, 0] / W_PER_KW, found.quantiles_w[:, -1] / W_PER_KW
+            inside.append((low <= measured_kw(after)) & (measured_kw(after) <= high))
+    return float(np.mean(inside))

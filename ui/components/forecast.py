@@ -41,6 +41,8 @@ MODEL_MEANINGS: Final = {
     "persistence": "it stays as it is",
 }
 STATUS_WORDS: Final = {"champion": "in force", "challenger": "kept aside", "retired": "retired"}
+TRAINING: Final = "training"
+"""Who puts a version in force when nobody asked for it."""
 QUALITY_WORDS: Final = {
     "incomplete": "readings are missing",
     "flat": "readings do not move",
@@ -144,10 +146,12 @@ def which(found: Picked, zone: ZoneInfo, now: datetime) -> list[tuple[str, Child
         )
     if note.members:
         shares = sorted(note.members.items(), key=lambda item: -item[1])
-        label = "Members" if shown.model == note.of else "Ensemble of"
+        label = "Members" if shown.model == forecast.DIRECT else "Ensemble of"
         pairs.append((label, ", ".join(f"{model_name(m)} {fmt.percent(s)}" for m, s in shares)))
     if note.left_out:
         pairs.append(("Left out", "; ".join(f"{model_name(m)}: {why}" for m, why in note.left_out.items())))
+    if note.weather:
+        pairs.append(("Weather's spread", fmt.sentence(note.weather)))
     return pairs
 
 
@@ -346,12 +350,25 @@ def version_table(found: Sequence[ModelVersion], zone: ZoneInfo, now: datetime) 
             fmt.clock_time(v.trained_at, zone, now),
             html.Span(_period(v.data_from, v.data_to, zone), className="nowrap"),
             *_against(v),
-            str(v.card.get("reason", fmt.NOTHING)),
+            _why(v),
         )
         for v in found
     ]
     head = ("Target", "Version", "Status", "Trained", "On data of", "MASE", "WQL", "Why")
     return table(head, rows, numeric=(5, 6))
+
+
+def _why(version: ModelVersion) -> str:
+    """Why it is in force, and who put it there where that was a person; else what training found."""
+    if version.reason is None:
+        return str(version.card.get("reason", fmt.NOTHING))
+    by = "" if version.actor == TRAINING else f" ({version.actor})"
+    return f"{version.reason}{by}"
+
+
+def rollback_command(target: str, step_s: int) -> str:
+    """What puts a target's version back that was in force before."""
+    return f"joulecast forecast rollback --target {target} --step {step_s // 60}"
 
 
 def _period(start: datetime, end: datetime, zone: ZoneInfo) -> str:

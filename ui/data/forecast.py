@@ -113,10 +113,8 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What stands behind one issue; empty where nothing was said."""
+    """What the ensemble and the shown model say of an issue; empty where nothing was said."""
 
-    of: str = DIRECT
-    """The model whose issue it is: where the shown one has no note, the ensemble."""
     members: dict[str, float] = field(default_factory=dict)
     """Shares of an ensemble by model [1]."""
     left_out: dict[str, str] = field(default_factory=dict)
@@ -131,6 +129,8 @@ class Note:
     drivers: dict[str, float] = field(default_factory=dict)
     """Importance of what it was told [1]."""
     days: tuple[Day, ...] = ()
+    weather: str = ""
+    """What the weather's spread is taken from, where the twin is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,18 +253,15 @@ def _note(source: Source, target: str, grid: Grid, issued: dict[str, datetime]) 
         issued=list(issued.values()),
     )
     notes = {row["model"]: row["note"] for row in rows}
-    of = next((name for name in reversed(issued) if name in notes), DIRECT)
-    state = {"quality": notes[DIRECT]["quality"]} if "quality" in notes.get(DIRECT, {}) else {}
-    return note_of(of, state | notes.get(of, {}))
+    return note_of({key: value for name in issued for key, value in notes.get(name, {}).items()})
 
 
-def note_of(of: str, said: dict[str, Any]) -> Note:
+def note_of(said: dict[str, Any]) -> Note:
     """The note as stored; what it does not say is empty."""
     quality = said.get("quality") or {}
     energy = {row["day"]: row for row in said.get("day_energy_kwh") or []}
     peaks = {row["day"]: row for row in said.get("day_peak_kw") or []}
     return Note(
-        of=of,
         members=said.get("members") or {},
         left_out=said.get("left_out") or {},
         quality=quality.get("state", "good"),
@@ -273,6 +270,7 @@ def note_of(of: str, said: dict[str, Any]) -> Note:
         leans_on=said.get("leans_on") or {},
         drivers=said.get("drivers") or {},
         days=tuple(_day(day, energy.get(day), peaks.get(day)) for day in sorted({*energy, *peaks})),
+        weather=said.get("weather", ""),
     )
 
 

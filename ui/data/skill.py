@@ -80,6 +80,10 @@ class ModelVersion:
     data_from: datetime
     data_to: datetime
     card: dict[str, Any]
+    actor: str | None = None
+    """Who put it in force, where it is."""
+    reason: str | None = None
+    """Why it was put in force, where it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from ui.components.forecast import (
     explanation,
     fallback_notices,
     model_name,
+    rollback_command,
     score_table,
     target_name,
     twin_or_direct,
@@ -47,7 +48,6 @@ WINDOWS: Final = {f"{window.total_seconds():.0f}": window for window in skill.WI
 WINDOW_NAMES: Final = ("24 h", "7 d", "14 d")
 GRID, WINDOW = next(iter(GRIDS)), list(WINDOWS)[1]
 """What is shown first."""
-ROLLBACK: Final = "joulecast forecast rollback --target it_power --step 15"
 PARTS: Final = {
     "said": "children",
     "chart": "figure",
@@ -134,7 +134,7 @@ def register(app: Dash, source: Source) -> None:
         jobs, same = job_table(source, "forecast"), [[no_update] * len(ids)] * len(PARTS)
         if key == drawn:
             return no_update, no_update, no_update, jobs, key, *same
-        head = (alarm_parts(source), version_parts(source), jobs, key)
+        head = (alarm_parts(source), version_parts(source, steps), jobs, key)
         if there != list(forecast.targets(source)):
             return head[0], body(source, steps, span), *head[1:], *same
         made = [target_parts(source, target, steps, span) for target in there]
@@ -158,12 +158,15 @@ def alarm_parts(source: Source) -> list[Child]:
     return alarm_notices(skill.alarms(source), source.context.site.zone, source.now)
 
 
-def version_parts(source: Source) -> list[Child]:
-    """The newest versions of the models, and how to put one back."""
-    said_of_rollback = "To put the version back that was in force before, on the machine of the forecaster: "
+def version_parts(source: Source, grid: Grid) -> list[Child]:
+    """The newest versions of the models, and how to put one of the shown grid back."""
+    found = skill.versions(source)
+    told = dict.fromkeys(v.target for v in found if v.step_s == grid.step_s and v.status == "champion")
+    commands = [html.Div(html.Code(rollback_command(target, grid.step_s))) for target in told]
+    said_of_rollback = "To put the version back that was in force before, on the machine of the forecaster:"
     return [
-        version_table(skill.versions(source), source.context.site.zone, source.now),
-        html.P([said_of_rollback, html.Code(ROLLBACK)], className="note"),
+        version_table(found, source.context.site.zone, source.now),
+        *([html.Div([said_of_rollback, *commands], className="note")] if commands else []),
     ]
 
 
@@ -258,10 +261,10 @@ def chart(source: Source, found: Picked | None, target: str, grid: Grid) -> figu
 def behind_parts(source: Source, found: Picked) -> list[Child]:
     """Whole days and the explanation."""
     note, zone = found.note, source.context.site.zone
-    by = "" if note.of == found.shown.model else f" by the {model_name(note.of)}"
+    by = "" if found.shown.model == forecast.DIRECT else f" by the {model_name(forecast.DIRECT)}"
     return [
         panel("By day", day_table(note.days, zone), note=f"forecast{by}, 80 % band"),
-        panel("Why it looks so", *explanation(note), note=f"{model_name(note.of)}, newest forecast"),
+        panel("Why it looks so", *explanation(note), note=f"{model_name(forecast.DIRECT)}, newest forecast"),
     ]
 
 
