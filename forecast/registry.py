@@ -58,7 +58,7 @@ class Version:
     has_weights: bool = True
     """Whether they are still there."""
     promoted_at: datetime | None = None
-    """When it was last put in force; only in lists."""
+    """When it was last put in force."""
 
 
 def store(

@@ -53,7 +53,7 @@ def look(conn: db.Connection, context: Context, task: Task) -> str:
     if champion is None:
         raise NotReadyError(f"{issuing.words(task)}: nothing has been trained yet")
     end = floor_time(now, task.step)
-    since = max(champion.trained_at, now - SCORED_OVER)
+    since = max(champion.promoted_at or champion.trained_at, now - SCORED_OVER)
     days = [
         drift.Day(row["pinball_w"], row["reference_w"], row["inside_ratio"])
         for row in scores.by_day(conn, site, task, registry.LEARNED, since, end)
