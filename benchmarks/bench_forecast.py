@@ -85,7 +85,7 @@ KEPT_TOO: Final = ("wql_lead_1_6", "wql_lead_6_24", "cpu_s", "latency_ms", "peak
 """Figures of each model for the file."""
 COSTS: Final = {
     "train_cpu_s": (90.0, "three seeds' training, CPU, the slowest series [s]"),
-    "latency_ms": (5.0, "a forecast of a loaded model, the slowest series [ms]"),
+    "latency_ms": (5.0, "a forecast of a loaded model, CPU, the slowest series [ms]"),
     "peak_mb": (500.0, "resident memory of the process that forecasts, at its peak [MB]"),
     "training_mb": (500.0, "resident memory of the process that trains, at its peak / libraries alone [MB]"),
     "weights_bytes": (1e6, "weights of three seeds [bytes]"),
