@@ -19,6 +19,8 @@ from forecast import jobs as room
 from forecast.models.lstm import LstmForecaster
 from forecast.models.lstm_config import LstmConfig
 from forecast.models.persistence import Persistence
+from forecast.models.seasonal_naive import SeasonalNaive
+from forecast.models.statistical import Mstl
 from forecast.protocol import Task
 
 if TYPE_CHECKING:
@@ -369,11 +371,29 @@ def test_a_training_that_fails_is_not_tried_again_at_once(
     assert tried == ["it_power", "cooling_power"] * 2
 
 
-def test_too_little_history_to_train_says_how_much_is_needed(context: jobs.Context) -> None:
+def test_too_little_history_to_train_says_how_much_is_needed_and_naive_is_served(
+    context: jobs.Context,
+) -> None:
     now = context.clock.now()
     fill(context, now - timedelta(days=3), now)
     with pytest.raises(NotReadyError, match=r"needs 60 h of history and has 36 h.*the seasonal naive"):
         room.retrain(context)
+    room.issue(context)
+    assert SeasonalNaive.name in note(context)["members"]
+    assert registry.LEARNED not in {row["model"] for row in forecasts(context)}
+
+
+def test_of_a_constant_series_its_value_is_forecast_and_the_operator_told(context: jobs.Context) -> None:
+    measure(context, IT, context.clock.now() - timedelta(days=DAYS), np.full(DAYS * 96, 5e5))
+    with db.connect(context.dsn, autocommit=True) as conn:
+        issuing.issue(conn, context, IT)
+    noted = note(context)
+    assert noted["quality"]["state"] == "flat"
+    assert noted["members"] == {SeasonalNaive.name: 1.0}
+    assert "the last 9 days are constant" in noted["left_out"][Mstl.name]
+    (served,) = (row for row in forecasts(context) if row["model"] == "ensemble")
+    assert (served["steps"], served["level"], served["width"]) == (96, 5e5, 0.0)
+    assert "stuck at one value" in open_alarms(context)["forecast.data.it_power"]["message"]
 
 
 def test_weather_as_forecast_is_read_with_the_time_it_became_available(context: jobs.Context) -> None:
