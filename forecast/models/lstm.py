@@ -85,7 +85,7 @@ class LstmForecaster:
             self.task.step, self.task.horizon, len(history) / self.task.steps_per_hour
         )
         config = replace(config, timezone=self.task.timezone)
-        config = _with_covariates(config, known, history)
+        config = _with_covariates(config, _told_by(history["valid_at"].iloc[-1] + self.task.step, known))
         prepared = windows.prepare(history, known, self.task, config.covariates or ())
         self.config = _settle(config, prepared, self.task)
         prepared = windows.prepare(history, known, self.task, self.config.covariates or ())
@@ -200,18 +200,22 @@ class LstmForecaster:
         return model
 
 
-def _with_covariates(config: LstmConfig, known: pd.DataFrame, history: pd.DataFrame) -> LstmConfig:
+def _told_by(end: pd.Timestamp, known: pd.DataFrame) -> pd.DataFrame:
+    """What was known at the end of the history: later words have no say in the units either."""
+    return known[known["available_at" if "available_at" in known.columns else "valid_at"] <= end]
+
+
+def _with_covariates(config: LstmConfig, told: pd.DataFrame) -> LstmConfig:
     """Take the known frame's columns where none were asked for, by feed, and the units of each."""
-    asked = windows.covariates_of(known) if config.covariates is None else config.covariates
+    asked = windows.covariates_of(told) if config.covariates is None else config.covariates
     chosen = tuple(name for feed in windows.feeds(asked) for name in feed)
-    past = known[known["valid_at"] <= history["valid_at"].iloc[-1]]
-    return replace(config, covariates=chosen, covariate_scales=tuple(_scale(name, past) for name in chosen))
+    return replace(config, covariates=chosen, covariate_scales=tuple(_scale(name, told) for name in chosen))
 
 
-def _scale(name: str, past: pd.DataFrame) -> float:
-    if name in windows.WEATHER or name not in past.columns:
+def _scale(name: str, told: pd.DataFrame) -> float:
+    if name in windows.WEATHER or name not in told.columns:
         return windows.WEATHER_SCALE_K
-    spread = float(past[name].std())
+    spread = float(told[name].std())
     return spread if spread > 0 else 1.0
 
 

@@ -60,7 +60,7 @@ def train(
     ] = 1,
     seeds: Annotated[
         int, typer.Option(min=1, max=SEEDS_MAX, help="Networks whose quantiles are averaged.")
-    ] = 2,
+    ] = 3,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     json: Json = False,
 ) -> int:

@@ -141,6 +141,14 @@ def test_what_becomes_known_after_the_origin_changes_no_forecast() -> None:
     assert not one["q50"].equals(model.predict(history, sooner)["q50"]), "what was known counts"
 
 
+def test_what_becomes_known_later_changes_no_training() -> None:
+    history, known = frame(daily(12, HOUR), HOUR), told(14)
+    later = after(known, history["valid_at"].iloc[-1] + HOUR)
+    models = [fitted(history, words) for words in (known, later)]
+    assert models[0].config == models[1].config
+    assert models[0].weights() == models[1].weights()
+
+
 def test_filled_steps_teach_nothing() -> None:
     history = frame(daily(9, HOUR), HOUR)
     history.loc[120:150, "observed"] = False

@@ -29,7 +29,7 @@ def test_days_six_and_seven(shared_data: Path, capsys: pytest.CaptureFixture[str
         print(f"\nSURF week, days 6 and 7, 24 h ahead from every hour, MAE: {figures}")  # the test's purpose
     figures_only = table.drop(columns="model").to_numpy(dtype=np.float64)
     assert np.isfinite(figures_only).all()
-    assert set(table["model"]) == {"lstm", "persistence", "seasonal_naive"}
+    assert set(table["model"]) >= {"lstm", "persistence", "seasonal_naive"}
     # issued every hour of day 6 and at its end, each whole
     assert set(table["n"]) == {25 * 96}
     by_model = table.set_index("model")["mae"]
