@@ -161,7 +161,7 @@ def _without(context: Context) -> list[str]:
                 continue
             origin = floor_time(context.clock.now(), task.step)
             known = dataset.load_known(conn, context.site, origin - HOUR, origin)
-            used = (champion.card.get("config") or {}).get("covariates", ())
+            used = (champion.card.get("config") or {}).get("covariates") or ()
             if short := reach.short(known, used, origin, task):
                 found.append(f"{task.target} at {task.step / MINUTE:g} min: {short}")
     return found

@@ -156,7 +156,11 @@ def test_a_gap_makes_a_simple_method_stand_in_and_says_so(context: jobs.Context,
     room.issue(context)
     noted = note(context)
     assert noted["members"] == {stand_in(): 1.0}
-    assert noted["quality"] == {"state": "incomplete", "reason": "46% of the last 24 h were measured"}
+    assert noted["quality"] == {
+        "state": "incomplete",
+        "reason": "46% of the last 24 h were measured",
+        "since": "2026-03-01T22:00:00+00:00",
+    }
     assert noted["left_out"]["persistence"] == "data incomplete"
     message = open_alarms(context)["forecast.data.it_power"]["message"]
     assert message == (
@@ -238,7 +242,8 @@ def test_members_follow_their_scores_of_the_last_days(context: jobs.Context, clo
         ({"mstl": 0.7, "seasonal_naive": 1.0}, {"lstm": 0.65}, ("lstm", "mstl")),
         ({"mstl": 0.7, "seasonal_naive": 1.0}, {"lstm": 0.5}, ("lstm",)),
         ({"mstl": 0.7, "lstm": 0.9}, {"lstm": 0.5}, ("mstl",)),
-        ({"persistence": 0.7, "mstl": 0.75}, {}, ("mstl", "persistence")),
+        ({"persistence": 0.7, "mstl": 0.75}, {}, ("mstl",)),
+        ({"persistence": 0.7, "mstl": 0.8}, {}, ("persistence",)),
     ],
 )
 def test_members_by_scores_and_before_them_by_the_held_out_time(
@@ -282,7 +287,7 @@ def test_train_issue_score(
     metrics = champion.card["metrics"]
     assert {"lstm", "seasonal_naive", "persistence"} <= set(metrics)
     assert all(metrics[m]["n"] == metrics["lstm"]["n"] > 0 for m in metrics)
-    assert champion.data_to < now
+    assert champion.data_to == now, "once judged, it has learnt from the held-out days, too"
     assert champion.card["explanation"]
 
     assert by_model["it_power", "ensemble"]["version"] is None  # of the time before there was a champion

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +19,9 @@ from stored import context_of, fill, keep, quick
 from core import db
 from core.clock import SystemClock
 from forecast import reach, registry
-from forecast.models.lstm_config import LstmConfig
 from forecast.protocol import Task
 from joulecast import cli
+from joulecast.verbs import forecast as verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +76,7 @@ def test_train_says_how_far_it_is_and_what_became_of_it(
     assert status == 0
     assert "it_power at 60 min is in force: there was no champion; " in " ".join(out.split())
     assert "seasonal_naive" in out
-    assert err == "seed 1: step 25 of 25\n"  # the quick training ends before its first evaluation
+    assert re.fullmatch(r"seed 1: step 25 of 25, pinball \d\.\d{4}\n", err)
     assert champions(context, 3600) is not None
     assert champions(context) is None
     status, out, err = say("models", "--json")
@@ -92,25 +91,20 @@ def test_train_says_how_far_it_is_and_what_became_of_it(
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_evaluations_are_lines_where_there_is_no_terminal(
+def test_progress_is_lines_where_there_is_no_terminal(
     context: Context, say: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LstmConfig, "for_history", partial(_evaluated, LstmConfig.for_history))
+    quick(monkeypatch)
+    monkeypatch.setattr(verb, "LINE_STEPS", 10)
     fill(context, 18)
     status, out, err = say("train", "--seeds", "1", "--target", "cooling_power")
     assert status == 0
-    lines = err.splitlines()
-    assert lines[0].startswith("seed 1: step 10 of 20, validation pinball 0.")
-    assert lines[1:2] == ["seed 1: step 20 of 20"]
-    assert lines[2].startswith("seed 1: step 20 of 20, validation pinball 0.")
+    steps = [line.partition(",")[0] for line in err.splitlines()]
+    judged = [f"seed 1: step {step} of 25" for step in (10, 20, 25)]
+    assert steps == 2 * judged, "once to be judged, and once on everything"
     status, out, err = say("train", "--seeds", "1", "--target", "cooling_power", "--quiet")
     assert (status, err) == (0, "")
     assert "version 2 of cooling_power" in " ".join(out.split())
-
-
-def _evaluated(real: Any, *arguments: Any, **overrides: Any) -> LstmConfig:
-    config: LstmConfig = real(*arguments, **overrides)
-    return replace(config, hidden=8, batch=8, max_steps=20, evaluate_every=10)
 
 
 def test_promote_and_rollback(context: Context, say: Callable[..., tuple[int, str, str]]) -> None:
