@@ -32,7 +32,7 @@ def choose(hours: int, ensemble_w: float, twin_w: float) -> tuple[str, str]:
         twin_w: the twin's [W].
     """
     if not hours:
-        return ensemble.NAME, "there is no other forecast of it with a score"
+        return ensemble.NAME, "nothing else that could be chosen has been scored"
     if hours < HOURS_MIN:
         return ensemble.NAME, f"the twin has been scored beside it for {hours} h, {HOURS_MIN} h are needed"
     figures = {members.TWIN: twin_w, ensemble.NAME: ensemble_w}

@@ -143,7 +143,7 @@ def load(version: Version) -> LstmForecaster:
 
 
 def loads(version: Version) -> bool:
-    """Whether a stored model can be used: not one of an earlier configuration, nor one that was tampered with."""
+    """Whether a stored model can be used: neither of an earlier configuration nor tampered with."""
     try:
         load(version)
     except InputError:

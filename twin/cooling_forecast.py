@@ -291,7 +291,7 @@ def weather(conn: db.Connection, site: Site, issue: Issue) -> Outdoors:
             " weather/$forecast, or run `joulecast collect weather`"
         )
     known_h = np.array([(row["valid_at"] - issue.issued_at) / HOUR for row in rows])
-    wanted_h = (np.arange(issue.steps) + 0.5) * (issue.step / HOUR)
+    wanted_h = (np.arange(issue.steps, dtype=np.float64) + 0.5) * (issue.step / HOUR)
     at_h = wrapped_h(wanted_h, known_h[-1])
     dry, wet = (
         np.interp(at_h, known_h, [row[name] for row in rows]) for name in ("dry_bulb_c", "wet_bulb_c")

@@ -126,9 +126,9 @@ def _courses(
     steps: int,
     measured: tuple[datetime, Floats],
 ) -> Floats:
-    """(n, h) errors of each past forecast [K]; NaN where it was too short or too little was measured since."""
+    """(n, h) errors of past forecasts [K]; NaN where one was too short or too little was measured since."""
     start, values = measured
-    lead_h = (age + step * (np.arange(steps) + 0.5)) / HOUR
+    lead_h = age / HOUR + (np.arange(steps, dtype=np.float64) + 0.5) * (step / HOUR)
     found = np.full((len(issues), steps), np.nan)
     for course, rows in zip(found, issues, strict=True):
         issued = rows[0]["issued_at"]

@@ -293,6 +293,10 @@ def daily(days: list[str], ratios: list[float | None], held: list[float | None],
         "type": "rect", **whole, "yref": "y2", "y0": low, "y1": high,
         "fillcolor": "rgba(124,135,145,0.25)", "line": {"width": 0},
     }  # fmt: skip
+    if not days:
+        hidden, said = {"visible": False}, _over("not scored yet", 1)
+        layout = {**TRANSPARENT, "xaxis": hidden, "yaxis": hidden, "annotations": [said]}
+        return {"data": [], "layout": {"margin": {"l": 8, "r": 8, "t": 22, "b": 8}, **layout}}
     return {
         "data": traces,
         "layout": {
@@ -303,7 +307,7 @@ def daily(days: list[str], ratios: list[float | None], held: list[float | None],
             "hoverlabel": _HOVER,
             "shapes": [level, wanted],
             "annotations": [
-                _over(f"{name}: error / naive's, below 1 is better" if days else "not scored yet", 1),
+                _over(f"{name}: error / naive's, below 1 is better", 1),
                 _over("in its 80 % band [%]: grey is as it should be", 0.42),
             ],
             "xaxis": {

@@ -34,8 +34,11 @@ DISPLAY: Final[dict[str, tuple[str, str]]] = {
 }
 """Canonical unit to the unit that pages show: its symbol in `core.units` and its sign on the page."""
 
-ACRONYMS: Final = frozenset({"it", "crah", "ups", "pdu", "lstm", "pue"})
-"""Parts of identifiers that people write in capitals."""
+SPELT: Final = {
+    **{part: part.upper() for part in ("it", "crah", "ups", "pdu", "lstm", "pue", "gpu")},
+    "kw": "kW",
+}
+"""Parts of identifiers that people do not write in small letters."""
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 _FEWEST_TO_STEP_UP: Final = 2
@@ -156,7 +159,7 @@ def offset_name(offset: timedelta) -> str:
 
 def words(name: str) -> str:
     """An identifier as words, e.g. ``supply_air_temperature`` as ``supply air temperature``."""
-    return " ".join(part.upper() if part in ACRONYMS else part for part in name.split("_"))
+    return " ".join(SPELT.get(part, part) for part in name.split("_"))
 
 
 def sentence(text: str) -> str:

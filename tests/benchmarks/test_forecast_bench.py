@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.series import Floats
 
 ROOT = Path(__file__).parents[2]
-QUICK = {"seeds": (1,), "max_steps": 20, "hidden": 8, "evaluate_every": 10, "batch": 16}
+QUICK = {"seeds": (1,), "max_steps": 20, "hidden": 8, "batch": 16}
 QUICK_MODELS = [name for name in forecast_run.MODELS if not name.startswith("lightgbm")]
 
 

@@ -158,7 +158,11 @@ def test_a_gap_makes_a_simple_method_stand_in_and_says_so(context: jobs.Context,
     room.issue(context)
     noted = note(context)
     assert noted["members"] == {stand_in(): 1.0}
-    assert noted["quality"] == {"state": "incomplete", "reason": "46% of the last 24 h were measured"}
+    assert noted["quality"] == {
+        "state": "incomplete",
+        "reason": "46% of the last 24 h were measured",
+        "since": "2026-03-01T22:00:00+00:00",
+    }
     assert noted["left_out"]["persistence"] == "data incomplete"
     message = open_alarms(context)["forecast.data.it_power"]["message"]
     assert message == (
@@ -371,7 +375,6 @@ def test_a_version_comes_back_and_a_tampered_one_is_refused(context: jobs.Contex
     assert not [r for r in forecasts(context) if r["model"] == "lstm" and r["target"] == "cooling_power"]
 
 
-<<<<<<< HEAD
 def test_a_training_that_fails_is_not_tried_again_at_once(
     context: jobs.Context, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -393,9 +396,6 @@ def test_a_training_that_fails_is_not_tried_again_at_once(
 def test_too_little_history_to_train_says_how_much_is_needed_and_naive_is_served(
     context: jobs.Context,
 ) -> None:
-=======
-def test_too_little_history_to_train_says_how_much_is_needed(context: jobs.Context) -> None:
->>>>>>> q2
     now = context.clock.now()
     fill(context, now - timedelta(days=3), now)
     with pytest.raises(NotReadyError, match=r"needs 60 h of history and has 36 h.*the seasonal naive"):

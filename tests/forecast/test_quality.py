@@ -70,7 +70,7 @@ def test_nothing_for_more_than_three_hours_is_stale() -> None:
     found = judged(y)
     assert found.state == "stale"
     assert found.since == START + QUARTER * (9 * DAY - 13)
-    assert found.reason == "no readings since 2026-01-13 20:45 UTC"
+    assert found.said == "no readings since 2026-01-13 20:45 UTC"
 
 
 def test_a_stuck_meter_is_flat_and_a_gap_in_between_does_not_hide_it() -> None:

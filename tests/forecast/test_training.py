@@ -148,7 +148,10 @@ def test_a_champion_that_cannot_be_loaded_gives_way(
     quick(monkeypatch)
     fill(context, DAYS)
     fit(context, conn, seeds=(1,))
+    now, week = context.clock.now(), timedelta(days=7)
+    assert not train.due(conn, context.site, "it_power", now, week)
     conn.execute('UPDATE model_version SET card = card || \'{"config": {"layers": 3}}\'')
+    assert train.due(conn, context.site, "it_power", now, week), "a configuration of before"
     card = fit(context, conn, seeds=(1,))
     assert card["promoted"]
     assert "the champion cannot be used (card of model version" in card["reason"]

@@ -67,7 +67,10 @@ def test_unmeasured_weather_leaves_the_assumption_and_a_gap_is_bridged(
     conn: db.Connection, site: Site
 ) -> None:
     sensor = site.sensors.wet_bulb
-    cut = "DELETE FROM reading USING point AS p WHERE reading.point_id = p.point_id AND p.name = %s AND time > %s AND time < %s"
+    cut = (
+        "DELETE FROM reading USING point AS p WHERE reading.point_id = p.point_id AND p.name = %s"
+        " AND time > %s AND time < %s"
+    )
     conn.execute(cut, (sensor.point, END - DAY, END - DAY + 2 * HOUR))
     assert "as 45" in found(conn, site).source
     conn.execute(cut, (sensor.point, END - 9 * DAY, END))

@@ -257,11 +257,11 @@ def test_an_explanation_has_bars_with_meanings(ours: Source) -> None:
 
 
 def test_a_note_may_lack_anything_and_a_day_may_be_a_part() -> None:
-    assert forecast.note_of("ensemble", {}) == forecast.Note()
+    assert forecast.note_of({}) == forecast.Note()
     row = {"day": "2026-03-02", "hours": 5.5, "partial": True, "q10": 1.0, "q50": 2.0, "q90": 3.0}
-    (day,) = forecast.note_of("ensemble", {"day_energy_kwh": [row]}).days
+    (day,) = forecast.note_of({"day_energy_kwh": [row]}).days
     assert (day.part_h, day.energy_kwh, day.peak_kw) == (5.5, (1.0, 2.0, 3.0), None)
-    (whole,) = forecast.note_of("ensemble", {"day_peak_kw": [{**row, "partial": False}]}).days
+    (whole,) = forecast.note_of({"day_peak_kw": [{**row, "partial": False}]}).days
     assert (whole.part_h, whole.peak_at) == (None, None)
 
 
@@ -277,7 +277,8 @@ def test_versions_say_status_span_figures_and_why_and_how_to_roll_back(
     found = [version for version in skill.versions(ours) if version.target == "it_power"]
     assert len(found) == skill.NEWEST + 1
     assert found[-1].status == "champion", "the one in force is listed however old it is"
-    words = text(page.version_parts(ours))
+    words = text(page.version_parts(ours, forecast.QUARTERS))
+    assert words.count("there was no champion") == skill.NEWEST + 2, "nobody is on record for any"
     for part in (
         "IT power, 24 h",
         "in force",
@@ -285,9 +286,35 @@ def test_versions_say_status_span_figures_and_why_and_how_to_roll_back(
         "0.652 / 0.981",
         "0.0381 / 0.0604",
         "30 d",
-        page.ROLLBACK,
+        "joulecast forecast rollback --target it_power --step 15",
+        "joulecast forecast rollback --target cooling_power --step 15",
     ):
         assert part in words
+
+
+def test_why_a_version_is_in_force_is_its_last_promotions_reason(
+    ours: Source, context: Context, clock: ManualClock
+) -> None:
+    version = next(v for v in skill.versions(ours) if v.target == "it_power").model_version_id
+    for actor, reason in (("training", "better by 4 %"), ("Ann", "the newer one drifts")):
+        insert = "INSERT INTO model_promotion (model_version_id, at, actor, reason) VALUES (%s, %s, %s, %s)"
+        execute(context, insert, version, NOON, actor, reason)
+        clock.advance(timedelta(seconds=30))
+        words = text(page.version_parts(ours, forecast.QUARTERS))
+        assert reason in words
+    assert "the newer one drifts (Ann)" in words
+    assert "better by" not in words
+
+
+def test_the_twins_note_says_what_the_weathers_spread_is_taken_from(
+    ours: Source, context: Context, made: datetime
+) -> None:
+    note = "INSERT INTO forecast_note VALUES (%s, 'cooling_power', 900, 'twin', %s, %s)"
+    said_of_it = {"weather": "as 84 weather forecasts of the last 28 days were off"}
+    execute(context, note, context.site.id, made, db.json(said_of_it))
+    words = shown(ours, "cooling_power")
+    assert "As 84 weather forecasts of the last 28 days were off" in words
+    assert "Ensemble of" in words, "the ensemble's note stays beside it"
 
 
 def test_any_other_target_with_a_forecast_has_its_part(
@@ -304,7 +331,7 @@ def test_any_other_target_with_a_forecast_has_its_part(
 
 
 def test_an_empty_database_is_explained(empty_source: Source) -> None:
-    words = text([page.layout(empty_source), page.version_parts(empty_source)])
+    words = text([page.layout(empty_source), page.version_parts(empty_source, forecast.QUARTERS)])
     assert words.count("No forecast yet") == 2
     assert words.count("Not scored yet") == 2
     assert "No trained model yet" in words

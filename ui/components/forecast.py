@@ -149,10 +149,18 @@ def which(found: Picked, zone: ZoneInfo, now: datetime) -> list[tuple[str, Child
         label = "Members" if shown.model == forecast.DIRECT else "Ensemble of"
         pairs.append((label, ", ".join(f"{model_name(m)} {fmt.percent(s)}" for m, s in shares)))
     if note.left_out:
-        pairs.append(("Left out", "; ".join(f"{model_name(m)}: {why}" for m, why in note.left_out.items())))
+        pairs.append(("Left out", _left_out(note.left_out)))
     if note.weather:
         pairs.append(("Weather's spread", fmt.sentence(note.weather)))
     return pairs
+
+
+def _left_out(reasons: Mapping[str, str]) -> str:
+    """Who is no member, those with the same reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for model, why in reasons.items():
+        by_reason.setdefault(why, []).append(model_name(model))
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
 
 
 def twin_or_direct(found: Sequence[Score]) -> str:
