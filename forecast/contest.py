@@ -26,6 +26,8 @@ MARGIN: Final = 0.02
 """A difference that is certainly smaller does not matter [share of the champion's loss]."""
 OLD: Final = timedelta(days=7)
 """A champion that was trained longer ago has to be clearly better, by more than the margin, to stay."""
+RECORD_MARGIN: Final = 0.10
+"""Records of different days that differ by less say nothing [share of the champion's]."""
 DAYS_MIN: Final = 3
 """Fewer days say nothing of how sure a difference is."""
 DRAWS: Final = 4000
@@ -79,6 +81,22 @@ def decide(found: Difference, champion_age: timedelta) -> tuple[bool, str]:
     if found.low > 0:
         return False, f"{found}: clearly worse"
     return False, f"{found}: no better than a champion only {days:.0f} days old"
+
+
+def by_record(challenger: float, champion: float) -> tuple[bool, str]:
+    """Who goes on where the champion has learnt from the days on which it would be judged.
+
+    Args:
+        challenger: loss on the days held out from it, as a share of the seasonal naive's [1].
+        champion: the same of the champion's own days.
+    """
+    text = (
+        f"the champion has learnt from these days; on days held out from each, {challenger:.2f} times the"
+        f" seasonal naive's loss against the champion's {champion:.2f}"
+    )
+    if challenger <= champion * (1 + RECORD_MARGIN):
+        return True, f"{text}: no worse, and learnt from newer days"
+    return False, f"{text}: worse by more than {100 * RECORD_MARGIN:.0f} %"
 
 
 def compare(challenger: pd.DataFrame, champion: pd.DataFrame, seen_until: datetime) -> Difference:

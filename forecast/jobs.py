@@ -194,7 +194,9 @@ def recalibrate(conn: db.Connection, context: Context, task: Task) -> None:
     if not row or not row["steps"]:
         return
     below = tuple(float(row[name]) for name in QUANTILE_NAMES)
-    tracked = state.track(below, (now - since) / timedelta(days=1), now)
+    day = timedelta(days=1)
+    # of a longer horizon the truth was issued days ago on average: it moves the intervals as much slower
+    tracked = state.track(below, (now - since) / day * min(1.0, day / task.horizon), now)
     registry.set_card(conn, champion.model_version_id, {**champion.card, "conformal": tracked.as_dict()})
 
 

@@ -274,6 +274,7 @@ def _put_in_force(
         )
     task = {"site": site_id, "target": chosen.target, "step_s": chosen.step_s, "model": chosen.model}
     with conn.transaction():
+        db.rows(conn, "forecast_lock_task", **task)
         db.rows(conn, "forecast_retire_champion", **task)
         db.rows(conn, "forecast_promote", model_version_id=chosen.model_version_id)
         db.rows(

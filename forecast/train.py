@@ -19,6 +19,7 @@ from forecast.provenance import provenance
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Mapping
 
     import pandas as pd
 
@@ -235,6 +236,8 @@ def _judged(
             metrics["champion"] = held.figures(champions)
             found = contest.compare(forecasts, champions, present.data_to)
             promoted, reason = contest.decide(found, now - present.trained_at)
+            if found.seen and (record := _record(present.card.get("metrics", {}))):
+                promoted, reason = contest.by_record(_record(metrics), record)
             contested = {"champion": present.model_version_id, **found.as_dict()}
     ours, naive = metrics[registry.LEARNED]["wql"], metrics[SeasonalNaive.name]["wql"]
     times = held.history["valid_at"]
@@ -251,6 +254,12 @@ def _judged(
         "naive_wins": bool(naive < ours),
         "reason": f"{reason}; {_beside_naive(ours, naive)}",
     }
+
+
+def _record(metrics: Mapping[str, Mapping[str, float]]) -> float:
+    """Loss of the learnt model on its held-out days, as a share of the seasonal naive's; 0 if not known [1]."""
+    ours, naive = (metrics.get(name, {}).get("wql") for name in (registry.LEARNED, SeasonalNaive.name))
+    return ours / naive if ours and naive else 0.0
 
 
 def _beside_naive(ours: float, naive: float) -> str:

@@ -1,1 +1,1 @@
-"""The forecasters, one file each; `forecast.registry.MODELS` names them."""
+"""The forecasters, one file each; `forecast.members` names those that are served."""

@@ -15,7 +15,7 @@ FROM (
         LATERAL (
             SELECT
                 CASE
-                    WHEN w.available_at > %(now)s - INTERVAL '30 days' THEN w.issued_at
+                    WHEN w.available_at > %(now)s::TIMESTAMPTZ - INTERVAL '30 days' THEN w.issued_at
                     ELSE date_bin('6 hours', w.issued_at, TIMESTAMPTZ '2000-01-01 00:00+00')
                 END AS version
         ) AS v

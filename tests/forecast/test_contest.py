@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from made_series import START
 
+from forecast import contest
 from forecast.contest import Difference, compare, decide
 from forecast.protocol import QUANTILE_NAMES
 
@@ -95,3 +96,10 @@ def test_hours_that_were_not_measured_do_not_count() -> None:
 def test_two_days_have_no_interval() -> None:
     found = compare(rolled(np.full(2, 1100.0)), rolled(np.full(2, 1000.0)), START)
     assert (found.low, found.high, found.days) == (-INF, INF, 2)
+
+
+def test_a_champion_that_has_learnt_from_the_days_is_judged_by_its_own_record() -> None:
+    assert contest.by_record(0.65, 0.60)[0]
+    promoted, reason = contest.by_record(0.67, 0.60)
+    assert not promoted
+    assert "0.67 times the seasonal naive's loss against the champion's 0.60" in reason

@@ -375,24 +375,6 @@ def test_a_version_comes_back_and_a_tampered_one_is_refused(context: jobs.Contex
     assert not [r for r in forecasts(context) if r["model"] == "lstm" and r["target"] == "cooling_power"]
 
 
-def test_a_training_that_fails_is_not_tried_again_at_once(
-    context: jobs.Context, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried: list[str] = []
-
-    def fails(_: jobs.Context, task: Task, __: object) -> None:
-        tried.append(task.target)
-        raise ServiceError("training: its process ended with status 9 and no result")
-
-    history(context)
-    monkeypatch.setattr(train, "in_child", fails)
-    for minutes in (0, 30, 40):
-        clock.advance(timedelta(minutes=minutes))
-        with pytest.raises(NotReadyError, match="status 9"):
-            room.retrain(context)
-    assert tried == ["it_power", "cooling_power"] * 2
-
-
 def test_too_little_history_to_train_says_how_much_is_needed_and_naive_is_served(
     context: jobs.Context,
 ) -> None:

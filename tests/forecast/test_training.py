@@ -125,7 +125,7 @@ def test_a_worse_challenger_is_kept_aside(
     same = fit(context, conn, seeds=(1,))
     assert same["contest"]["champion"] == first["model_version_id"]
     assert same["contest"]["seen"], "the champion has learnt from the days on which it is judged"
-    assert "some of which the champion has learnt from" in same["reason"]
+    assert "the champion has learnt from these days; on days held out from each" in same["reason"]
     for found, promoted in (
         (contest.Difference(-0.2, -0.3, -0.1, 12), True),
         (contest.Difference(0.2, 0.1, 0.3, 12), False),
