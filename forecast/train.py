@@ -257,7 +257,7 @@ def _judged(
 
 
 def _record(metrics: Mapping[str, Mapping[str, float]]) -> float:
-    """Loss of the learnt model on its held-out days, as a share of the seasonal naive's; 0 if not known [1]."""
+    """Loss of the learnt model on its held-out days, as a share of the naive's; 0 if not known [1]."""
     ours, naive = (metrics.get(name, {}).get("wql") for name in (registry.LEARNED, SeasonalNaive.name))
     return ours / naive if ours and naive else 0.0
 

@@ -311,13 +311,19 @@ def daily(days: list[str], ratios: list[float | None], held: list[float | None],
                 _over("in its 80 % band [%]: grey is as it should be", 0.42),
             ],
             "xaxis": {
-                "type": "date", "tickformat": "%d %b", "nticks": 5, "anchor": "y2", "hoverformat": "%a %d %b",
+                "type": "date", "tickformat": "%d %b", "hoverformat": "%a %d %b", "anchor": "y2",
+                "dtick": _DAY_MS * math.ceil(len(days) / _DAY_TICKS),
             },
             "yaxis": {"domain": [0.58, 1], "nticks": 4, "rangemode": "tozero"},
             "yaxis2": {"domain": [0, 0.42], "nticks": 4, "range": [_held_from(percents), 102]},
             "uirevision": "kept",
         },
     }  # fmt: skip
+
+
+_DAY_MS: Final = 86_400_000
+_DAY_TICKS: Final = 5
+"""At most so many days are named on an axis."""
 
 
 def _held_from(held: list[float | None]) -> float:

@@ -39,6 +39,7 @@ SPEED = 60.0
 START_S = 120.0
 MOVING_S = 60.0
 ADVICE_S = 240.0
+LEARNT_S = 480.0
 STOP_S = 60.0
 SITE = load_site(DEMO_SITE)
 
@@ -187,12 +188,12 @@ def test_a_moving_pue_then_a_forecast_then_a_recommendation_that_is_accepted(up:
 
     _until(
         lambda: _rows(up, "SELECT FROM forecast WHERE model = 'lstm' LIMIT 1"),
-        ADVICE_S - (time.monotonic() - up.started_s), "a forecast by the LSTM",
+        LEARNT_S - (time.monotonic() - up.started_s), "a forecast by the LSTM",
     )  # fmt: skip
     page.goto(f"{up.url}/recommendations")
     _until(
         lambda: page.locator("#accept-open").is_visible() and page.locator("#accept-open").is_enabled(),
-        ADVICE_S - (time.monotonic() - up.started_s), "a recommendation",
+        ADVICE_S, "a recommendation",
     )  # fmt: skip
 
     change = _rows(

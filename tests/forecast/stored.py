@@ -15,11 +15,10 @@ from made_series import daily, small
 from core import db, jobs
 from core.points import point_type
 from core.settings import Settings
-from forecast import registry, train
+from forecast import registry, train, windows
 from forecast.models.lstm import LstmForecaster
 from forecast.models.lstm_config import LstmConfig
 from forecast.models.lstm_network import Network
-from forecast.windows import WEATHER
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,7 +91,12 @@ def _insert(conn: db.Connection, site: str, ref: PointRef, times: list[datetime]
 
 def untrained(task: Task, seed: int = 1) -> LstmForecaster:
     """A model with the weights that it would begin to learn from."""
-    config = replace(small(task, 9 * 24), scale_floor=1.0, covariates=WEATHER, covariate_scales=(5.0, 5.0))
+    config = replace(
+        small(task, 9 * 24),
+        scale_floor=1.0,
+        covariates=windows.WEATHER,
+        covariate_scales=(windows.WEATHER_SCALE_K,) * len(windows.WEATHER),
+    )
     model = LstmForecaster(task, config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -236,8 +236,8 @@ def test_a_naive_line_that_is_shown_is_judged_too() -> None:
 
 
 def test_scores_by_model_and_lead_mark_what_the_band_misses() -> None:
-    figures = {"0-1 h": Figures(9, 1234.0, 0.7, 0.5), "1-6 h": Figures(9, 2e3, 0.9, None)}
-    score = Score("ensemble", Figures(9, 1.5e3, 0.8, 0.6), figures)
+    figures = {"0-1 h": Figures(96, 1234.0, 0.7, 0.5), "1-6 h": Figures(96, 2e3, 0.9, None)}
+    score = Score("ensemble", Figures(192, 1.5e3, 0.8, 0.6), figures)
     table = text(said.score_table([score], "ensemble", forecast.QUARTERS.leads))
     for cell in ("1.23", "2.00", "1.50", "0.50", "0.60", "▼70", "▲90", "80", "—"):
         assert cell in table
@@ -290,6 +290,17 @@ def test_versions_say_status_span_figures_and_why_and_how_to_roll_back(
         "joulecast forecast rollback --target cooling_power --step 15",
     ):
         assert part in words
+
+
+def test_of_a_few_steps_nothing_is_said() -> None:
+    few = [
+        Score(model, Figures(12, 1e3, 1.0, ratio), {})
+        for model, ratio in (("ensemble", 0.3), ("seasonal_naive", 1.0))
+    ]
+    assert said.verdict(few, "ensemble", WEEK).startswith("Too few forecasts have come true over 7 d")
+    table = text(said.score_table(few, "ensemble", forecast.QUARTERS.leads))
+    assert "100" in table
+    assert "▲" not in table
 
 
 def test_why_a_version_is_in_force_is_its_last_promotions_reason(

@@ -60,6 +60,8 @@ _GRID_NAMES: Final = {grid.step_s: name for grid, name in zip(forecast.GRIDS, ("
 _EQUAL_WITHIN: Final = 0.01
 """Models whose errors differ by less than this share are called level."""
 _SHARES_MAX: Final = 6
+STEPS_MIN: Final = 96
+"""Of fewer steps nothing is said: forecasts of one hour fail or succeed together."""
 
 
 def model_name(model: str) -> str:
@@ -243,6 +245,8 @@ def verdict(found: Sequence[Score], model: str, window: timedelta) -> str:
     name = model_name(model)
     if mine is None:
         return f"The {name} has not been scored over {over}."
+    if mine.steps < STEPS_MIN:
+        return f"Too few forecasts have come true over {over} to tell which model is right."
     if naive is None:
         return f"There is no seasonal-naive line over {over} to compare the {name} with."
     if model == forecast.NAIVE:
@@ -341,7 +345,7 @@ def _held(figures: Figures | None) -> str:
     """What the band held; marked where it is outside the range that is wanted."""
     if figures is None:
         return fmt.NOTHING
-    low, high = COVERAGE_RANGE
+    low, high = COVERAGE_RANGE if figures.steps >= STEPS_MIN else (0.0, 1.0)
     mark = "▼" if figures.coverage_ratio < low else "▲" if figures.coverage_ratio > high else ""
     return f"{mark}{fmt.percent(figures.coverage_ratio).removesuffix(' %')}"
 
@@ -354,7 +358,7 @@ def version_table(found: Sequence[ModelVersion], zone: ZoneInfo, now: datetime) 
         (
             f"{target_name(v.target)}, {_GRID_NAMES.get(v.step_s, f'{v.step_s} s')}",
             f"{model_name(v.model)} {v.model_version_id}",
-            html.B("in force") if v.status == "champion" else STATUS_WORDS.get(v.status, v.status),
+            _status(v.status),
             fmt.clock_time(v.trained_at, zone, now),
             html.Span(_period(v.data_from, v.data_to, zone), className="nowrap"),
             *_against(v),
@@ -364,6 +368,12 @@ def version_table(found: Sequence[ModelVersion], zone: ZoneInfo, now: datetime) 
     ]
     head = ("Target", "Version", "Status", "Trained", "On data of", "MASE", "WQL", "Why")
     return table(head, rows, numeric=(5, 6))
+
+
+def _status(status: str) -> Child:
+    """Where a version stands."""
+    said = STATUS_WORDS.get(status, status)
+    return html.Span(html.B(said) if status == "champion" else said, className="nowrap")
 
 
 def _why(version: ModelVersion) -> str:
