@@ -13,7 +13,7 @@ from forecast_run import MODELS, OURS, measure, shown
 from sheet import AT_MOST, NotMeasured, Sheet, Target
 
 from forecast.backtest import backtest_series
-from forecast.dataset import regular
+from forecast.frames import regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ COSTS: Final = {
     "train_cpu_s": (90.0, "three seeds' training, CPU, the slowest series [s]"),
     "latency_ms": (5.0, "a forecast of a loaded model, CPU, the slowest series [ms]"),
     "peak_mb": (500.0, "resident memory of the process that forecasts, at its peak [MB]"),
-    "training_mb": (500.0, "resident memory of the process that trains, at its peak / libraries alone [MB]"),
+    "training_mb": (500.0, "resident memory of the process that trains, at its peak [MB]"),
     "weights_bytes": (1e6, "weights of three seeds [bytes]"),
 }
 SURF: Final = SHARED_DATA / "telemetry" / "surf_it_power_30s_2022-10.csv.gz"
@@ -182,8 +182,7 @@ def main() -> int:
             ours.append(series(sheet, name))
     with sheet.part("costs"):
         for key in COSTS:
-            alone = max(row["libraries_mb"] for row in ours) if key == "training_mb" else None
-            sheet.found(key, max(row[key] for row in ours), alone)
+            sheet.found(key, max(row[key] for row in ours))
     with sheet.part("surf"):
         surf(sheet)
     sheet.figures |= {"recorded_source": SOURCE, "models": ", ".join(MODELS)}

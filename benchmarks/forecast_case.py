@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import InputError
-from forecast import dataset, metrics
+from forecast import frames, metrics
 from forecast.protocol import DAY_S, HOUR_S, HOURS_PER_DAY, Task
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def case(name: str, history: pd.DataFrame, known: pd.DataFrame) -> Case:
     """
     if not history["observed"].any():
         raise InputError(name, found="no measured hour", allowed="a measured series", do="check `observed`")
-    dataset.check_history(history, HOUR_S)
+    frames.check_history(history, HOUR_S)
     days = len(history) * HOUR_S / DAY_S
     if days < NEEDED_DAYS:
         found, allowed = f"{days:.1f} days", f"at least {NEEDED_DAYS} days"

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from common import MS_PER_S, peak_mb
+from common import MS_PER_S
 from forecast_case import score
 
-from forecast import child, conformal, ensemble, metrics
+from forecast import conformal, ensemble, metrics
 from forecast.backtest import quantile_array
 from forecast.models.lstm import LstmForecaster
 from forecast.models.lstm_config import LstmConfig
+from forecast.models.lstm_run import Run
 from forecast.models.seasonal_naive import SeasonalNaive
 from forecast.models.statistical import Mstl
 from forecast.windows import WEATHER
@@ -47,12 +48,12 @@ def ours(case: Case, **overrides: Any) -> tuple[Floats, dict[str, float]]:
 
     Returns:
         (days, 24, 3) quantiles at `forecast_case.LEVELS`, and further figures: `train_cpu_s` of both
-        trainings, `training_mb` of the larger of their processes, `libraries_mb` of that before it has any
-        data, `latency_ms` of one forecast of the networks, `weights_bytes`, `lstm_share` (mean weight of
-        the LSTM), and `lstm_mase`, `lstm_wql`, `lstm_coverage80` of the LSTM alone, not calibrated.
+        trainings, `training_mb` of the larger of their processes, `latency_ms` of one forecast of the
+        networks, `weights_bytes`, `lstm_share` (mean weight of the LSTM), and `lstm_mase`, `lstm_wql`,
+        `lstm_coverage80` of the LSTM alone, not calibrated.
     """
-    fitted = [child.call(fit, case, end, overrides) for end in (case.validation, case.test)]
-    first, second = (LstmForecaster.load(made.card, made.weights) for made in fitted)
+    first, second = (_fitted(case, end, overrides) for end in (case.validation, case.test))
+    trained = [note for model in (first, second) for note in model.card()["training"]]
     days = np.arange((case.test - case.validation) // 24, 0, -1)
     warm: Ints = case.test - 24 * days
     latency: list[float] = []
@@ -64,9 +65,8 @@ def ours(case: Case, **overrides: Any) -> tuple[Floats, dict[str, float]]:
     made, shares = _day_by_day(case, members, len(warm))
     alone = score(case, np.stack([f[SCORED].to_numpy() for f in members["lstm"][len(warm) :]]))
     return made, {
-        "train_cpu_s": sum(made.cpu_s for made in fitted),
-        "training_mb": max(made.peak_mb for made in fitted),
-        "libraries_mb": max(made.libraries_mb for made in fitted),
+        "train_cpu_s": sum(note["cpu_s"] for note in trained),
+        "training_mb": max(note["peak_mb"] for note in trained),
         "latency_ms": MS_PER_S * float(np.median(latency)),
         "weights_bytes": float(len(second.weights())),
         "lstm_share": float(np.mean(shares)),
@@ -74,28 +74,16 @@ def ours(case: Case, **overrides: Any) -> tuple[Floats, dict[str, float]]:
     }
 
 
-class Fitted(NamedTuple):
-    """What a training's process gives back."""
-
-    card: dict[str, Any]
-    weights: bytes
-    cpu_s: float
-    peak_mb: float
-    libraries_mb: float
-
-
-def fit(case: Case, end: int, overrides: dict[str, Any]) -> Fitted:
-    """Train on what lies before a position; to be run in a process of its own."""
-    from forecast.models import lstm_training  # noqa: F401, PLC0415  # Lightning, counted as a library
-
-    libraries_mb, begin = peak_mb(), time.process_time()
+def _fitted(case: Case, end: int, overrides: dict[str, Any]) -> LstmForecaster:
+    """Trained on what lies before a position, in a process of its own."""
     horizon = timedelta(hours=case.task.horizon_steps)
     # dew point, humidity and wind of some files say little that the two bulbs do not
     weather = tuple(name for name in WEATHER if name in case.covariates)
     chosen = {"seeds": SEEDS, "covariates": weather or None} | overrides
-    model = LstmForecaster(case.task, LstmConfig.for_history(case.task.step, horizon, end, **chosen))
+    config = LstmConfig.for_history(case.task.step, horizon, end, **chosen)
+    model = LstmForecaster(case.task, config, Run(apart=True))
     model.fit(case.history.iloc[:end], case.known)
-    return Fitted(model.card(), model.weights(), time.process_time() - begin, peak_mb(), libraries_mb)
+    return model
 
 
 def _issue(model: Forecaster, case: Case, origins: Ints, seconds: list[float]) -> list[pd.DataFrame]:

@@ -27,10 +27,10 @@ from rich.table import Table
 
 from core.errors import JoulecastError
 from forecast import metrics
+from forecast.frames import nothing_known
 from forecast.models.boosted import Boosted, BoostedDifference
 from forecast.models.seasonal_naive import SeasonalNaive, SeasonalNaive168
 from forecast.models.statistical import AutoEts, Mstl
-from forecast.protocol import nothing_known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -135,7 +135,7 @@ def against(mine: Row, rival: Row) -> Row:
 
 def _child(path: Path, column: str | None, name: str) -> Row:
     """A model's figures, or why there are none."""
-    command = [sys.executable, __file__, str(path), "--alone", name]
+    command = [sys.executable, str(Path(__file__).with_name("forecast_alone.py")), str(path), "--alone", name]
     command += [] if column is None else ["--column", column]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)

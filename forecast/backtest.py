@@ -9,18 +9,19 @@ import numpy as np
 import pandas as pd
 
 from core.errors import NotReadyError
-from forecast import dataset, metrics
-from forecast.features import Ints, epoch_s
+from forecast import frames, metrics
+from forecast.frames import epoch_s, nothing_known
 from forecast.models.persistence import Persistence
 from forecast.models.seasonal_naive import SeasonalNaive
 from forecast.models.statistical import Mstl
-from forecast.protocol import QUANTILE_NAMES, Forecaster, Task, nothing_known
+from forecast.protocol import QUANTILE_NAMES, Forecaster, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from core.series import Floats
+    from forecast.features import Ints
     from forecast.models.lstm_config import LstmConfig
 
 HORIZON: Final = timedelta(hours=24)
@@ -106,7 +107,7 @@ def compare(
     Raises:
         NotReadyError: there is too little before or after that time.
     """
-    dataset.check_history(history, task.step_s)
+    frames.check_history(history, task.step_s)
     at = origins(history, task, train_until, stride)
     before = history[history["valid_at"] < pd.Timestamp(train_until)]
     scale = season_scale(before, task)

@@ -40,7 +40,7 @@ def call(work: Callable[..., Answer], *arguments: Any, stop: threading.Event | N
     """
     spawn = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
     answers, theirs = spawn.Pipe(duplex=False)
-    child = spawn.Process(target=_work, args=(theirs, work, arguments), name=work.__name__, daemon=True)
+    child = spawn.Process(target=_work, args=(theirs, work, arguments), name=work.__name__)
     child.start()
     theirs.close()
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core.errors import InputError
-from forecast.features import epoch_s
+from forecast.frames import epoch_s
 from forecast.protocol import QUANTILE_NAMES
 
 if TYPE_CHECKING:

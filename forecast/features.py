@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from core.errors import NotReadyError
 from forecast.protocol import DAY_S, DAYS_PER_WEEK, HOUR_S, HOURS_PER_DAY
 
 if TYPE_CHECKING:
@@ -18,35 +18,11 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 CALENDAR_NAMES: Final = ("day_sin", "day_cos", "week_sin", "week_cos", "weekend")
-SATURDAY: Final = 5
 SCALE_EPSILON: Final = 1e-4
 """Smallest instance scale relative to the level, so that a constant series divides by something [1]."""
+HOLD_S: Final = HOUR_S
+"""How long a gap is filled with the last value; after that with the value 24 h earlier [s]."""
 WEEK_H: Final = DAYS_PER_WEEK * HOURS_PER_DAY
-
-
-def epoch_s(times: pd.Series | pd.DatetimeIndex) -> Ints:
-    """Seconds since 1970 of aware times."""
-    return np.asarray(pd.DatetimeIndex(times).as_unit("s").astype("int64"))
-
-
-def calendar(times_s: Ints, timezone: str) -> Floats:
-    """Where in the day and in the week a time lies, on the zone's wall clocks.
-
-    Args:
-        times_s: (n,) seconds since 1970.
-        timezone: IANA name.
-
-    Returns:
-        (n, 5) in the order of `CALENDAR_NAMES` [1].
-    """
-    local = pd.DatetimeIndex(times_s.astype("datetime64[s]")).tz_localize("UTC").tz_convert(timezone)
-    day = (local.hour * HOUR_S + local.minute * 60 + local.second).to_numpy(dtype=np.float64) / DAY_S
-    weekday = local.day_of_week.to_numpy(dtype=np.float64)
-    week = (weekday + day) / DAYS_PER_WEEK
-    turns = 2 * np.pi * np.stack((day, week))
-    return np.stack(
-        (np.sin(turns[0]), np.cos(turns[0]), np.sin(turns[1]), np.cos(turns[1]), weekday >= SATURDAY), axis=1
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +109,30 @@ def instance_scale(context: Floats, floor: float) -> tuple[Floats, Floats]:
     mean = context.mean(axis=1)
     least = np.maximum(floor, SCALE_EPSILON * np.abs(mean) + np.finfo(np.float64).tiny)
     return mean, np.maximum(context.std(axis=1), least)
+
+
+def fill(y: Floats, observed: Bools, step_s: int) -> Floats:
+    """Fill the gaps for input, each from what came before it only.
+
+    The first hour of a gap holds the last value; later steps take the (filled) value 24 h earlier, or hold on
+    where the history does not reach back that far. Steps before the first measured one take its value.
+
+    Args:
+        y: (n,) [W]; what stands where `observed` is false is not looked at.
+        observed: (n,) whether a step was measured.
+        step_s: length of a step [s].
+    """
+    good = observed & np.isfinite(y)
+    filled = np.where(good, y, np.nan)
+    seen = np.flatnonzero(good)
+    if not len(seen):
+        raise NotReadyError("the history has no measured step yet")
+    filled[: seen[0]] = y[seen[0]]
+    last, day, hold = int(seen[0]), DAY_S // step_s, HOLD_S // step_s
+    for i in np.flatnonzero(~good):
+        if i < seen[0]:
+            continue
+        if good[i - 1]:
+            last = int(i) - 1
+        filled[i] = filled[i - day] if i - last > hold and i >= day else filled[last]
+    return filled

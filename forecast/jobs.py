@@ -24,7 +24,8 @@ from forecast import (
     train,
     watch,
 )
-from forecast.protocol import QUANTILE_NAMES, nothing_known
+from forecast.frames import nothing_known
+from forecast.protocol import QUANTILE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

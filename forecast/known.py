@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from forecast.features import Ints, epoch_s
 from forecast.protocol import HOUR_S
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from core.series import Floats
+    from forecast.features import Ints
 
-_SHIFT: Final = 1 << 34
+NEVER_S: Final = 1 << 34
 """Larger than any time [s], so that hour and time of availability fit one sortable number."""
 
 
@@ -32,8 +30,8 @@ class Covariate:
         """Values for some hours as known at some times, of one shape; NaN where nothing was known."""
         if not len(self.keys):
             return np.full(hours.shape, np.nan)
-        found = np.searchsorted(self.keys, hours * _SHIFT + asked_s, side="right") - 1
-        there = (found >= 0) & (self.keys[np.maximum(found, 0)] // _SHIFT == hours)
+        found = np.searchsorted(self.keys, hours * NEVER_S + asked_s, side="right") - 1
+        there = (found >= 0) & (self.keys[np.maximum(found, 0)] // NEVER_S == hours)
         return np.where(there, self.values[np.maximum(found, 0)], np.nan)
 
 
@@ -55,37 +53,3 @@ class Known:
         """
         hours, asked = np.broadcast_arrays(times_s // HOUR_S, asked_s)
         return np.stack([covariate.at(hours, asked) for covariate in self.covariates], axis=-1)
-
-
-def known_table(
-    known: pd.DataFrame, columns: tuple[str, ...], first_s: int = 0, last_s: int = _SHIFT
-) -> Known | None:
-    """Make a known frame ready for looking up; None where it has no value of any of the columns.
-
-    A row without `available_at` was known all along.
-
-    Args:
-        known: the frame.
-        columns: covariates, whether it has them or not.
-        first_s: rows for hours before this one are left out [s since 1970].
-        last_s: rows for later times are left out [s since 1970].
-    """
-    if not columns or not len(known):
-        return None
-    times = epoch_s(known["valid_at"])
-    inside = np.flatnonzero((times >= first_s // HOUR_S * HOUR_S) & (times <= last_s))
-    there = "available_at" in known.columns
-    available = epoch_s(known["available_at"])[inside] if there else np.zeros(len(inside), dtype=np.int64)
-    keys = times[inside] // HOUR_S * _SHIFT + available
-    covariates = tuple(_covariate(known, column, inside, keys) for column in columns)
-    return Known(covariates) if any(len(covariate.keys) for covariate in covariates) else None
-
-
-def _covariate(known: pd.DataFrame, column: str, inside: Ints, keys: Ints) -> Covariate:
-    if column not in known.columns:
-        return Covariate(np.empty(0, np.int64), np.empty(0))
-    values = known[column].to_numpy(dtype=np.float64)[inside]
-    told = np.isfinite(values)
-    values, keys = values[told], keys[told]
-    order = np.argsort(keys, kind="stable")
-    return Covariate(keys[order], values[order])

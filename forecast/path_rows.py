@@ -11,7 +11,7 @@ import pandas as pd
 from core import db
 from forecast import paths
 from forecast.backtest import quantile_array
-from forecast.features import epoch_s
+from forecast.frames import epoch_s
 
 if TYPE_CHECKING:
     from datetime import datetime

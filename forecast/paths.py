@@ -25,7 +25,8 @@ import pandas as pd
 from scipy.special import ndtri
 
 from core.units import W_PER_KW
-from forecast.features import candidate_values, epoch_s
+from forecast.features import candidate_values
+from forecast.frames import epoch_s
 from forecast.protocol import HOUR_S, QUANTILES
 
 if TYPE_CHECKING:

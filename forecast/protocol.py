@@ -16,16 +16,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
-import numpy as np
-import pandas as pd
-
 from core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
-    from core.series import Floats
+    import pandas as pd
+
 
 QUANTILES: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 """Levels that every forecaster gives [1]."""
@@ -114,25 +111,3 @@ class Explained(Protocol):
     def drivers(self, history: pd.DataFrame, known: pd.DataFrame) -> dict[str, float]:
         """Share of each driver in the forecast issued at the end of the history [1]."""
         ...
-
-
-def nothing_known() -> pd.DataFrame:
-    """A known-frame without any covariate."""
-    return pd.DataFrame({"valid_at": pd.DatetimeIndex([], tz="UTC")})
-
-
-def forecast_frame(task: Task, model: str, issued_at: datetime, quantiles: Floats) -> pd.DataFrame:
-    """Lay quantiles out as a forecast.
-
-    Args:
-        task: target and grid.
-        model: the forecaster's name.
-        issued_at: the origin.
-        quantiles: (horizon_steps, 7) [W].
-    """
-    frame = pd.DataFrame(np.asarray(quantiles, dtype=np.float64), columns=list(QUANTILE_NAMES))
-    origin = pd.Timestamp(issued_at)
-    frame["issued_at"] = origin
-    frame["valid_at"] = pd.date_range(origin, periods=task.horizon_steps, freq=task.step)
-    frame["target"], frame["model"] = task.target, model
-    return frame[list(FORECAST_COLUMNS)]

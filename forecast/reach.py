@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecast.known import known_table
+from forecast.frames import known_table
 from forecast.protocol import HOUR_S
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from core import db, log
 from core.errors import InputError, NotReadyError
 from core.series import floor_time
-from forecast import backtest, child, conformal, contest, dataset, drift, registry, targets, windows
+from forecast import backtest, child, conformal, contest, dataset, drift, frames, registry, targets
 from forecast.models.lstm_config import LstmConfig
 from forecast.models.seasonal_naive import SeasonalNaive
 from forecast.protocol import HOURS_PER_DAY, Task
@@ -201,20 +201,22 @@ def in_child(context: Context, task: Task, stop: threading.Event | None = None) 
         NotReadyError: as `train`.
         ServiceError: the process ended without a result.
     """
-    return child.call(training, context, task, stop=stop)
+    return child.call(training, context, task, True, stop=stop)  # noqa: FBT003  # it is handed on by position
 
 
-def training(context: Context, task: Task) -> dict[str, Any]:
-    """What `in_child` does in the child."""
+def training(context: Context, task: Task, apart: bool = False) -> dict[str, Any]:
+    """What `in_child` does in the child; the networks are trained in another, which holds arrays alone."""
+    from forecast.models.lstm_run import Run  # noqa: PLC0415  # beside the model
+
     log.configure("forecast", context.settings.log_level)
     with db.connect(context.dsn) as conn:
-        return train(conn, context.site, task.target, context.clock, step=task.step)
+        return train(conn, context.site, task.target, context.clock, step=task.step, run=Run(apart=apart))
 
 
 def _left_out(config: LstmConfig, model: LstmForecaster, known: pd.DataFrame) -> dict[str, str]:
     """Covariates that were asked for and are not used, with the reason."""
     used = model.config.covariates or () if model.config else ()
-    asked = windows.covariates_of(known) if config.covariates is None else config.covariates
+    asked = frames.covariates_of(known) if config.covariates is None else config.covariates
     return {name: "not known ahead often enough" for name in asked if name not in used}
 
 

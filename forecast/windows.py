@@ -7,27 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from forecast import dataset, features
+from forecast import features
 from forecast.features import CALENDAR_NAMES, CANDIDATES, Bools, Ints
-from forecast.known import Known, known_table
 from forecast.protocol import DAY_S, Task
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from core.series import Floats
+    from forecast.known import Known
 
-KNOWN_TIMES: Final = frozenset({"valid_at", "available_at"})
-"""Columns of a known frame that are no covariates."""
-WEATHER: Final = dataset.WEATHER_COLUMNS
+WEATHER: Final = ("dry_bulb_c", "wet_bulb_c")
 """Covariates that come by one feed and are missing together; any other has a feed of its own."""
 WEATHER_SCALE_K: Final = 5.0
 """Weather differences are divided by this, so that they are of the order of one [K]."""
-
-
-def covariates_of(known: pd.DataFrame) -> tuple[str, ...]:
-    """Every covariate of a known frame."""
-    return tuple(str(name) for name in known.columns if name not in KNOWN_TIMES)
 
 
 def feeds(covariates: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
@@ -125,29 +116,6 @@ class Shifts:
         """(b, l) the values before the origins with the shifts in them [W]."""
         before = np.arange(-past.shape[1], 0) < -self.at[:, None]
         return np.asarray(past + before * (self.by * past.std(axis=1))[:, None], dtype=np.float64)
-
-
-def prepare(
-    history: pd.DataFrame, known: pd.DataFrame, task: Task, covariates: tuple[str, ...] = ()
-) -> Prepared:
-    """Check a history, fill its gaps from the past and lay out its calendar.
-
-    Raises:
-        InputError: the history is not regular.
-        NotReadyError: nothing was measured yet.
-    """
-    dataset.check_history(history, task.step_s)
-    times = features.epoch_s(history["valid_at"])
-    y, observed = history["y"].to_numpy(dtype=np.float64), history["observed"].to_numpy(dtype=np.bool_)
-    ahead = times[0] + task.step_s * np.arange(len(times) + task.horizon_steps)
-    return Prepared(
-        task=task,
-        start_s=int(times[0]),
-        y=dataset.fill(y, observed, task.step_s),
-        observed=observed & np.isfinite(y),
-        calendar=features.calendar(ahead, task.timezone),
-        known=known_table(known, covariates, int(times[0]) - DAY_S, int(ahead[-1])),
-    )
 
 
 def origins(prepared: Prepared, spec: WindowSpec, first: int = 0, last: int | None = None) -> Ints:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from core.errors import InputError, NotReadyError
-from forecast import windows
+from forecast import frames
 from forecast.features import WEEK_H
-from forecast.protocol import DAY_S, HOURS_PER_DAY, QUANTILES, Task, forecast_frame
+from forecast.frames import forecast_frame
+from forecast.protocol import DAY_S, HOURS_PER_DAY, QUANTILES, Task
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -73,7 +74,7 @@ class Boosted:
             InputError: LightGBM is not installed.
         """
         library, per_hour = _library(), self.task.steps_per_hour
-        prepared = windows.prepare(history, known, self.task, self.covariates)
+        prepared = frames.prepare(history, known, self.task, self.covariates)
         at = np.arange(LOOKBACK_H * per_hour, len(prepared.y))
         if len(at) < DAYS_MIN * self.task.steps_per_day:
             needed_h = LOOKBACK_H + DAYS_MIN * HOURS_PER_DAY
@@ -103,7 +104,7 @@ class Boosted:
         if len(history) < steps:
             there_h = len(history) / self.task.steps_per_hour
             raise NotReadyError(f"{self.name} needs {LOOKBACK_H} h of history and has {there_h:.1f} h")
-        prepared = windows.prepare(
+        prepared = frames.prepare(
             history.iloc[-steps - self.task.steps_per_day :], known, self.task, self.covariates
         )
         at = np.array([len(prepared.y)], dtype=np.int64)

@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 
-from core.errors import InputError, NotReadyError
-from forecast import conformal, explain, windows
+from core.errors import NotReadyError
+from forecast import child, conformal, explain, frames, windows
+from forecast.frames import forecast_frame
 from forecast.models.lstm_config import LstmConfig, config_from
-from forecast.models.lstm_network import Network, to_tensor
+from forecast.models.lstm_network import THREADS, Network, as_bytes, from_bytes, to_tensor
 from forecast.models.lstm_run import Run
-from forecast.protocol import MEDIAN, Task, forecast_frame
+from forecast.protocol import MEDIAN, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
     from core.series import Floats
     from forecast.windows import Prepared, Windows, WindowSpec
 
-THREADS: Final = 1
-"""More threads slow these small networks down, most of all on a busy machine."""
 FEED_KNOWN_MIN: Final = 0.1
 """A feed that was known ahead for a smaller share of the steps is left out [1]."""
 OTHER_DAYS: Final = 8
@@ -78,20 +74,17 @@ class LstmForecaster:
         Raises:
             NotReadyError: the history is too short, or the training was stopped.
         """
-        from forecast.models import lstm_training  # noqa: PLC0415  # Lightning takes seconds to import; serving does without
-
-        torch.set_num_threads(THREADS)
         config = self.config or LstmConfig.for_history(
             self.task.step, self.task.horizon, len(history) / self.task.steps_per_hour
         )
         config = replace(config, timezone=self.task.timezone)
         config = _with_covariates(config, _told_by(history["valid_at"].iloc[-1] + self.task.step, known))
-        prepared = windows.prepare(history, known, self.task, config.covariates or ())
+        prepared = frames.prepare(history, known, self.task, config.covariates or ())
         self.config = _settle(config, prepared, self.task)
-        prepared = windows.prepare(history, known, self.task, self.config.covariates or ())
-        trained = [lstm_training.train(prepared, self.config, seed, self._run) for seed in self.config.seeds]
-        self._networks = [network.eval() for network, _ in trained]
-        self._notes = {"training": [note for _, note in trained]}
+        prepared = frames.prepare(history, known, self.task, self.config.covariates or ())
+        weights, notes = _trained(prepared, self.config, self._run)
+        self._networks = from_bytes(weights, self.spec, self.config)
+        self._notes = {"training": notes}
 
     def anew(self) -> LstmForecaster:
         """Another, not fitted, for this process alone; what depends on the data is settled again."""
@@ -112,7 +105,7 @@ class LstmForecaster:
                 f" {len(history) / self.task.steps_per_hour:.1f} h"
             )
         recent = history.iloc[-spec.lookback_steps - self.task.steps_per_day :]
-        prepared = windows.prepare(recent, known, self.task, spec.covariates)
+        prepared = frames.prepare(recent, known, self.task, spec.covariates)
         end = len(prepared.y)
         cut = windows.windows(prepared, np.array([end], dtype=np.int64), spec)
         quantiles, weights = self._forward(cut)
@@ -125,7 +118,7 @@ class LstmForecaster:
         """What drives the forecast issued at the end of the history, see `explain.drivers`."""
         spec, day = self.spec, self.task.steps_per_day
         recent = history.iloc[-spec.lookback_steps - OTHER_DAYS * day :]
-        prepared = windows.prepare(recent, known, self.task, spec.covariates)
+        prepared = frames.prepare(recent, known, self.task, spec.covariates)
         at = len(prepared.y) - day * np.arange(OTHER_DAYS + 1)
         cut = windows.windows(prepared, at[at >= spec.lookback_steps], spec)
         return explain.drivers(cut, spec, self._median)
@@ -163,13 +156,7 @@ class LstmForecaster:
 
     def weights(self) -> bytes:
         """The networks' parameters as safetensors."""
-        return save_tensors(
-            {
-                f"{i}.{key}": t
-                for i, network in enumerate(self._networks)
-                for key, t in network.state_dict().items()
-            }
-        )
+        return as_bytes(self._networks)
 
     @classmethod
     def load(cls, card: Mapping[str, Any], weights: bytes) -> LstmForecaster:
@@ -183,21 +170,17 @@ class LstmForecaster:
         model.calibration = conformal.from_dict(card["conformal"]) if card.get("conformal") else None
         config = model.config or LstmConfig(model.task.step_s, model.task.horizon_steps)
         model._notes = {key: card[key] for key in ("training",) if key in card}
-        try:
-            tensors = load_tensors(weights)
-            for i, _ in enumerate(config.seeds):
-                network = Network(model.spec, config.hidden, config.dropout)
-                own = {k.removeprefix(f"{i}."): t for k, t in tensors.items() if k.startswith(f"{i}.")}
-                network.load_state_dict(own)
-                model._networks.append(network.eval())
-        except (SafetensorError, RuntimeError) as error:
-            raise InputError(
-                "the LSTM's weights",
-                found=str(error).splitlines()[0],
-                allowed="safetensors of the card's configuration",
-                do="train again or go back to an earlier version",
-            ) from error
+        model._networks = from_bytes(weights, model.spec, config)
         return model
+
+
+def _trained(prepared: Prepared, config: LstmConfig, run: Run) -> tuple[bytes, list[dict[str, Any]]]:
+    """Weights and notes of networks trained here, or in a process of their own."""
+    from forecast.models import lstm_training  # noqa: PLC0415  # Lightning takes seconds to import; serving does without
+
+    if run.apart:
+        return child.call(lstm_training.train_all, prepared, config, stop=run.stop)
+    return lstm_training.train_all(prepared, config, run)
 
 
 def _told_by(end: pd.Timestamp, known: pd.DataFrame) -> pd.DataFrame:
@@ -207,7 +190,7 @@ def _told_by(end: pd.Timestamp, known: pd.DataFrame) -> pd.DataFrame:
 
 def _with_covariates(config: LstmConfig, told: pd.DataFrame) -> LstmConfig:
     """Take the known frame's columns where none were asked for, by feed, and the units of each."""
-    asked = windows.covariates_of(told) if config.covariates is None else config.covariates
+    asked = frames.covariates_of(told) if config.covariates is None else config.covariates
     chosen = tuple(name for feed in windows.feeds(asked) for name in feed)
     return replace(config, covariates=chosen, covariate_scales=tuple(_scale(name, told) for name in chosen))
 

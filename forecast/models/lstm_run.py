@@ -41,6 +41,8 @@ class Run:
     """GPUs, or processes where there is no GPU, on each machine."""
     nodes: int = 1
     """Machines."""
+    apart: bool = False
+    """Train in a process of its own, whose memory goes with it; nobody is told how far it is."""
     stop: threading.Event | None = None
     """Ends the training early, with NotReadyError, when it is set."""
     report: Callable[[Progress], None] | None = None

@@ -10,6 +10,7 @@ import logging
 import time
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from core.errors import InputError, NotReadyError
 from forecast import windows
-from forecast.models.lstm_network import Network, to_tensor
+from forecast.models.lstm_network import THREADS, Network, as_bytes, to_tensor
 from forecast.models.lstm_run import Progress, Run
 from forecast.protocol import QUANTILES
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 """encoder, decoder, target, mask."""
+KIB_MB: Final = 1024 / 1e6
+"""Kibibytes, in which Linux counts, as megabytes [MB]."""
 REPORT_STEPS: Final = 50
 """So often the loss goes to the debug log."""
 SHIFT_SIZE: Final = 1.0
@@ -203,6 +206,21 @@ def to_batch(cut: Windows) -> Batch:
     return to_tensor(cut.encoder), to_tensor(cut.decoder), to_tensor(cut.target), to_tensor(mask)
 
 
+def train_all(
+    prepared: Prepared, config: LstmConfig, run: Run | None = None
+) -> tuple[bytes, list[dict[str, Any]]]:
+    """Train one network a seed.
+
+    Works on arrays alone, so that a process of its own for it holds no more than it needs.
+
+    Returns:
+        The networks' parameters as safetensors and a note of each for the card.
+    """
+    torch.set_num_threads(THREADS)
+    made = [train(prepared, config, seed, run or Run()) for seed in config.seeds]
+    return as_bytes([network for network, _ in made]), [note for _, note in made]
+
+
 def train(prepared: Prepared, config: LstmConfig, seed: int, run: Run) -> tuple[Network, dict[str, Any]]:
     """Train one network.
 
@@ -219,7 +237,7 @@ def train(prepared: Prepared, config: LstmConfig, seed: int, run: Run) -> tuple[
         NotReadyError: no whole window fits, or the training was stopped.
         InputError: there are not as many devices.
     """
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     spec = config.spec(prepared.task)
     learn = windows.origins(prepared, spec)
     if not len(learn):
@@ -243,7 +261,17 @@ def train(prepared: Prepared, config: LstmConfig, seed: int, run: Run) -> tuple[
         "windows": len(learn),
         "pinball": round(told.pinball, 6),
         "wall_s": round(time.perf_counter() - begun, 1),
+        "cpu_s": round(time.process_time() - cpu, 1),
+        "peak_mb": _peak_mb(),
     }
+
+
+def _peak_mb() -> float | None:
+    """Most memory that this process ever held [MB]; None where the system does not say."""
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="ascii").splitlines() if status.exists() else []
+    held = [float(line.split()[1]) * KIB_MB for line in lines if line.startswith("VmHWM:")]
+    return round(held[0], 1) if held else None
 
 
 def _trainer(config: LstmConfig, run: Run, callbacks: list[Callback]) -> pl.Trainer:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
+from forecast.frames import forecast_frame, prepare
 from forecast.models import naive
-from forecast.protocol import Task, forecast_frame
-from forecast.windows import prepare
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from core.series import Floats
+    from forecast.protocol import Task
     from forecast.windows import Prepared
 
 NEEDED_H: Final = 2

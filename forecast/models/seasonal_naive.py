@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from forecast.features import CANDIDATES, candidate_values
+from forecast.frames import forecast_frame, prepare
 from forecast.models import naive
-from forecast.protocol import Task, forecast_frame
-from forecast.windows import prepare
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from core.series import Floats
+    from forecast.protocol import Task
     from forecast.windows import Prepared
 
 NEIGHBOUR_H: Final = 1

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from core.errors import InputError, NotReadyError
+from forecast.frames import forecast_frame, prepare
 from forecast.models import naive
-from forecast.protocol import DAYS_PER_WEEK, HOURS_PER_DAY, Task, forecast_frame
-from forecast.windows import prepare
+from forecast.protocol import DAYS_PER_WEEK, HOURS_PER_DAY, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 from sheet import Sheet
 
+from forecast.frames import nothing_known
 from forecast.models import boosted
-from forecast.protocol import nothing_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

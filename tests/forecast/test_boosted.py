@@ -12,9 +12,10 @@ from made_series import daily, frame
 
 pytest.importorskip("lightgbm")
 from core.errors import NotReadyError
+from forecast.frames import nothing_known
 from forecast.models import boosted
 from forecast.models.boosted import Boosted, BoostedDifference
-from forecast.protocol import FORECAST_COLUMNS, QUANTILE_NAMES, Forecaster, Task, nothing_known
+from forecast.protocol import FORECAST_COLUMNS, QUANTILE_NAMES, Forecaster, Task
 
 HOUR = timedelta(hours=1)
 TASK = Task("it_power", 3600, 6)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from forecast import ensemble
-from forecast.protocol import QUANTILE_NAMES, Task, forecast_frame
+from forecast.frames import forecast_frame
+from forecast.protocol import QUANTILE_NAMES, Task
 
 if TYPE_CHECKING:
     import pandas as pd

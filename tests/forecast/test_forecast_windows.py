@@ -10,9 +10,9 @@ import pytest
 from made_series import START, daily, frame
 
 from core.errors import InputError, NotReadyError
-from forecast import dataset, features, windows
-from forecast.known import known_table
-from forecast.protocol import Task, nothing_known
+from forecast import features, frames, windows
+from forecast.frames import known_table, nothing_known
+from forecast.protocol import Task
 from forecast.windows import Windows, WindowSpec
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def weather(days: int, seed: int = 1) -> pd.DataFrame:
 
 
 def cut(history: pd.DataFrame, known: pd.DataFrame, at: int, spec: WindowSpec = SPEC) -> Windows:
-    prepared = windows.prepare(history, known, spec.task, spec.covariates)
+    prepared = frames.prepare(history, known, spec.task, spec.covariates)
     return windows.windows(prepared, np.array([at]), spec)
 
 
@@ -96,14 +96,14 @@ def test_a_gap_holds_for_an_hour_and_then_repeats_the_day_before() -> None:
     y = np.arange(200.0)
     observed = np.ones(200, dtype=bool)
     observed[120:130] = False
-    filled = dataset.fill(y, observed, 900)
+    filled = features.fill(y, observed, 900)
     assert filled[120:124].tolist() == [119.0] * 4
     assert filled[124:130].tolist() == y[28:34].tolist()
     assert filled[observed].tolist() == y[observed].tolist()
 
 
 def test_steps_before_the_first_measured_one_take_its_value() -> None:
-    filled = dataset.fill(np.array([np.nan, np.nan, 7.0, 8.0]), np.array([False, False, True, True]), 3600)
+    filled = features.fill(np.array([np.nan, np.nan, 7.0, 8.0]), np.array([False, False, True, True]), 3600)
     assert filled.tolist() == [7, 7, 7, 8]
 
 
@@ -143,7 +143,7 @@ def test_beyond_a_day_yesterday_is_still_the_last_day_known() -> None:
 def test_the_calendar_follows_the_wall_clock() -> None:
     # 2026-03-29, 01:00 UTC: Amsterdam goes from 02:00 to 03:00
     times = np.array([int(pd.Timestamp(t).timestamp()) for t in ("2026-03-28T05:00Z", "2026-03-29T04:00Z")])
-    local = features.calendar(times, "Europe/Amsterdam")
+    local = frames.calendar(times, "Europe/Amsterdam")
     assert local[0, :2] == pytest.approx(local[1, :2])  # both 06:00 there
     assert local[:, 4].tolist() == [1.0, 1.0]  # Saturday and Sunday
 
@@ -180,7 +180,7 @@ def test_a_feed_that_ends_early_takes_no_other_with_it() -> None:
     known = weather(6).drop(columns="available_at")
     known["booked_gpu_kw"] = 100.0 + 40.0 * np.arange(len(known))
     known.loc[known["valid_at"] >= pd.Timestamp(START) + pd.Timedelta(hours=106), "booked_gpu_kw"] = np.nan
-    prepared = windows.prepare(frame(daily(6)), known, spec.task, covariates)
+    prepared = frames.prepare(frame(daily(6)), known, spec.task, covariates)
     at = np.array([400])  # 100 h
     window = windows.windows(prepared, at, spec)
     *_, known_weather, from_mean, from_day, booked = np.moveaxis(window.decoder[0], 1, 0)
@@ -206,7 +206,7 @@ def test_a_constant_series_is_scaled_by_something() -> None:
 
 
 def test_origins_leave_room_for_a_whole_window() -> None:
-    prepared = windows.prepare(frame(daily(6)), nothing_known(), SPEC.task)
+    prepared = frames.prepare(frame(daily(6)), nothing_known(), SPEC.task)
     at = windows.origins(prepared, SPEC)
     assert at[0] == 48 * 4
     assert at[-1] + 96 == len(prepared.y)
@@ -226,12 +226,12 @@ def test_what_is_no_history_is_refused_in_a_sentence(
     change: Callable[[pd.DataFrame], pd.DataFrame], found: str
 ) -> None:
     with pytest.raises(InputError, match=found):
-        windows.prepare(change(frame(daily(2))), nothing_known(), Task())
+        frames.prepare(change(frame(daily(2))), nothing_known(), Task())
 
 
 def test_a_history_without_a_measured_step_is_not_ready() -> None:
     with pytest.raises(NotReadyError, match="no measured step"):
-        windows.prepare(frame(np.full(96, np.nan)), nothing_known(), Task())
+        frames.prepare(frame(np.full(96, np.nan)), nothing_known(), Task())
 
 
 def test_a_step_that_does_not_divide_an_hour_is_refused() -> None:
@@ -241,6 +241,6 @@ def test_a_step_that_does_not_divide_an_hour_is_refused() -> None:
 
 def test_readings_at_any_times_become_means_per_step() -> None:
     times = pd.DatetimeIndex([pd.Timestamp(START) + pd.Timedelta(minutes=m) for m in (0, 5, 10, 31)])
-    made = dataset.regular(times, np.array([1.0, 2.0, 6.0, 9.0]), timedelta(minutes=15))
+    made = frames.regular(times, np.array([1.0, 2.0, 6.0, 9.0]), timedelta(minutes=15))
     np.testing.assert_equal(made["y"].to_numpy(), [3.0, np.nan, 9.0])
     assert made["observed"].tolist() == [True, False, True]

@@ -13,9 +13,10 @@ from made_series import START, daily, frame, small
 
 from core.errors import InputError, NotReadyError
 from forecast import members, registry
+from forecast.frames import nothing_known
 from forecast.models.lstm import LstmForecaster
 from forecast.models.statistical import Mstl
-from forecast.protocol import FORECAST_COLUMNS, QUANTILE_NAMES, Forecaster, Task, nothing_known
+from forecast.protocol import FORECAST_COLUMNS, QUANTILE_NAMES, Forecaster, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from core import db
 from forecast import dataset
-from forecast.known import known_table
-from forecast.protocol import HOUR_S, nothing_known
+from forecast.frames import known_table, nothing_known
+from forecast.protocol import HOUR_S
 
 if TYPE_CHECKING:
     from core.clock import ManualClock

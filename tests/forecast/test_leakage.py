@@ -16,11 +16,12 @@ import pandas as pd
 import pytest
 from made_series import START, daily, frame, small
 
-from forecast import backtest, dataset, features, metrics, windows
+from forecast import backtest, dataset, features, frames, metrics, windows
 from forecast.features import CANDIDATES, Candidate
+from forecast.frames import nothing_known
 from forecast.models.lstm import LstmForecaster
 from forecast.models.persistence import Persistence
-from forecast.protocol import QUANTILES, Task, nothing_known
+from forecast.protocol import QUANTILES, Task
 from forecast.windows import WindowSpec
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def changed_by_the_future(task: Task, candidates: tuple[str, ...]) -> list[str]:
         origin = pd.Timestamp(START) + at * task.step
         cuts = [
             windows.windows(
-                windows.prepare(frame(values, task.step), words, task, COVARIATES), np.array([at]), spec
+                frames.prepare(frame(values, task.step), words, task, COVARIATES), np.array([at]), spec
             )
             for values, words in ((seen, known), (other, after(known, origin)))
         ]
@@ -155,7 +156,7 @@ def test_filled_steps_teach_nothing() -> None:
     nonsense = history.assign(y=history["y"].where(history["observed"], 9e9))
     weights = [fitted(h, nothing_known()).weights() for h in (history, nonsense)]
     assert weights[0] == weights[1]
-    prepared = windows.prepare(nonsense, nothing_known(), DAY_AHEAD)
+    prepared = frames.prepare(nonsense, nothing_known(), DAY_AHEAD)
     spec = WindowSpec(DAY_AHEAD, 48, ("last", "day1"))
     cut = windows.windows(prepared, np.arange(100, 160), spec)
     steps = np.arange(100, 160)[:, None] + np.arange(24)
@@ -195,7 +196,8 @@ def test_the_same_seed_gives_the_same_figures_in_another_process() -> None:
     code = (
         "from made_series import *\n"
         "from forecast.models.lstm import LstmForecaster\n"
-        "from forecast.protocol import QUANTILE_NAMES, Task, nothing_known\n"
+        "from forecast.protocol import QUANTILE_NAMES, Task\n"
+        "from forecast.frames import nothing_known\n"
         "task = Task(step_s=3600, horizon_steps=24)\n"
         "past = frame(daily(9, task.step), task.step)\n"
         "m = LstmForecaster(task, small(task, 216))\n"

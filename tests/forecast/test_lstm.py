@@ -15,12 +15,13 @@ from made_series import QUARTER, START, daily, frame, small
 
 from core.errors import InputError, NotReadyError
 from forecast import backtest
+from forecast.frames import nothing_known
 from forecast.models.lstm import LstmForecaster
 from forecast.models.lstm_config import LstmConfig, config_from
 from forecast.models.lstm_network import Network
 from forecast.models.lstm_run import Run
 from forecast.models.lstm_training import pinball_loss
-from forecast.protocol import Task, nothing_known
+from forecast.protocol import Task
 from forecast.windows import WindowSpec
 
 DAY = timedelta(days=1)
@@ -214,7 +215,8 @@ def test_training_leaves_no_litter_and_says_nothing(tmp_path: Path) -> None:
     code = (
         "from made_series import *\n"
         "from forecast.models.lstm import LstmForecaster\n"
-        "from forecast.protocol import Task, nothing_known\n"
+        "from forecast.protocol import Task\n"
+        "from forecast.frames import nothing_known\n"
         "task = Task(step_s=3600, horizon_steps=24)\n"
         "m = LstmForecaster(task, replace(small(task, 216), max_steps=5))\n"
         "m.fit(frame(daily(9, task.step), task.step), nothing_known())\n"

@@ -11,8 +11,9 @@ import pytest
 from made_series import START, daily, frame, small
 
 from forecast import backtest
+from forecast.frames import nothing_known
 from forecast.models.lstm import LstmForecaster
-from forecast.protocol import Task, nothing_known
+from forecast.protocol import Task
 
 HOUR = timedelta(hours=1)
 DAYS = 12

@@ -16,8 +16,9 @@ from scipy.special import ndtri
 
 from core import db
 from forecast import path_rows, paths
+from forecast.frames import nothing_known
 from forecast.models.seasonal_naive import SeasonalNaive
-from forecast.protocol import QUANTILE_NAMES, QUANTILES, Task, nothing_known
+from forecast.protocol import QUANTILE_NAMES, QUANTILES, Task
 
 if TYPE_CHECKING:
     import pandas as pd

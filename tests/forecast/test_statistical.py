@@ -13,9 +13,10 @@ import pytest
 from made_series import daily, frame
 
 from core.errors import InputError, NotReadyError
+from forecast.frames import nothing_known
 from forecast.models.seasonal_naive import SeasonalNaive, SeasonalNaive168
 from forecast.models.statistical import AutoEts, Mstl
-from forecast.protocol import FORECAST_COLUMNS, QUANTILE_NAMES, Forecaster, Task, nothing_known
+from forecast.protocol import FORECAST_COLUMNS, QUANTILE_NAMES, Forecaster, Task
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from forecast import backtest, dataset
+from forecast import backtest, frames
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ STEP = timedelta(minutes=15)
 
 def test_days_six_and_seven(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     read = pd.read_csv(shared_data / SURF, parse_dates=["time_utc"])
-    week = dataset.regular(read["time_utc"], read["power_draw"].to_numpy(dtype=np.float64), STEP)
+    week = frames.regular(read["time_utc"], read["power_draw"].to_numpy(dtype=np.float64), STEP)
     until = week["valid_at"].iloc[0].to_pydatetime() + timedelta(days=5)
     table = backtest.backtest_series(week, STEP, until, (1,), timezone="Europe/Amsterdam")
     with capsys.disabled():

@@ -22,11 +22,12 @@ from stored import context_of, fill, quick, quick_training
 
 from core import db
 from core.errors import InputError, NotReadyError, ServiceError
-from forecast import child, contest, registry, train, windows
+from forecast import child, contest, frames, registry, train, windows
+from forecast.frames import nothing_known
 from forecast.models import lstm_training
 from forecast.models.lstm import LstmForecaster
 from forecast.models.lstm_run import Progress, Run
-from forecast.protocol import Task, nothing_known
+from forecast.protocol import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -210,7 +211,8 @@ from made_series import *
 from forecast.models import lstm_training
 from forecast.models.lstm import LstmForecaster
 from forecast.models.lstm_run import Run
-from forecast.protocol import Task, nothing_known
+from forecast.protocol import Task
+from forecast.frames import nothing_known
 task = Task(step_s=3600, horizon_steps=24)
 past = frame(daily(15, task.step), task.step)
 config = replace(small(task, 15 * 24), max_steps=50, learning_rate=1e-2, seeds=(1, 2))
@@ -226,7 +228,7 @@ print(lstm_training.leads(), round(float(error)), *(note["steps"] for note in mo
 def test_each_process_has_its_own_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     task = Task(step_s=3600, horizon_steps=24)
     spec = small(task, 9 * 24).spec(task)
-    prepared = windows.prepare(frame(daily(9, task.step), task.step), nothing_known(), task)
+    prepared = frames.prepare(frame(daily(9, task.step), task.step), nothing_known(), task)
     draws = lstm_training.Draws(
         prepared, replace(spec, covariates=()), windows.origins(prepared, spec), 8, 1, 0.0
     )

@@ -152,7 +152,7 @@ def test_drift_trains_again_and_an_unhelpful_training_is_said(
 def test_the_card_s_inputs_are_compared(context: jobs.Context, champion: int, clock: ManualClock) -> None:
     now = clock.now()
     times = np.arange(96)
-    low = train.dataset.regular(
+    low = train.frames.regular(
         [now + timedelta(minutes=15) * int(i) for i in times],  # type: ignore[arg-type]  # any times
         1e4 + times,
         timedelta(minutes=15),
