@@ -80,11 +80,12 @@ def from_bytes(weights: bytes, spec: WindowSpec, config: LstmConfig) -> list[Net
     networks = []
     try:
         tensors = load_tensors(weights)
-        for i, _ in enumerate(config.seeds):
-            network = Network(spec, config.hidden, config.dropout)
-            own = {k.removeprefix(f"{i}."): t for k, t in tensors.items() if k.startswith(f"{i}.")}
-            network.load_state_dict(own)
-            networks.append(network.eval())
+        with torch.random.fork_rng(devices=[]):  # what networks begin with is drawn, and not needed here
+            for i, _ in enumerate(config.seeds):
+                network = Network(spec, config.hidden, config.dropout)
+                own = {k.removeprefix(f"{i}."): t for k, t in tensors.items() if k.startswith(f"{i}.")}
+                network.load_state_dict(own)
+                networks.append(network.eval())
     except (SafetensorError, RuntimeError) as error:
         raise InputError(
             "the LSTM's weights",

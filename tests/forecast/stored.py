@@ -41,11 +41,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LstmConfig, "for_history", partial(_quick, LstmConfig.for_history))
 
 
-def quick_training(context: jobs.Context, task: Task) -> dict[str, Any]:
+def quick_training(context: jobs.Context, task: Task, apart: bool = False) -> dict[str, Any]:
     """What the service's child does, with fewer steps."""
     with pytest.MonkeyPatch.context() as patch:
         quick(patch)
-        return train.training(context, task)
+        return train.training(context, task, apart)
 
 
 def _quick(real: Any, *arguments: Any, **overrides: Any) -> LstmConfig:

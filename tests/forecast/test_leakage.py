@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from made_series import START, daily, frame, small
 
-from forecast import backtest, dataset, features, frames, metrics, windows
+from forecast import backtest, features, frames, metrics, windows
 from forecast.features import CANDIDATES, Candidate
 from forecast.frames import nothing_known
 from forecast.models.lstm import LstmForecaster
@@ -111,14 +111,14 @@ def test_a_gap_filled_from_its_other_end_is_caught(monkeypatch: pytest.MonkeyPat
         del step_s
         return np.asarray(pd.Series(np.where(observed, y, np.nan)).interpolate(limit_direction="both"))
 
-    monkeypatch.setattr(dataset, "fill", between)
+    monkeypatch.setattr(features, "fill", between)
     assert "encoder" in changed_by_the_future(GRIDS["15 min, 24 h"], ("last", "day1"))
 
 
 def test_covariates_without_their_time_of_availability_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = windows.known_table
+    table = frames.known_table
     monkeypatch.setattr(
-        windows, "known_table", lambda known, *rest: table(known.drop(columns="available_at"), *rest)
+        frames, "known_table", lambda known, *rest: table(known.drop(columns="available_at"), *rest)
     )
     assert changed_by_the_future(GRIDS["15 min, 24 h"], ("last", "day1")) == ["decoder", "encoder"]
 
