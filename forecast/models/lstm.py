@@ -20,7 +20,7 @@ from forecast import child, conformal, explain, frames, windows
 from forecast.frames import forecast_frame
 from forecast.models.lstm_config import LstmConfig, config_from
 from forecast.models.lstm_network import THREADS, Network, as_bytes, from_bytes, to_tensor
-from forecast.models.lstm_run import Run
+from forecast.models.lstm_run import Run, train_networks
 from forecast.protocol import MEDIAN, Task
 
 if TYPE_CHECKING:
@@ -176,11 +176,9 @@ class LstmForecaster:
 
 def _trained(prepared: Prepared, config: LstmConfig, run: Run) -> tuple[bytes, list[dict[str, Any]]]:
     """Weights and notes of networks trained here, or in a process of their own."""
-    from forecast.models import lstm_training  # noqa: PLC0415  # Lightning takes seconds to import; serving does without
-
     if run.apart:
-        return child.call(lstm_training.train_all, prepared, config, stop=run.stop)
-    return lstm_training.train_all(prepared, config, run)
+        return child.call(train_networks, prepared, config, stop=run.stop)
+    return train_networks(prepared, config, run)
 
 
 def _told_by(end: pd.Timestamp, known: pd.DataFrame) -> pd.DataFrame:

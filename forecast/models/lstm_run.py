@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import InputError
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+
+    from forecast.models.lstm_config import LstmConfig
+    from forecast.windows import Prepared
 
 MEETING_POINTS: Final = ("MASTER_ADDR", "SLURM_JOB_ID")
 """Of these environment variables one has to say where several machines meet."""
@@ -61,3 +64,12 @@ class Run:
     def processes(self) -> int:
         """How many take part."""
         return self.devices * self.nodes
+
+
+def train_networks(
+    prepared: Prepared, config: LstmConfig, run: Run | None = None
+) -> tuple[bytes, list[dict[str, Any]]]:
+    """As `lstm_training.train_all`, for who has it done in another process and needs no Lightning itself."""
+    from forecast.models import lstm_training  # noqa: PLC0415  # Lightning takes seconds to import; serving does without
+
+    return lstm_training.train_all(prepared, config, run)
