@@ -109,9 +109,7 @@ def _there(conn: db.Connection, site: Site, task: Task, origin: datetime) -> set
     rows = db.rows(
         conn,
         "forecast_issued",
-        site=site.id,
-        target=task.target,
-        step_s=task.step_s,
+        **task.key(site.id),
         models=list(members.everyone()),
         issued_at=origin,
     )
@@ -150,12 +148,10 @@ def _members(
 
 
 def _member(name: str, task: Task, champion: registry.Version | None) -> Forecaster:
-    """The member, ready to forecast; the learnt one as trained, since the calibration is the ensemble's."""
+    """The member, ready to forecast; what is calibrated is the ensemble."""
     if name != registry.LEARNED or champion is None:
         return members.UNTRAINED[name](task)
-    model = registry.load(champion)
-    model.calibration = None
-    return model
+    return registry.load(champion)
 
 
 def _not_negative(frame: pd.DataFrame) -> pd.DataFrame:
@@ -209,9 +205,7 @@ def _ensemble(conn: db.Connection, site: Site, given: _Mixing) -> None:
         db.rows(
             conn,
             "forecast_note_insert",
-            site=site.id,
-            target=task.target,
-            step_s=task.step_s,
+            **task.key(site.id),
             model=ensemble.NAME,
             issued_at=origin,
             note=db.json(registry.json_safe(note)),

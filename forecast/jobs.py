@@ -182,9 +182,7 @@ def recalibrate(conn: db.Connection, context: Context, task: Task) -> None:
     row = db.row(
         conn,
         "forecast_below",
-        site=context.site.id,
-        target=task.target,
-        step_s=task.step_s,
+        **task.key(context.site.id),
         model=ensemble.NAME,
         model_version_id=champion.model_version_id,
         points=scores.points_of(conn, context.site, task.target),

@@ -58,9 +58,7 @@ def past_errors(
     rows = db.rows(
         conn,
         "forecast_medians",
-        site=site_id,
-        target=task.target,
-        step_s=task.step_s,
+        **task.key(site_id),
         model=model,
         issued=issued,
     )
@@ -90,9 +88,7 @@ def save(
     db.rows(
         conn,
         "forecast_paths_insert",
-        site=site_id,
-        target=task.target,
-        step_s=task.step_s,
+        **task.key(site_id),
         model=model,
         issued_at=issued_at,
         values_w=np.round(made, 1).ravel().tolist(),
@@ -106,9 +102,7 @@ def load(conn: db.Connection, site_id: str, task: Task, model: str, issued_at: d
     rows = db.rows(
         conn,
         "forecast_paths",
-        site=site_id,
-        target=task.target,
-        step_s=task.step_s,
+        **task.key(site_id),
         model=model,
         issued_at=issued_at,
     )

@@ -71,6 +71,10 @@ class Task:
         """From the origin to the end of the forecast."""
         return self.step * self.horizon_steps
 
+    def key(self, site_id: str) -> dict[str, str | int]:
+        """Which rows of the tables of forecasts are a site's of this task."""
+        return {"site": site_id, "target": self.target, "step_s": self.step_s}
+
     @property
     def steps_per_hour(self) -> int:
         """Steps in an hour."""

@@ -46,7 +46,7 @@ def write(conn: db.Connection, site: Site, task: Task, now: datetime) -> None:
     db.rows(
         conn,
         "forecast_score_write",
-        **_of(site, task),
+        **task.key(site.id),
         models=list(members.everyone()),
         points=points,
         horizon=task.horizon,
@@ -56,7 +56,7 @@ def write(conn: db.Connection, site: Site, task: Task, now: datetime) -> None:
 
 
 def _start(conn: db.Connection, site: Site, task: Task, now: datetime) -> datetime:
-    newest = db.row(conn, "forecast_score_newest", **_of(site, task))
+    newest = db.row(conn, "forecast_score_newest", **task.key(site.id))
     scored = newest["hour"] if newest else None
     return floor_time(min(now - AGAIN, scored) if scored else now - OLDEST, HOUR)
 
@@ -69,7 +69,7 @@ def by_model(conn: db.Connection, site: Site, task: Task, start: datetime, end: 
         pinball_ratio, mae_ratio to the seasonal naive on what both have forecast [1], None where nothing.
     """
     return db.rows(
-        conn, "forecast_score_by_model", **_of(site, task), reference=REFERENCE, start=start, end=end
+        conn, "forecast_score_by_model", **task.key(site.id), reference=REFERENCE, start=start, end=end
     )
 
 
@@ -84,7 +84,7 @@ def by_day(
     return db.rows(
         conn,
         "forecast_score_by_day",
-        **_of(site, task),
+        **task.key(site.id),
         model=model,
         served=ensemble.NAME,
         reference=REFERENCE,
@@ -105,7 +105,3 @@ def losses(rows: Iterable[db.Row]) -> dict[str, float]:
         for row in rows
         if row["lead"] == ALL_LEADS and row["pinball_ratio"] is not None
     }
-
-
-def _of(site: Site, task: Task) -> dict[str, str | int]:
-    return {"site": site.id, "target": task.target, "step_s": task.step_s}

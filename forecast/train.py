@@ -71,11 +71,6 @@ class Holdout:
         return self.history.iloc[: self.split]
 
     @property
-    def hours(self) -> float:
-        """Its length [h]."""
-        return (len(self.history) - self.split) / self.task.steps_per_hour
-
-    @property
     def origins(self) -> Ints:
         """Positions of its forecasts' origins."""
         last = len(self.history) - self.task.horizon_steps
@@ -149,23 +144,23 @@ def train(
     conn.commit()  # training takes long: no transaction stays open over it
     held = hold_out(history, known, task)
 
-    from forecast.models import lstm_training  # noqa: PLC0415  # torch takes seconds to import, and may not be needed
-    from forecast.models.lstm import LstmForecaster  # noqa: PLC0415  # as above
+    from forecast.models.lstm import LstmForecaster  # noqa: PLC0415  # torch takes seconds to import, and may not be needed
+    from forecast.models.lstm_run import leads  # noqa: PLC0415  # beside it
 
     config = LstmConfig.for_history(
         task.step, task.horizon, len(held.before) / task.steps_per_hour, seeds=seeds
     )
     model = LstmForecaster(task, config, run)
     model.fit(held.before, known)
-    if not lstm_training.leads():
+    if not leads():
         return {}
     forecasts = held.roll(model)
     card = model.card() | provenance() | _judged(held, forecasts, present, clock.now())
     card["left_out"] = _left_out(config, model, known)
-    model.calibration = conformal.start(forecasts["y"].to_numpy(float), backtest.quantile_array(forecasts))
+    calibration = conformal.start(forecasts["y"].to_numpy(float), backtest.quantile_array(forecasts))
     if present is not None and present.card.get("conformal"):
-        model.calibration = model.calibration.after(conformal.from_dict(present.card["conformal"]))
-    card |= {"conformal": model.calibration.as_dict(), "inputs": drift.reference(history)}
+        calibration = calibration.after(conformal.from_dict(present.card["conformal"]))
+    card |= {"conformal": calibration.as_dict(), "inputs": drift.reference(history)}
     if card["promoted"]:
         model = _on_everything(model, held)
         card |= {"training": model.card()["training"], "config": model.card()["config"]}
@@ -176,12 +171,10 @@ def train(
 def _on_everything(judged: LstmForecaster, held: Holdout) -> LstmForecaster:
     """The same trained again up to now: once judged, it learns from the held-out days, too.
 
-    They are the newest, and what a plant does next is most like them. Its intervals stay those that the
-    held-out days asked for.
+    They are the newest, and what a plant does next is most like them.
     """
     model = judged.anew()
     model.fit(held.history, held.known)
-    model.calibration = judged.calibration
     return model
 
 
@@ -231,7 +224,7 @@ def _judged(
     promoted, reason = True, "there was no champion"
     if present is not None:
         try:
-            champions = held.roll(_uncalibrated(present))
+            champions = held.roll(registry.load(present))
         except InputError as broken:
             reason = f"the champion cannot be used ({broken})"
         else:
@@ -268,13 +261,6 @@ def _beside_naive(ours: float, naive: float) -> str:
     if naive < ours:
         return f"the seasonal naive forecast is better: weighted quantile loss {naive:.4f}, ours {ours:.4f}"
     return f"weighted quantile loss {ours:.4f}, seasonal naive {naive:.4f}"
-
-
-def _uncalibrated(present: registry.Version) -> LstmForecaster:
-    """The champion without its calibration, as the challenger is judged."""
-    model = registry.load(present)
-    model.calibration = None
-    return model
 
 
 def _learnt_from(held: Holdout, *, everything: bool) -> tuple[datetime, datetime]:

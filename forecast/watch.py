@@ -108,7 +108,7 @@ def asks(found: Sequence[Found], trained_at: datetime) -> bool:
 
 def findings(conn: db.Connection, site: Site, task: Task, now: datetime) -> list[Found]:
     """What was found lately, oldest first."""
-    rows = db.rows(conn, "forecast_notes", **_of(site, task), since=now - SCORED_OVER)
+    rows = db.rows(conn, "forecast_notes", **task.key(site.id), model=NOTE, since=now - SCORED_OVER)
     return [
         Found(
             row["issued_at"],
@@ -152,7 +152,8 @@ def _note(conn: db.Connection, site: Site, task: Task, found: drift.Drift, now: 
     db.rows(
         conn,
         "forecast_note_insert",
-        **_of(site, task),
+        **task.key(site.id),
+        model=NOTE,
         issued_at=now,
         note=db.json(registry.json_safe(note)),
     )
@@ -172,7 +173,3 @@ def _tell(conn: db.Connection, site: Site, task: Task, found: drift.Drift, now: 
             "Look at what has changed in the plant or its meters",
         )
     alarms.keep(conn, site.id, f"forecast.drift.{task.target}.{task.step_s}", alarm, now)
-
-
-def _of(site: Site, task: Task) -> dict[str, str | int]:
-    return {"site": site.id, "target": task.target, "step_s": task.step_s, "model": NOTE}

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from core.errors import NotReadyError
-from forecast import child, conformal, explain, frames, windows
+from forecast import child, explain, frames, windows
 from forecast.frames import forecast_frame
 from forecast.models.lstm_config import LstmConfig, config_from
 from forecast.models.lstm_network import THREADS, Network, as_bytes, from_bytes, to_tensor
@@ -56,7 +56,6 @@ class LstmForecaster:
         """
         self.task = task
         self.config = config
-        self.calibration: conformal.Conformal | None = None
         self._networks: list[Network] = []
         self._notes: dict[str, Any] = {}
         self._run = run or Run()
@@ -130,7 +129,7 @@ class LstmForecaster:
         return np.asarray(quantiles[..., MEDIAN].numpy(), dtype=np.float64)
 
     def _forward(self, cut: Windows) -> tuple[Floats, Floats]:
-        """(b, h, 7) quantiles [W], calibrated, and (b, h, k) weights; means over the seeds."""
+        """(b, h, 7) quantiles [W] and (b, h, k) weights; means over the seeds."""
         if not self._networks:
             raise NotReadyError("the LSTM has not been trained yet")
         encoder, decoder = to_tensor(cut.encoder), to_tensor(cut.decoder)
@@ -139,8 +138,6 @@ class LstmForecaster:
         scaled = np.mean([q.numpy().astype(np.float64) for q, _ in outputs], axis=0)
         weights = np.mean([w.numpy().astype(np.float64) for _, w in outputs], axis=0)
         quantiles = cut.level[:, None, None] + cut.scale[:, None, None] * scaled
-        if self.calibration is not None:
-            quantiles = self.calibration.apply(quantiles)
         return quantiles, weights
 
     def card(self) -> dict[str, Any]:
@@ -149,7 +146,6 @@ class LstmForecaster:
             "model": self.name,
             "task": asdict(self.task),
             "config": self.config.as_dict() if self.config else None,
-            "conformal": self.calibration.as_dict() if self.calibration else None,
             "torch": torch.__version__,
             **self._notes,
         }
@@ -167,7 +163,6 @@ class LstmForecaster:
         """
         torch.set_num_threads(THREADS)
         model = cls(Task(**card["task"]), config_from(card["config"]))
-        model.calibration = conformal.from_dict(card["conformal"]) if card.get("conformal") else None
         config = model.config or LstmConfig(model.task.step_s, model.task.horizon_steps)
         model._notes = {key: card[key] for key in ("training",) if key in card}
         model._networks = from_bytes(weights, model.spec, config)

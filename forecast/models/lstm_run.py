@@ -66,6 +66,18 @@ class Run:
         return self.devices * self.nodes
 
 
+def rank() -> int:
+    """This process's number among those that train together; 0 for the first, and where there is only one."""
+    from torch import distributed  # noqa: PLC0415  # whoever only asks for a run needs no torch
+
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def leads() -> bool:
+    """Whether this process is the one that keeps what was trained."""
+    return rank() == 0
+
+
 def train_networks(
     prepared: Prepared, config: LstmConfig, run: Run | None = None
 ) -> tuple[bytes, list[dict[str, Any]]]:

@@ -24,7 +24,7 @@ from torch import Tensor
 from core.errors import InputError, NotReadyError
 from forecast import windows
 from forecast.models.lstm_network import THREADS, Network, as_bytes, to_tensor
-from forecast.models.lstm_run import Progress, Run
+from forecast.models.lstm_run import Progress, Run, rank
 from forecast.protocol import QUANTILES
 
 if TYPE_CHECKING:
@@ -174,8 +174,8 @@ class Draws:
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches for ever; each pass over the origins sees every one once. Each process has its own draw."""
-        rank = _rank()
-        random = np.random.default_rng((self.seed, rank) if rank else self.seed)
+        number = rank()
+        random = np.random.default_rng((self.seed, number) if number else self.seed)
         while True:
             order = random.permutation(self.origins)
             for i in range(0, max(len(order) - self.batch, 0) + 1, self.batch):
@@ -188,16 +188,6 @@ class Draws:
         chosen = random.random(count) < self.shift_share
         at = random.integers(0, self.spec.lookback_steps, count)
         return windows.Shifts(at, np.where(chosen, random.normal(0.0, SHIFT_SIZE, count), 0.0))
-
-
-def _rank() -> int:
-    """This process's number among those that train together; 0 for the first, and where there is only one."""
-    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
-
-
-def leads() -> bool:
-    """Whether this process is the one that keeps what was trained."""
-    return _rank() == 0
 
 
 def to_batch(cut: Windows) -> Batch:

@@ -138,7 +138,7 @@ def _library() -> ModuleType:
         InputError: it is not installed.
     """
     try:
-        from statsforecast import models  # noqa: PLC0415  # see above
+        from statsforecast import models  # noqa: PLC0415  # a second or two that services without it do without
     except ImportError as error:
         raise InputError(
             "statsforecast",
@@ -146,7 +146,7 @@ def _library() -> ModuleType:
             allowed="the extra `forecast`",
             do="pip install 'joulecast[forecast]'",
         ) from error
-    return models  # type: ignore[no-any-return,unused-ignore]
+    return models  # type: ignore[no-any-return,unused-ignore]  # typed only where it is installed
 
 
 def _recent(history: pd.DataFrame, known: pd.DataFrame, task: Task, name: str) -> Prepared:

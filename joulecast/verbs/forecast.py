@@ -66,7 +66,7 @@ def train(
 ) -> int:
     """Train the LSTM on what is in the database; it takes over unless the present one is clearly better."""
     from forecast.models.lstm_run import Run  # noqa: PLC0415  # each verb imports only its own room
-    from forecast.train import train as fit  # noqa: PLC0415
+    from forecast.train import train as fit  # noqa: PLC0415  # as above
 
     length = _step(step)
     with _asked(), working() as (context, _), db.connect(context.dsn) as conn:
@@ -178,8 +178,8 @@ def backtest(
 ) -> int:
     """Forecast the last days again and again, and show the LSTM beside what people would use instead."""
     from forecast import backtest as rolling  # noqa: PLC0415  # each verb imports only its own room
-    from forecast.dataset import load_history, load_known  # noqa: PLC0415
-    from forecast.targets import refs_of  # noqa: PLC0415
+    from forecast.dataset import load_history, load_known  # noqa: PLC0415  # as above
+    from forecast.targets import refs_of  # noqa: PLC0415  # as above
 
     length = step * MINUTE
     with _asked(), working() as (context, _), db.connect(context.dsn) as conn:
@@ -297,7 +297,7 @@ def rollback(
 ) -> int:
     """Put back the version that was in force before the present one."""
     from forecast import registry  # noqa: PLC0415  # each verb imports only its own room
-    from forecast.targets import refs_of  # noqa: PLC0415
+    from forecast.targets import refs_of  # noqa: PLC0415  # as above
 
     step_s = round(_step(step).total_seconds())
     with working() as (context, _), db.connect(context.dsn) as conn, conn.transaction():

@@ -1,6 +1,15 @@
 -- Of forecasts older than some time stay those of the models that counted and of the reference, at some times
 -- of the site's day; of their notes the same. Scenarios go earlier.
-WITH no_paths AS (
+WITH counted AS (
+    SELECT DISTINCT
+        c.target,
+        c.step_s,
+        c.model
+    FROM forecast_choice AS c
+    WHERE c.site_id = %(site)s
+),
+
+no_paths AS (
     DELETE FROM forecast_path AS p
     WHERE p.site_id = %(site)s AND p.issued_at < %(paths_before)s
     RETURNING p.path
@@ -14,13 +23,7 @@ no_notes AS (
             (n.issued_at AT TIME ZONE %(timezone)s)::TIME = any(%(times)s::TIME[])
             AND (
                 n.model = any(%(models)s)
-                OR EXISTS (
-                    SELECT c.model
-                    FROM forecast_choice AS c
-                    WHERE
-                        c.site_id = n.site_id AND c.target = n.target AND c.step_s = n.step_s
-                        AND c.model = n.model
-                )
+                OR (n.target, n.step_s, n.model) IN (SELECT c.target, c.step_s, c.model FROM counted AS c)
             )
         )
     RETURNING n.model
@@ -34,13 +37,7 @@ no_forecasts AS (
             (f.issued_at AT TIME ZONE %(timezone)s)::TIME = any(%(times)s::TIME[])
             AND (
                 f.model = any(%(models)s)
-                OR EXISTS (
-                    SELECT c.model
-                    FROM forecast_choice AS c
-                    WHERE
-                        c.site_id = f.site_id AND c.target = f.target AND c.step_s = f.step_s
-                        AND c.model = f.model
-                )
+                OR (f.target, f.step_s, f.model) IN (SELECT c.target, c.step_s, c.model FROM counted AS c)
             )
         )
     RETURNING f.model

@@ -208,7 +208,7 @@ TOGETHER = """
 import sys
 import numpy as np
 from made_series import *
-from forecast.models import lstm_training
+from forecast.models import lstm_run
 from forecast.models.lstm import LstmForecaster
 from forecast.models.lstm_run import Run
 from forecast.protocol import Task
@@ -220,7 +220,7 @@ model = LstmForecaster(task, config, Run(*map(int, sys.argv[1:])))
 model.fit(past, nothing_known())
 ahead = daily(16, task.step)[-24:]
 error = np.abs(model.predict(past, nothing_known())["q50"].to_numpy() - ahead).mean()
-print(lstm_training.leads(), round(float(error)), *(note["steps"] for note in model.card()["training"]),
+print(lstm_run.leads(), round(float(error)), *(note["steps"] for note in model.card()["training"]),
       round(sum(float(t.double().sum()) for n in model._networks for t in n.state_dict().values()), 6))
 """
 
@@ -234,7 +234,7 @@ def test_each_process_has_its_own_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
     def first(rank: int) -> list[float]:
-        monkeypatch.setattr(lstm_training, "_rank", lambda: rank)
+        monkeypatch.setattr(lstm_training, "rank", lambda: rank)
         return [float(value) for value in next(iter(draws))[2].sum(dim=1)]
 
     assert first(0) == first(0)

@@ -252,7 +252,7 @@ def test_an_explanation_has_bars_with_meanings(ours: Source) -> None:
     assert said.DRIVERS_SAID in words
     bars = said.shares({"small": 0.1, "large": 0.9}, said._driver).children
     assert [cell.children for cell in bars[::3]] == ["large", "small"]
-    assert "Shuffling large does 90 %" in bars[0].title
+    assert "90 % of how far the forecast would move" in bars[0].title
     assert "does not explain itself" in text(said.explanation(forecast.Note()))
 
 

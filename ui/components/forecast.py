@@ -26,8 +26,6 @@ MODEL_NAMES: Final = {
     "ensemble": "ensemble",
     "lstm": "LSTM",
     "mstl": "MSTL",
-    "autoets": "AutoETS",
-    "lightgbm": "LightGBM",
     "twin": "twin",
     "seasonal_naive": "seasonal naive",
     "persistence": "persistence",
@@ -35,9 +33,9 @@ MODEL_NAMES: Final = {
 MODEL_MEANINGS: Final = {
     "ensemble": "mean of the members that were best over the last 14 days",
     "lstm": "network trained on this site's history",
-    "mstl": "trend and daily and weekly seasons, fitted anew each day",
+    "mstl": "trend and daily and weekly seasons, fitted anew at each forecast",
     "twin": "IT forecast and weather forecast put through the twin of the plant",
-    "seasonal_naive": "the same hour of the days before",
+    "seasonal_naive": "the same time of the day before",
     "persistence": "it stays as it is",
 }
 STATUS_WORDS: Final = {"champion": "in force", "challenger": "kept aside", "retired": "retired"}
@@ -53,8 +51,8 @@ LEANS_SAID: Final = (
     "starting point is yesterday's course. The network then adds its correction."
 )
 DRIVERS_SAID: Final = (
-    "How much each kind of input matters: how far the forecast gets worse when that input is shuffled, as a "
-    "share of all. A long bar: look there first when the forecast is off."
+    "How much each kind of input matters: how far the forecast would move if that input were as it was on "
+    "the days before, as a share of all. A long bar: look there first when the forecast is off."
 )
 _GRID_NAMES: Final = {grid.step_s: name for grid, name in zip(forecast.GRIDS, ("24 h", "7 d"), strict=True)}
 _EQUAL_WITHIN: Final = 0.01
@@ -219,7 +217,7 @@ def _lean(name: str, share: str) -> str:
 
 
 def _driver(name: str, share: str) -> str:
-    return f"Shuffling {name} does {share} of the harm that shuffling any input does"
+    return f"{share} of how far the forecast would move with other days' inputs comes with {name}"
 
 
 def shares(values: Mapping[str, float], meaning: Any) -> html.Div:

@@ -149,7 +149,7 @@ def _part(part: str, target: Any) -> dict[str, Any]:
 def drawing_key(source: Source, grid: Grid, window: timedelta) -> str:
     """Changes when there is something new to show."""
     versions = [(version.model_version_id, version.status) for version in skill.versions(source)]
-    alarms = [(alarm.source, alarm.raised_at) for alarm in skill.alarms(source)]
+    alarms = [(alarm.source, alarm.raised_at, alarm.message) for alarm in skill.alarms(source)]
     return f"{forecast.stamp(source, grid)} {window} {versions} {alarms}"
 
 
