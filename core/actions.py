@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+from core import db
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
 
 
 class Setpoint(StrEnum):
@@ -32,30 +38,141 @@ class Change:
         return self.to_c - self.from_c
 
 
+class Authority(StrEnum):
+    """How far advice may go on a setpoint; each includes what is before it."""
+
+    SHADOW = "shadow"
+    """It is worked out and scored against what operators did; nobody can accept it."""
+    ADVISORY = "advisory"
+    """An operator sets the plant by hand; we watch for it."""
+    SUPERVISED = "supervised"
+    """What an operator accepts is written."""
+    AUTO_BOUNDED = "auto_bounded"
+    """It is accepted by itself inside an envelope that people have approved."""
+
+
 class State(StrEnum):
     """Where a recommendation stands."""
 
     PROPOSED = "proposed"
+    SNOOZED = "snoozed"
     ACCEPTED = "accepted"
+    AWAITING_SECOND = "awaiting_second"
+    PRECHECK = "precheck"
+    INSTRUCTED = "instructed"
+    """Accepted where nothing is written: an operator has been told what to set."""
+    QUEUED = "queued"
     SENT = "sent"
+    ACKED = "acked"
     APPLIED = "applied"
-    VERIFIED = "verified"
+    """The measured setpoint has followed the first step."""
+    RAMPING = "ramping"
+    HOLDING = "holding"
+    RELEASING = "releasing"
+    FAILED = "failed"
+    REVERTING = "reverting"
+    REVERT_FAILED = "revert_failed"
+    """The plant's own value was not seen again; an alarm stands until it is."""
+    COMPLETED = "completed"
+    REVERTED = "reverted"
     REJECTED = "rejected"
     EXPIRED = "expired"
     SUPERSEDED = "superseded"
     WITHDRAWN = "withdrawn"
-    FAILED = "failed"
-    REVERTED = "reverted"
 
 
+WHEN_DUE: Final[dict[State, State]] = {
+    State.PROPOSED: State.EXPIRED,
+    State.SNOOZED: State.EXPIRED,
+    State.ACCEPTED: State.WITHDRAWN,
+    State.AWAITING_SECOND: State.EXPIRED,
+    State.PRECHECK: State.WITHDRAWN,
+    State.INSTRUCTED: State.EXPIRED,
+    State.QUEUED: State.WITHDRAWN,
+    State.SENT: State.FAILED,
+    State.ACKED: State.FAILED,
+    State.APPLIED: State.REVERTING,
+    State.RAMPING: State.REVERTING,
+    State.HOLDING: State.RELEASING,
+    State.RELEASING: State.REVERT_FAILED,
+    State.FAILED: State.REVERTING,
+    State.REVERTING: State.REVERT_FAILED,
+}
+"""What becomes of a recommendation whose time in a state is over; every state that waits is a key."""
 TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.PROPOSED: frozenset(
-        {State.ACCEPTED, State.REJECTED, State.EXPIRED, State.SUPERSEDED, State.WITHDRAWN}
+        {State.ACCEPTED, State.SNOOZED, State.REJECTED, State.EXPIRED, State.SUPERSEDED, State.WITHDRAWN}
     ),
-    State.ACCEPTED: frozenset({State.SENT, State.FAILED}),
-    State.SENT: frozenset({State.APPLIED, State.FAILED}),
-    State.APPLIED: frozenset({State.VERIFIED, State.REVERTED}),
-    State.VERIFIED: frozenset({State.REVERTED}),
-    State.FAILED: frozenset({State.REVERTED}),
+    State.SNOOZED: frozenset(
+        {State.PROPOSED, State.REJECTED, State.EXPIRED, State.SUPERSEDED, State.WITHDRAWN}
+    ),
+    State.ACCEPTED: frozenset({State.AWAITING_SECOND, State.PRECHECK, State.WITHDRAWN}),
+    State.AWAITING_SECOND: frozenset({State.PRECHECK, State.REJECTED, State.EXPIRED, State.WITHDRAWN}),
+    State.PRECHECK: frozenset({State.QUEUED, State.INSTRUCTED, State.WITHDRAWN}),
+    State.INSTRUCTED: frozenset({State.APPLIED, State.REJECTED, State.EXPIRED, State.WITHDRAWN}),
+    State.QUEUED: frozenset({State.SENT, State.WITHDRAWN}),
+    State.SENT: frozenset({State.ACKED, State.FAILED}),
+    State.ACKED: frozenset({State.APPLIED, State.FAILED}),
+    State.APPLIED: frozenset({State.RAMPING, State.HOLDING, State.REVERTING}),
+    State.RAMPING: frozenset({State.HOLDING, State.REVERTING}),
+    State.HOLDING: frozenset({State.RELEASING, State.REVERTING, State.COMPLETED}),
+    State.RELEASING: frozenset({State.COMPLETED, State.REVERT_FAILED}),
+    State.FAILED: frozenset({State.REVERTING}),
+    State.REVERTING: frozenset({State.REVERTED, State.REVERT_FAILED}),
+    State.REVERT_FAILED: frozenset({State.REVERTED}),
 }
-"""Allowed steps; a state that is not a key is terminal. The database refuses every other one as well."""
+"""Allowed steps; a state that is not a key is an end. The database refuses every other one as well."""
+IN_PLANT: Final = frozenset(
+    {State.SENT, State.ACKED, State.APPLIED, State.RAMPING, State.HOLDING, State.RELEASING}
+    | {State.FAILED, State.REVERTING, State.REVERT_FAILED}
+)
+"""States in which the plant may be holding the advised value."""
+ON_THE_WAY: Final = frozenset(
+    {State.ACCEPTED, State.AWAITING_SECOND, State.PRECHECK, State.INSTRUCTED, State.QUEUED}
+    | {State.SENT, State.ACKED, State.APPLIED, State.RAMPING}
+    | {State.RELEASING, State.FAILED, State.REVERTING}
+)
+"""States in which something is still to happen at the plant before anything else is advised."""
+
+
+def move(
+    conn: db.Connection,
+    recommendation_id: int,
+    wanted: State,
+    *,
+    at: datetime,
+    actor: str,
+    reason: str,
+    due: datetime | None = None,
+    version: int | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> bool:
+    """Take a recommendation one step further, in the caller's transaction; the only way there is.
+
+    Args:
+        conn: connection.
+        recommendation_id: which one.
+        wanted: the state to take on.
+        at: plant time.
+        actor: who does it.
+        reason: why.
+        due: when the new state ends by itself; needed where it is a key of `WHEN_DUE`.
+        version: the version that the actor saw; none: whatever it is.
+        detail: versions of model, calibration and data behind it.
+
+    Returns:
+        False where somebody else was first, or where there is no such step.
+    """
+    row = db.row(
+        conn,
+        "move",
+        id=recommendation_id,
+        wanted=wanted.value,
+        version=version,
+        at=at,
+        actor=actor,
+        reason=reason,
+        detail=db.json(dict(detail or {})),
+        due=due,
+    )
+    return bool(row and row["done"])

@@ -23,7 +23,11 @@ no_notes AS (
             (n.issued_at AT TIME ZONE %(timezone)s)::TIME = any(%(times)s::TIME[])
             AND (
                 n.model = any(%(models)s)
-                OR (n.target, n.step_s, n.model) IN (SELECT c.target, c.step_s, c.model FROM counted AS c)
+                OR EXISTS (
+                    SELECT c.model
+                    FROM counted AS c
+                    WHERE c.target = n.target AND c.step_s = n.step_s AND c.model = n.model
+                )
             )
         )
     RETURNING n.model
@@ -37,7 +41,11 @@ no_forecasts AS (
             (f.issued_at AT TIME ZONE %(timezone)s)::TIME = any(%(times)s::TIME[])
             AND (
                 f.model = any(%(models)s)
-                OR (f.target, f.step_s, f.model) IN (SELECT c.target, c.step_s, c.model FROM counted AS c)
+                OR EXISTS (
+                    SELECT c.model
+                    FROM counted AS c
+                    WHERE c.target = f.target AND c.step_s = f.step_s AND c.model = f.model
+                )
             )
         )
     RETURNING f.model
