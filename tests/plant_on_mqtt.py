@@ -1,19 +1,21 @@
-"""A plant of one's own for tests: its controller is a device of MQTT, its setpoints are published as readings."""
+"""A plant of one's own for tests: its controller is a device of MQTT, its setpoints are readings."""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from core.clock import SystemClock
 from ingest.mqtt import Address, make_client
 from ingest.topics import asset_topic
 from joulecast.demo.controller import Controller
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
+
+    from core.clock import Clock
 
 AIR: Final = "hall/supply_air_temperature_setpoint"
 WATER: Final = "chw-loop/chilled_water_supply_temperature_setpoint"
@@ -29,10 +31,13 @@ class PlantOnMqtt:
         broker: its broker.
         site: whose readings it publishes; none: it publishes none.
         prefix: begin of the device's topics.
+        clock: the time of its readings.
     """
 
-    def __init__(self, broker: str, site: str = "", prefix: str = "plant/demo") -> None:
-        self._broker, self._site, self._prefix = broker, site, prefix
+    def __init__(
+        self, broker: str, site: str = "", prefix: str = "plant/demo", clock: Clock | None = None
+    ) -> None:
+        self._broker, self._site, self._prefix, self._clock = broker, site, prefix, clock
         self.controller = Controller(OWN, time.monotonic())
         self.told: list[tuple[str, float | None]] = []
         """Every set that came, null included."""
@@ -96,7 +101,7 @@ class PlantOnMqtt:
             self._client.publish(f"{self._prefix}/{point}/state", json.dumps(state), qos=1)
 
     def _measure(self) -> None:
-        now = datetime.now(UTC).isoformat()
+        now = (self._clock or SystemClock()).now().isoformat()
         for ref, value in self.in_force().items():
             asset, point = ref.split("/")
             content = {"time": now, "values": {point: OWN[ref] if self.frozen else value}}

@@ -46,7 +46,9 @@ class BacnetPlant(_Strict):
     instance: int = Field(default=599, ge=0, le=4194302, description="Our own device instance.")
     device: str = Field(description="The controller's address, e.g. 192.0.2.20:47808.")
     priority: Literal[10, 11, 12] = 12
-    heartbeat_object: str | None = Field(default=None, description="An object that is counted up, analog-value,9.")
+    heartbeat_object: str | None = Field(
+        default=None, description="An object that is counted up, analog-value,9."
+    )
     patience_s: float = Field(default=5.0, gt=0)
 
 
@@ -78,7 +80,7 @@ class Point(_Strict):
     setpoint_register: Register = Field(default=None, description="Modbus: the setpoint that we write.")
     in_force_register: Register = Field(default=None, description="Modbus: the setpoint in force.")
     enable_coil: Register = Field(default=None, description="Modbus: set while ours holds.")
-    local_coil: Register = Field(default=None, description="Modbus: set by whoever takes over at the plant.")
+    local_register: Register = Field(default=None, description="Modbus: not 0 while somebody took over.")
     format: Literal["float32", "int16"] = "float32"
     scale: float = Field(default=1.0, gt=0, description="Modbus: the register holds value / scale.")
 

@@ -1,4 +1,4 @@
-"""A setpoint's life under a lease: sent, followed, renewed, released; and each way in which that goes wrong."""
+"""A setpoint's life under a lease: sent, followed, renewed, released; and each way in which it goes wrong."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def world(
-    dsn: str, conn: db.Connection, plant: Site, clock: ManualClock, tmp_path: Path
-) -> Iterator[World]:
+def world(dsn: str, conn: db.Connection, plant: Site, clock: ManualClock, tmp_path: Path) -> Iterator[World]:
     found = World(dsn, conn, plant, clock, tmp_path)
     yield found
     found.close()
@@ -105,9 +103,7 @@ def test_a_step_that_is_refused_takes_the_whole_ramp_back(world: World) -> None:
     assert list(world.alarms().values()) == [2]
 
 
-@pytest.mark.parametrize(
-    ("value", "why"), [(26.5, "outside 18 to 26"), (22.5, "a step of 1.5; at most 1")]
-)
+@pytest.mark.parametrize(("value", "why"), [(26.5, "outside 18 to 26"), (22.5, "a step of 1.5; at most 1")])
 def test_this_side_has_its_limits_too(world: World, value: float, why: str) -> None:
     number = world.recommend({AIR: value})
     world.until(number, State.WITHDRAWN)
@@ -246,8 +242,9 @@ def test_a_broker_that_stays_away_ends_it(world: World) -> None:
     world.broker = False
     world.until(number, State.REVERTED, every_s=5)
     assert world.plant.told == {}
-    assert "not renewed" in dict(world.events(number))["reverting"] or "somebody" in (
-        dict(world.events(number))["reverting"]
+    assert (
+        "not renewed" in dict(world.events(number))["reverting"]
+        or "somebody" in (dict(world.events(number))["reverting"])
     )
     assert 2 in world.alarms().values()
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
-import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from advised import Wanted, alarms_of, events_of, queued, state_of
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from core import actions, db
+from core import actions
 from core.actions import State
-from core.clock import ManualClock
 from core.errors import ServiceError
 from core.jobs import Context
 from core.settings import Settings
@@ -30,6 +29,8 @@ from ingest.writer import Writer
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from core import db
+    from core.clock import ManualClock
     from core.site import Site
 
 AIR = "hall/supply_air_temperature_setpoint"
@@ -165,65 +166,17 @@ class World:
         ramp: tuple[float, ...] = (),
         hold: timedelta = timedelta(hours=4),
     ) -> int:
-        """A recommendation as the engine leaves it: accepted, asked, queued."""
-        now, conn = self.clock.now(), self.conn
-        row = conn.execute(
-            "INSERT INTO recommendation (site_id, created_at, expires_at, changes, objective, saving_p10_kw,"
-            " saving_p50_kw, saving_p90_kw, attribution, prediction, verdicts, rule, due_at, hold_until)"
-            " VALUES (%s, %s, %s, '[]', 'energy', 1, 2, 3, '{}', '{}', '{}', '{}', %s, %s)"
-            " RETURNING recommendation_id",
-            (self.site.id, now, now + hold, now + hold, now + hold),
-        ).fetchone()
-        assert row
-        number: int = row["recommendation_id"]
-        due = now + timedelta(minutes=15)
-        with conn.transaction():
-            actions.move(conn, number, State.ACCEPTED, at=now, actor="olga", reason="looks right", due=due)
-            actions.move(conn, number, State.PRECHECK, at=now, actor="engine", reason="one person", due=due)
-            steps = [(AIR, v, i) for i, v in enumerate(ramp)] or [
-                (ref, v, 0) for ref, v in (values or {AIR: 22.0}).items()
-            ]
-            for ref, value, step in steps:
-                self._insert(number, ref, value, step)
-            actions.move(conn, number, State.QUEUED, at=now, actor="engine", reason="gates passed", due=due)
-        return number
-
-    def _insert(self, number: int, ref: str, value: float, step: int) -> None:
-        now = self.clock.now()
-        asset, point = ref.split("/")
-        not_before = now + step * timedelta(minutes=30)
-        self.conn.execute(
-            "INSERT INTO command (command_id, recommendation_id, site_id, asset_id, point, value,"
-            " previous_value, created_at, expires_at, kind, step, not_before, lease_s)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'set', %s, %s, 900)",
-            (
-                uuid.uuid4(),
-                number,
-                self.site.id,
-                asset,
-                point,
-                value,
-                self.plant.in_force(ref),
-                now,
-                not_before + timedelta(hours=1),
-                step + 1,
-                not_before,
-            ),
-        )
+        """A recommendation as the engine leaves it."""
+        steps = [(AIR, value, i) for i, value in enumerate(ramp, 1)]
+        wanted = steps or [(ref, value, 1) for ref, value in (values or {AIR: 22.0}).items()]
+        changes = [Wanted(ref, value, self.plant.in_force(ref), step) for ref, value, step in wanted]
+        return queued(self.conn, self.site.id, self.clock.now(), changes, hold)
 
     def state(self, number: int) -> State:
-        row = self.conn.execute(
-            "SELECT state FROM recommendation WHERE recommendation_id = %s", (number,)
-        ).fetchone()
-        assert row
-        return State(row["state"])
+        return state_of(self.conn, number)
 
     def events(self, number: int) -> list[tuple[str, str]]:
-        found = self.conn.execute(
-            "SELECT to_state, reason FROM recommendation_event WHERE recommendation_id = %s ORDER BY event_id",
-            (number,),
-        )
-        return [(r["to_state"], r["reason"]) for r in found]
+        return events_of(self.conn, number)
 
     def path(self, number: int) -> list[str]:
         """Its states from being queued on."""
@@ -231,11 +184,8 @@ class World:
         return states[states.index("queued") :]
 
     def alarms(self) -> dict[str, int]:
-        """Open alarms of write-back: by begin of the source, the priority."""
-        found = self.conn.execute(
-            "SELECT source, priority FROM alarm WHERE cleared_at IS NULL AND starts_with(source, 'write.')"
-        )
-        return {r["source"]: r["priority"] for r in found}
+        """Open alarms of write-back: by source, the priority."""
+        return alarms_of(self.conn)
 
     def leases(self) -> dict[str, tuple[int, float, float]]:
         """In force, by point: whose, which value, and the plant's own."""
@@ -252,5 +202,3 @@ class World:
             self.conn, number, wanted, at=now, actor="olga", reason="asked", due=now + timedelta(minutes=10)
         )
         assert done
-
-

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ingest.edge.config import BacnetPlant, Point
 
 PRESENT: Final = "present-value"
+CLOSING_S: Final = 0.05
 COUNT_MAX: Final = 1_000_000
 """A float32 still tells numbers below this apart."""
 
@@ -64,7 +65,7 @@ class BacnetDriver:
 
     def close(self) -> None:
         """Close our port and end the thread."""
-        self._loop.call_soon_threadsafe(self._app.close)
+        self._run(self._shut())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(self._plant.patience_s)
         self._loop.close()
@@ -73,6 +74,10 @@ class BacnetDriver:
         plant = self._plant
         arguments = ["--name", "Joulecast", "--instance", str(plant.instance), "--address", plant.address]
         return Application.from_args(SimpleArgumentParser().parse_args(arguments))
+
+    async def _shut(self) -> None:
+        self._app.close()
+        await asyncio.sleep(CLOSING_S)  # the loop closes the socket in its own time
 
     def _ask(self, name: str | None, what: str) -> Any:
         return self._checked(self._app.read_property(self._plant.device, str(name), what), f"{name} {what}")

@@ -37,12 +37,14 @@ class ModbusDriver:
         """What the PLC says is in force, and whether somebody at it has taken over."""
         wired = self._points[point]
         format_ = FORMATS[wired.format]
-        found = self._ask(
-            "read_holding_registers", wired.in_force_register, count=format_.value[1]
-        ).registers
+        found = self._ask("read_holding_registers", wired.in_force_register, count=format_.value[1]).registers
         value = float(self._client.convert_from_registers(found, format_)) * wired.scale
-        taken = wired.local_coil is not None and self._ask("read_coils", wired.local_coil, count=1).bits[0]
-        return Seen(value, "somebody at the controller has taken over" if taken else "")
+        return Seen(value, "somebody at the controller has taken over" if self._taken(wired) else "")
+
+    def _taken(self, wired: Point) -> bool:
+        if wired.local_register is None:
+            return False
+        return bool(self._ask("read_holding_registers", wired.local_register, count=1).registers[0])
 
     def write(self, point: str, value: float) -> None:
         """Give a sign of life, then the setpoint, and only then say that it holds."""
