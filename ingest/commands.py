@@ -200,9 +200,11 @@ class Dispatcher:
     def _must_wait(self, rows: Sequence[db.Row], turn: _Turn) -> bool:
         """Whether these may not be sent yet: too early, too soon after a change, not free, not seen."""
         for row in rows:
-            hold_s = self._ranges[_ref(row)].hold_s if _ref(row) in self._ranges else 0.0
+            found = self._ranges.get(_ref(row))
+            hold = timedelta(seconds=found.hold_s if found else 0.0)
+            pause = row["planned_pause"] or hold  # between steps of a ramp as planned, but no shorter if late
             early = row["not_before"] is not None and row["not_before"] > turn.now
-            soon = row["moved_at"] is not None and row["moved_at"] + timedelta(seconds=hold_s) > turn.now
+            soon = row["moved_at"] is not None and row["moved_at"] + pause > turn.now
             free = row["holder"] in {None, turn.number} or row["holder_state"] == State.HOLDING
             if early or soon or not free or not self._is_fresh(row, turn.now):
                 return True
