@@ -54,7 +54,7 @@ class Edge:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "joulecast", "edge", "--config", str(self._config)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, cwd=ROOT)
 
     def tell(self, number: int) -> None:
         assert self.process
@@ -99,6 +99,8 @@ class System:
         """Wait until both sides know each other and the plant."""
 
         def known() -> bool:
+            assert self.edge.process
+            assert self.edge.process.poll() is None, "the gateway has ended"
             rows = list(self.conn.execute("SELECT 1 FROM edge_status WHERE online"))
             seen = {row["ref"] for row in db.rows(self.conn, "latest", site=self.site)}
             return bool(rows) and (seen >= set(OWN) or not self.plant.measures)

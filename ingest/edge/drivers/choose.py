@@ -10,8 +10,7 @@ from ingest.edge.drivers.base import DriverError
 from ingest.mqtt import Version
 
 if TYPE_CHECKING:
-    from core.errors import InputError
-from ingest.edge.config import Edge
+    from ingest.edge.config import Edge
     from ingest.edge.drivers.base import Driver
 
 
