@@ -125,7 +125,9 @@ class Service:
         return client
 
     def _on_connect(self, client: Client, *_: Any) -> None:
-        client.subscribe(command_topic(self._edge.site, "+", "+"), QOS)
+        # its own points alone: a site may have several gateways, and each answers for its own
+        points = [ref.split("/") for ref in self._edge.points]
+        client.subscribe([(command_topic(self._edge.site, asset, point), QOS) for asset, point in points])
         self._beat(online=True)
         log.info("connected; %d points", len(self._edge.points))
 
