@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from core.site import Site
     from twin.advise.life import Card, Outcome
 
-LEASE: Final = TimeLimit(900.0, 60.0)
-"""How long the plant's side holds a value that is not renewed."""
+LEASE_S: Final = 900.0
+"""How long the plant's side holds a value that is not renewed [wall s]."""
 DWELL: Final = TimeLimit(SETTLE_S, 20.0)
 """Between two steps of a ramp."""
 SNOOZE_MAX: Final = timedelta(hours=24)
@@ -368,7 +368,7 @@ def _insert_commands(conn: db.Connection, site: Site, clock: Clock, card: Card, 
                 expires_at=now + i * dwell + life_time,
                 step=i + 1,
                 not_before=now + i * dwell,
-                lease_s=LEASE.of(clock).total_seconds(),
+                lease_s=LEASE_S,
             )
             before_c = to_c
 

@@ -155,8 +155,15 @@ class _Look:
             evidence, assessment = weigh(seen, life.RENEWAL, (change,))
             verdict = judge(evidence)
             if isinstance(verdict, Rejected) and verdict.only_waits:
-                about = {"kind": life.RENEWAL, "of": card.number, "expires_at": ends}
-                self._insert(seen, change, assessment, verdict.results, **about)
+                self._insert(
+                    seen,
+                    change,
+                    assessment,
+                    verdict.results,
+                    kind=life.RENEWAL,
+                    of=card.number,
+                    expires_at=ends,
+                )
 
     def _compare(self, seen: Brief, kept: tuple[Card, float] | None, found: Candidate) -> str:
         change = found.change

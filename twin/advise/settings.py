@@ -166,3 +166,9 @@ def hold_time(site: Site) -> timedelta:
     """How long an advised value is held before the plant's own control has it back."""
     del site
     return HOLD_TIME
+
+
+def envelope_in_file(site: Site, setpoint: Setpoint) -> tuple[float, float]:
+    """Between which values advice may be accepted by itself [degC]: the setpoint's own limits at most."""
+    bounds = site.setpoints[setpoint]
+    return bounds.low_c, bounds.high_c
