@@ -13,16 +13,16 @@ SELECT
     r.recommendation_id,
     %(changes)s::jsonb,
     r.objective,
-    -r.saving_p90_kw,
-    -r.saving_p50_kw,
-    -r.saving_p10_kw,
+    -r.saving_p90_kw AS saving_p10_kw,
+    -r.saving_p50_kw AS saving_p50_kw,
+    -r.saving_p10_kw AS saving_p90_kw,
     '{}'::jsonb AS attribution,
     r.prediction || %(prediction)s::jsonb || jsonb_build_object(
         'facility_kw_before', r.prediction -> 'facility_kw_after',
         'facility_kw_after', r.prediction -> 'facility_kw_before',
         'pue_before', r.prediction -> 'pue_after',
         'pue_after', r.prediction -> 'pue_before'
-    ),
+    ) AS prediction,
     %(verdicts)s::jsonb,
     r.rule,
     r.calibration_id
