@@ -13,6 +13,7 @@ from core.errors import NotReadyError
 from twin import calibrate
 from twin.advise import assess as assessing
 from twin.advise import observe, outlook, reset
+from twin.advise import plan as planning
 from twin.advise import search as searching
 from twin.advise.drawn import Drawn
 from twin.advise.evidence import Evidence, ModelQuality, Record
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
     from twin.advise.assess import Assessment
     from twin.advise.observe import Observation
     from twin.advise.outlook import Load, Weather
+    from twin.advise.plan import Plan
     from twin.calibrate import Calibration
 
 
 ENVELOPE_MARGIN_RATIO: Final = 0.1
 """How far load and weather may lie outside what the calibration has seen, over its width [1]. A setpoint may
 lie one step outside: otherwise a plant that has always held still could never be advised to move."""
-DRAWN: Final = 16
+DRAWN: Final = 32
 """How many plants are drawn from the calibration's covariance."""
 NO_RECORD: Final = Record((), {})
 """Of a site that has never been advised."""
@@ -206,6 +208,10 @@ class Brief:
             "changes": [change_json(change) for change in changes],
             "saving_expected_kw": self.assess(changes).benefit.p50_kw,
         }
+
+    def plan(self) -> Plan:
+        """The hours to come in blocks, as far as the forecasts reach."""
+        return planning.plan(self.parameters, self.situation, self.site, self.objective)
 
     def rule_json(self) -> dict[str, Any]:
         """What the rules would have done, and what that would save."""
