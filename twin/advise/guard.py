@@ -302,7 +302,7 @@ class _Watch:
         self.done += [message] if row else []
 
     def _clear(self, prefix: str, stands: set[int]) -> None:
-        for row in db.rows(self.conn, "twin_open_alarms", site=self.site.id, prefix=prefix):
+        for row in db.rows(self.conn, "twin_alarms_about", site=self.site.id, prefix=prefix):
             if int(row["source"].removeprefix(prefix)) not in stands:
                 db.rows(
                     self.conn,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,6 +53,7 @@ TABLES: Final = (
     "recommendation, recommendation_event, command, lease, advice_setting, verification, alarm, edge_status,"
     " reading, reading_latest"
 )
+NOON: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ENDS: Final = {state for state in State if state not in TRANSITIONS}
 KEY: Final = Ed25519PrivateKey.generate()
 EDGE_LOW_C, EDGE_HIGH_C = 16.0, 25.0
@@ -119,7 +120,7 @@ def machine(dsn: str, site: Site, monkeypatch: pytest.MonkeyPatch, folder: Path)
             super().__init__()
             with db.connect(dsn) as conn:
                 conn.execute(f"TRUNCATE {TABLES} RESTART IDENTITY CASCADE")
-            self.clock = ManualClock(_noon())
+            self.clock = ManualClock(NOON)
             self.plant = Plant(dsn, site, self.clock)
             made(monkeypatch, self.plant)
             self.memory = FileStore(Path(tempfile.mkdtemp(dir=folder)) / "memory.json")
@@ -395,10 +396,6 @@ def machine(dsn: str, site: Site, monkeypatch: pytest.MonkeyPatch, folder: Path)
     return Life
 
 
-def _noon() -> Any:
-    from conftest import NOON  # noqa: PLC0415  # the tests' own
-
-    return NOON
 
 
 def test_whatever_happens_it_ends_well(
