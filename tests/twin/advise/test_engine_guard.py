@@ -14,6 +14,8 @@ from twin.advise import authority, engine
 from twin.advise.authority import DAYS_MIN, NUMBER_MIN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from core.clock import ManualClock
     from core.site import Site
 
@@ -22,9 +24,10 @@ HOT_C, TOO_HOT_C = 27.6, 32.5
 
 
 @pytest.fixture
-def world(dsn: str, site: Site, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(dsn: str, site: Site, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A plant that follows."""
-    return made(monkeypatch, World(dsn, site, clock))
+    with db.connect(dsn, autocommit=True) as conn:
+        yield made(monkeypatch, World(dsn, site, clock, conn))
 
 
 @pytest.fixture

@@ -14,14 +14,17 @@ from core.actions import Authority, State
 from twin.advise import engine, life, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from core.clock import ManualClock
     from core.site import Site
 
 
 @pytest.fixture
-def world(dsn: str, site: Site, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(dsn: str, site: Site, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A plant that follows."""
-    return made(monkeypatch, World(dsn, site, clock))
+    with db.connect(dsn, autocommit=True) as conn:
+        yield made(monkeypatch, World(dsn, site, clock, conn))
 
 
 def decide(world: World, what: str, number: int, *other: object) -> engine.Outcome:
