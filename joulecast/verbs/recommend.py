@@ -63,6 +63,18 @@ def _one_of(what: str, text: str, allowed: Sequence[StrEnum]) -> str:
     return found
 
 
+def _signed(actor: str, reason: str = "given") -> None:
+    """Make sure that a decision has a name and a reason.
+
+    Raises:
+        InputError: one of them is empty.
+    """
+    if not actor.strip():
+        raise InputError("--as", found="nothing", allowed="a name", do="say who you are: it goes on record")
+    if not reason.strip():
+        raise InputError("--reason", found="nothing", allowed="a sentence", do="say why: it goes on record")
+
+
 def _told(outcome: Outcome, *, as_json: bool) -> int:
     """Say what became of a decision; the exit status."""
     emit({"ok": outcome.ok, "message": outcome.message}, outcome.message, as_json=as_json)
@@ -125,6 +137,7 @@ def propose(*, json: Json = False) -> int:
 @app.command("accept")
 def accept(number: Number, *, actor: Actor, version: Version, json: Json = False) -> int:
     """Accept a recommendation: the gates look again, then its setpoint is sent, or you are told to set it."""
+    _signed(actor)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _):
@@ -136,6 +149,7 @@ def accept(number: Number, *, actor: Actor, version: Version, json: Json = False
 @app.command("approve")
 def approve(number: Number, *, actor: Actor, version: Version, json: Json = False) -> int:
     """Agree as the second person, where the site wants two."""
+    _signed(actor)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _):
@@ -147,6 +161,7 @@ def approve(number: Number, *, actor: Actor, version: Version, json: Json = Fals
 @app.command("reject")
 def reject(number: Number, *, actor: Actor, reason: Reason, json: Json = False) -> int:
     """Reject a recommendation, with the reason."""
+    _signed(actor, reason)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _):
@@ -160,10 +175,13 @@ def snooze(
     number: Number,
     *,
     actor: Actor,
-    minutes: Annotated[float, typer.Option(help="For so long, by the plant's clock.")] = 60.0,
+    minutes: Annotated[
+        float, typer.Option(min=1.0, max=1440.0, help="For so long, by the plant's clock.")
+    ] = 60.0,
     json: Json = False,
 ) -> int:
     """Put a recommendation off; it is worked out anew when it comes back."""
+    _signed(actor)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _):
@@ -176,6 +194,7 @@ def snooze(
 @app.command("revert")
 def revert(number: Number, *, actor: Actor, reason: Reason, json: Json = False) -> int:
     """Give a setpoint back to the plant's own control now."""
+    _signed(actor, reason)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _):
@@ -187,6 +206,7 @@ def revert(number: Number, *, actor: Actor, reason: Reason, json: Json = False) 
 @app.command("hold")
 def hold(*, actor: Actor, reason: Reason, json: Json = False) -> int:
     """Stop everything: nothing new begins, and what is in the plant goes back."""
+    _signed(actor, reason)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _):
@@ -197,6 +217,7 @@ def hold(*, actor: Actor, reason: Reason, json: Json = False) -> int:
 @app.command("resume")
 def resume(*, actor: Actor, reason: Reason, json: Json = False) -> int:
     """Take HOLD off."""
+    _signed(actor, reason)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _):
@@ -219,6 +240,7 @@ def authority(
     if setpoint:
         which = Setpoint(_one_of("setpoint", setpoint, tuple(Setpoint)))
         level = Authority(_one_of("authority", wanted, tuple(Authority)))
+        _signed(actor, reason)
         with working() as (context, _):
             outcome = authorities.change(
                 context.dsn, context.site, context.clock, which, level, actor, reason
@@ -256,6 +278,7 @@ def objective(
 
     if wanted:
         chosen = Objective(_one_of("objective", wanted, tuple(Objective)))
+        _signed(actor, reason)
         with working() as (context, _):
             outcome = settings.choose_objective(
                 context.dsn, context.site, context.clock, chosen, actor, reason

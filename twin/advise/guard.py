@@ -45,6 +45,8 @@ COOLER_K: Final = 0.5
 """So far below its limit an inlet has to be before its alarm is over [K]."""
 INLET, TAKEN_BACK, REVERT_FAILED = "advise.inlet.", "advise.guard.", "advise.revert_failed."
 """Sources of alarms, each followed by the number of the recommendation that it is about."""
+DISPATCHERS: Final = "write.revert."
+"""The same of the dispatcher's alarm for what did not go back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,8 +273,9 @@ class _Watch:
                 self.done.append(f"{words(setpoint)} advisory: {reason}")
 
     def _alarms(self) -> None:
-        """Say what people did not set back; end the alarms whose reason is over."""
-        failed = [card for card in self._cards(State.REVERT_FAILED) if card.by_hand]
+        """Say what did not go back, unless the dispatcher says it; end the alarms whose reason is over."""
+        said = self._about(DISPATCHERS)
+        failed = [card for card in self._cards(State.REVERT_FAILED) if card.number not in said]
         for card in failed:
             self._alarm(
                 f"{REVERT_FAILED}{card.number}",
@@ -301,13 +304,12 @@ class _Watch:
         )
         self.done += [message] if row else []
 
+    def _about(self, prefix: str) -> set[int]:
+        """The recommendations that alarms of one kind stand for."""
+        rows = db.rows(self.conn, "twin_alarms_about", site=self.site.id, prefix=prefix)
+        return {int(row["source"].removeprefix(prefix)) for row in rows}
+
     def _clear(self, prefix: str, stands: set[int]) -> None:
-        for row in db.rows(self.conn, "twin_alarms_about", site=self.site.id, prefix=prefix):
-            if int(row["source"].removeprefix(prefix)) not in stands:
-                db.rows(
-                    self.conn,
-                    "twin_clear_alarm",
-                    site=self.site.id,
-                    source=row["source"],
-                    now=self.clock.now(),
-                )
+        now, site_id = self.clock.now(), self.site.id
+        for number in self._about(prefix) - stands:
+            db.rows(self.conn, "twin_clear_alarm", site=site_id, source=f"{prefix}{number}", now=now)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from core.actions import Setpoint
     from core.site import Site
 
-EXAMPLES: Final = int(os.environ.get("JOULECAST_MACHINE_EXAMPLES", "25"))
+EXAMPLES: Final = int(os.environ.get("JOULECAST_MACHINE_EXAMPLES", "40"))
 STEPS: Final = 30
 TABLES: Final = (
     "recommendation, recommendation_event, command, lease, advice_setting, verification, alarm, edge_status,"
@@ -191,7 +191,7 @@ class Life(RuleBasedStateMachine):
 
     def _dispatch(self) -> None:
         with db.connect(self.given.dsn, autocommit=True) as conn:
-            self.dispatcher.step(self.given.conn)
+            self.dispatcher.step(conn)
 
     def _edge(self) -> None:
         """The gateway takes what is on the wire and looks at its leases; its answers come back."""
@@ -202,19 +202,12 @@ class Life(RuleBasedStateMachine):
         answers += [self.gateway.receive(payload) for payload, until in wire if until > now]
         if not self.broker_up:
             return
-        with db.connect(self.given.dsn) as conn:
-            for answer in answers:
-                found = batch.read_acknowledgement(msgspec.json.encode(answer))
-                storage.save_acknowledgement(self.given.conn, self.given.site.id, found, now)
-            db.rows(
-                conn,
-                "ingest_upsert_edge",
-                site=self.given.site.id,
-                edge="g",
-                online=True,
-                now=now,
-                holding=db.json({}),
-            )
+        conn, site_id = self.given.conn, self.given.site.id
+        for answer in answers:
+            found = batch.read_acknowledgement(msgspec.json.encode(answer))
+            storage.save_acknowledgement(conn, site_id, found, now)
+        heard = {"edge": "g", "online": True, "now": now, "holding": db.json({})}
+        db.rows(conn, "ingest_upsert_edge", site=site_id, **heard)
 
     def _someone(self, states: tuple[State, ...], which: int) -> int:
         found = self.plant.rows(
@@ -477,6 +470,8 @@ def test_whatever_happens_it_ends_well(
         max_examples=EXAMPLES,
         stateful_step_count=STEPS,
         deadline=None,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink a sequence takes minutes
+        print_blob=True,
         suppress_health_check=list(HealthCheck),
     )
     with db.connect(dsn, autocommit=True) as conn:

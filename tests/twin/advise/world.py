@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seeded import register
 
-from core import db
 from core.actions import Authority, Change, Setpoint
 from core.errors import NotReadyError
 from core.jobs import Context
@@ -26,6 +25,7 @@ from twin.advise.search import Candidate
 if TYPE_CHECKING:
     import pytest
 
+    from core import db
     from core.clock import ManualClock
     from core.site import Site
     from twin.advise.evidence import Record
