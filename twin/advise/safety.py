@@ -251,11 +251,14 @@ def _ago(since_s: float) -> str:
 
 
 def prediction(evidence: Evidence) -> GateResult:
-    """Worst inlet at p90 load and p90 wet bulb under its limit, also with a chiller and a CRAH lost."""
+    """Worst inlet at p90 load and p90 wet bulb under its limit, also with a chiller and a CRAH lost.
+
+    An inlet that would be too warm anyway may be brought down in more steps than one.
+    """
     seen = evidence.prediction
     faults = []
     # written so that a NaN shuts the gate
-    if not seen.inlet_c <= seen.inlet_limit_c + TOLERANCE_K:
+    if not (seen.inlet_c <= seen.inlet_limit_c + TOLERANCE_K or seen.protects):
         faults.append(
             f"worst inlet {seen.inlet_c:.1f} °C, limit {seen.inlet_limit_c:.1f} °C"
             f" ({seen.margin_k:.1f} K margin)"
@@ -302,7 +305,13 @@ def benefit(evidence: Evidence) -> GateResult:
 
     The hysteresis keeps advice from troubling an operator over a trifle. Where a proposal stands they have
     been troubled already, and any saving will do: a card does not come and go with a tenth of a kilowatt.
+    A change that keeps an inlet from becoming too warm needs no saving.
     """
+    seen = evidence.prediction
+    if seen.protects:
+        limit = f"{seen.inlet_limit_c:.1f} °C"
+        good = f"takes the worst inlet from {seen.inlet_now_c:.1f} to {seen.inlet_c:.1f} °C, limit {limit}"
+        return _result("benefit", [], good)
     unit, p10, p50, p90, needed = _amounts(evidence.benefit)
     needed = 0.0 if evidence.standing else needed
     faults = []
@@ -336,6 +345,8 @@ def human(evidence: Evidence) -> GateResult:
 
 def verification(evidence: Evidence) -> GateResult:
     """The saving of the last change has been measured, and the last ones were no disappointment."""
+    if evidence.prediction.protects:
+        return _result("verification", [], "does not wait: without it an inlet becomes too warm")
     faults = []
     for change in evidence.changes:
         name = words(change.setpoint)

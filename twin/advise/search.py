@@ -102,6 +102,8 @@ class Candidate:
     """Expected mean of the objective with the change [its unit]."""
     cost_now: float
     """The same with nothing changed."""
+    protects: bool = False
+    """Whether it is for an inlet that would become too warm, and not for a saving."""
 
 
 class Sight(NamedTuple):
@@ -229,6 +231,35 @@ def search(
             change = Change(setpoint, situation.in_force[setpoint], value)
             found[setpoint] = Candidate(change, float(cost[index + 1]), float(cost[0]))
     return tuple(found.values())
+
+
+def protect(
+    parameters: Parameters, situation: Situation, site: Site, held_off: Collection[Setpoint] = ()
+) -> Change | None:
+    """The least step of the supply air that keeps the worst inlet under its limit, where it would leave it.
+
+    Where one step does not reach, the whole of it; saving slowly and protecting fast is the guideline's way.
+
+    Args:
+        parameters: the twin's.
+        situation: where the plant stands and what is to come.
+        site: ranges, steps and limits.
+        held_off: setpoints that must not move now.
+    """
+    setpoint = Setpoint.SUPPLY_AIR_TEMPERATURE
+    if setpoint not in site.setpoints or setpoint in held_off or setpoint not in situation.in_force:
+        return None
+    from_c = situation.in_force[setpoint]
+    low, _ = _reach(site, situation, setpoint)
+    values = np.concatenate([[from_c], axis(min(low, from_c), from_c)[::-1]])
+    grid = {s: np.full(len(values), value) for s, value in situation.in_force.items()} | {setpoint: values}
+    inlet_c = run(parameters, situation.block, grid, WORST).inlet_c.max(axis=(1, 2))
+    limit_c = site.limits.envelope.recommended_high_c - situation.margin_k - situation.inlet_offset_k
+    if inlet_c[0] <= limit_c:
+        return None
+    under = np.flatnonzero(inlet_c <= limit_c)
+    to_c = float(values[under[0]] if len(under) else values[-1])
+    return Change(setpoint, from_c, to_c) if from_c - to_c >= RESOLUTION_K / 2 else None
 
 
 def together(

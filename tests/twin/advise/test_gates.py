@@ -222,3 +222,17 @@ def test_what_is_accepted_by_itself_stays_in_its_envelope(good: Evidence, site: 
     verdict = judge(replace(bounded, authority=Authority.AUTO_BOUNDED))
     assert isinstance(verdict, Rejected)
     assert "20.0 to 22.5 °C (envelope of automatic acceptance)" in verdict.reason
+
+
+def test_what_keeps_an_inlet_from_becoming_too_warm_needs_no_saving_and_does_not_wait(good: Evidence) -> None:
+    costs = replace(good, benefit=Benefit(-3.0, -2.0, -1.0, 800.0), record=Record((AIR,), {AIR: 3}))
+    assert isinstance(judge(costs), Rejected)
+    down = replace(good.prediction, inlet_now_c=27.2, inlet_c=26.4)
+    verdict = judge(replace(costs, prediction=down))
+    assert isinstance(verdict, Accepted)
+    told = {result.gate: result.reason for result in verdict.results}
+    assert told["benefit"] == "takes the worst inlet from 27.2 to 26.4 °C, limit 26.0 °C"
+    for inlet_c in (27.18, 27.5, float("nan")):
+        still = judge(replace(costs, prediction=replace(down, inlet_c=inlet_c)))
+        assert isinstance(still, Rejected)
+        assert {result.gate for result in still.failed} == {"prediction", "benefit", "verification"}

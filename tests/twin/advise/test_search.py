@@ -17,7 +17,7 @@ from twin.advise.assess import PARTS, assess
 from twin.advise.drawn import Drawn, stacked
 from twin.advise.objective import amounts
 from twin.advise.outlook import MEDIAN, Outlook
-from twin.advise.search import EXPECTED, Situation, expected, run, search, together
+from twin.advise.search import EXPECTED, Situation, expected, protect, run, search, together
 from twin.network import BREAKDOWN, Parameters
 from twin.plant.cdu import CduParameters
 from twin.plant.evaporative import DirectParameters, IndirectParameters
@@ -77,8 +77,24 @@ def test_a_hall_at_its_limit_is_not_made_warmer() -> None:
     assert all(found.change.to_c <= 23.5 for found in search(PARAMETERS, at_limit, SITE, free=(AIR,)))
 
 
+def test_an_inlet_that_would_become_too_warm_is_brought_down_by_the_least_step() -> None:
+    now = situation(700.0, 12.0, {AIR: 23.0, CHILLED: 9.0, CONDENSER: 22.0})
+    assert protect(PARAMETERS, now, SITE) is None
+    inlet_c = assess(PARAMETERS, now, SITE, ()).prediction.inlet_c
+    limit_c = SITE.limits.envelope.recommended_high_c - now.margin_k
+    for beyond_k, to_c in ((0.35, 22.6), (3.0, 22.0)):
+        warm = replace(now, inlet_offset_k=limit_c - inlet_c + beyond_k)
+        change = protect(PARAMETERS, warm, SITE)
+        assert change
+        assert change.to_c == pytest.approx(to_c)
+        found = assess(PARAMETERS, warm, SITE, (change,)).prediction
+        assert found.protects
+        assert (found.inlet_c <= found.inlet_limit_c) == (beyond_k < 1)
+        assert protect(PARAMETERS, warm, SITE, held_off=(AIR,)) is None
+
+
 def test_moist_air_holds_the_chilled_water_cold() -> None:
-    setting = {AIR: 24.0, CHILLED: 14.0, CONDENSER: 26.0}
+    setting = {AIR: 23.0, CHILLED: 14.0, CONDENSER: 26.0}
     dry, moist = situation(450.0, 12.0, setting), situation(450.0, 24.0, setting)
     warmer = {
         name: assess(PARAMETERS, now, SITE, (Change(CHILLED, 14.0, 15.0),)).prediction
