@@ -44,7 +44,7 @@ LEVELS: Final = 3
 """How often the grid zooms in on its best point."""
 Scenarios = tuple[tuple[int, int], ...]
 """Quantiles of load and wet bulb."""
-ALL: Final[Scenarios] = tuple(itertools.product((P10, MEDIAN, P90), repeat=2))
+ALL: Final[Scenarios] = tuple((i, j) for i in (P10, MEDIAN, P90) for j in (P10, MEDIAN, P90))
 LOADS: Final[Scenarios] = ((P10, MEDIAN), (MEDIAN, MEDIAN), (P90, MEDIAN))
 EXPECTED: Final[Scenarios] = ((MEDIAN, MEDIAN),)
 WORST: Final[Scenarios] = ((P90, P90),)
@@ -187,7 +187,7 @@ def look(
     ahead = situation.block
     seen = seen_of(parameters, site, ahead, grid)
     figures = limits.figures(parameters, ahead, seen)
-    now = limits.Figures(*(values[:1] for values in figures))
+    now = figures.only(0)
     ok = np.ones(len(figures.inlet_c), dtype=np.bool_)
     for slack in limits.slacks(parameters, site, situation, figures, now).values():
         ok &= slack >= 0

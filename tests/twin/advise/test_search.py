@@ -116,8 +116,8 @@ def test_every_part_of_the_physics_that_no_other_reason_explains_is_told_apart()
     told = {"it_kw", "learned_kw", "other_kw"}  # by what moves it; not in the search's answer; never changes
     assert set(BREAKDOWN) - told == set(PARTS.values()) & set(BREAKDOWN)
     liquid = CduParameters(700.0, AffinityParameters(12.0), liquid_ratio=0.7)
-    outdoor = {"direct": DirectParameters(0.5), "indirect": IndirectParameters(20.0)}
-    plant = replace(PARAMETERS, liquid=liquid, **outdoor)
+    direct, indirect = DirectParameters(0.5), IndirectParameters(20.0)
+    plant = replace(PARAMETERS, liquid=liquid, direct=direct, indirect=indirect)
     found = assess(plant, situation(600.0, 10.0), SITE, (Change(AIR, 22.0, 23.0),))
     assert found.attribution["evaporative_coolers"] != 0
     assert sum(found.attribution.values()) == pytest.approx(found.benefit.p50_kw, abs=1e-9)
