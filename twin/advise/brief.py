@@ -69,6 +69,7 @@ class Fitted:
         calibration: Calibration,
         beside: Mapping[str, float] | None = None,
         seed: int | None = None,
+        count: int = DRAWN,
     ) -> Fitted:
         """From a calibration.
 
@@ -77,10 +78,11 @@ class Fitted:
             calibration: its calibration.
             beside: setpoints that advice does not change, see `Observation.held_beside`.
             seed: of the drawn plants; none: the calibration's own number.
+            count: how many of them.
         """
         held: dict[str, Any] = dict(beside or {})
         rng = np.random.default_rng(calibration.calibration_id if seed is None else seed)
-        drawn = [replace(p, **held) for p in calibration.samples(site.plant, DRAWN, rng)]
+        drawn = [replace(p, **held) for p in calibration.samples(site.plant, count, rng)]
         return cls(calibration, replace(calibration.parameters(site.plant), **held), Drawn.of(drawn))
 
 

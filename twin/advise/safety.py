@@ -175,7 +175,7 @@ def bounds(evidence: Evidence) -> GateResult:
         if change.setpoint not in evidence.site.setpoints:
             faults.append(f"{words(change.setpoint)} may not be changed at this site")
             continue
-        for whose, low_c, high_c in _allowed(evidence, change.setpoint):
+        for whose, low_c, high_c in _allowed(evidence, change):
             span = f"{low_c:.1f} to {high_c:.1f} °C ({whose})"
             if not low_c - TOLERANCE_K <= change.to_c <= high_c + TOLERANCE_K:
                 faults.append(f"{words(change.setpoint)} {change.to_c:.1f} °C is outside {span}")
@@ -183,17 +183,18 @@ def bounds(evidence: Evidence) -> GateResult:
     return _result("bounds", faults, "; ".join(good))
 
 
-def _allowed(evidence: Evidence, setpoint: Setpoint) -> list[tuple[str, float, float]]:
+def _allowed(evidence: Evidence, change: Change) -> list[tuple[str, float, float]]:
     """Whose limit, lowest and highest [degC]; a change must be inside all of them."""
     site = evidence.site
-    allowed = site.setpoints[setpoint]
+    allowed = site.setpoints[change.setpoint]
     found = [("operator and equipment", allowed.low_c, allowed.high_c)]
-    if setpoint is Setpoint.SUPPLY_AIR_TEMPERATURE:
+    if change.setpoint is Setpoint.SUPPLY_AIR_TEMPERATURE:
         envelope = site.limits.envelope
-        found.append(
-            (f"class {site.limits.thermal_class}", envelope.allowable_low_c, envelope.recommended_high_c)
-        )
-    own = site.advice.auto_envelope.get(setpoint)
+        # air that is outside already may come back in more steps than one
+        low_c = min(envelope.allowable_low_c, change.from_c)
+        high_c = max(envelope.recommended_high_c, change.from_c)
+        found.append((f"class {site.limits.thermal_class}", low_c, high_c))
+    own = site.advice.auto_envelope.get(change.setpoint)
     if evidence.authority is Authority.AUTO_BOUNDED and own:
         found.append(("envelope of automatic acceptance", own.low_c, own.high_c))
     return found

@@ -86,9 +86,12 @@ class Situation:
         return Rates(whole.unit, np.add.reduceat(whole.per_kwh[:steps], starts) / counts, whole.per_m3)
 
     def span(self, site: Site, setpoint: Setpoint) -> tuple[float, float]:
-        """Where a setpoint may lie at all [degC]: equipment, operator and calibration."""
+        """Where a setpoint may lie at all [degC]: equipment, operator, calibration and thermal class."""
         bounds = site.setpoints[setpoint]
         low, high = self.spans.get(setpoint, (bounds.low_c, bounds.high_c))
+        if setpoint is Setpoint.SUPPLY_AIR_TEMPERATURE:
+            envelope = site.limits.envelope
+            low, high = max(low, envelope.allowable_low_c), min(high, envelope.recommended_high_c)
         return max(bounds.low_c, low), min(bounds.high_c, high)
 
 

@@ -213,6 +213,9 @@ def test_the_thermal_class_bounds_the_supply_air_whatever_the_operator_allows(
     verdict = judge(replace(good, site=generous, changes=(change,), motion=motion))
     assert isinstance(verdict, Rejected)
     assert verdict.reason == "bounds: supply air temperature 27.5 °C is outside 15.0 to 27.0 °C (class A1)"
+    back = Change(AIR, 29.0, 28.0)
+    motion = replace(good.motion, in_force={AIR: 29.0, WATER: 10.0})
+    assert isinstance(judge(replace(good, site=generous, changes=(back,), motion=motion)), Accepted)
 
 
 def test_what_is_accepted_by_itself_stays_in_its_envelope(good: Evidence, site: Site) -> None:
