@@ -258,4 +258,5 @@ def _prediction(
         part_load_min_ratio=min(limits.cycles_below(parameters), float(found.part_load_ratio[0])),
         extrapolated=bool(found.extrapolated[1] and not found.extrapolated[0]),
         inlet_now_c=float(found.inlet_c[0]) + situation.inlet_offset_k,
+        n1_inlet_now_c=float(found.n1_inlet_c[0]) + situation.inlet_offset_k,
     )

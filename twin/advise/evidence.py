@@ -134,6 +134,8 @@ class Prediction:
     the calibrated envelope decides."""
     inlet_now_c: float = float("-inf")
     """Worst IT inlet without the change [degC]."""
+    n1_inlet_now_c: float = float("-inf")
+    """The same with the largest chiller and one CRAH lost [degC]."""
 
     @property
     def protects(self) -> bool:

@@ -254,7 +254,8 @@ def _ago(since_s: float) -> str:
 def prediction(evidence: Evidence) -> GateResult:
     """Worst inlet at p90 load and p90 wet bulb under its limit, also with a chiller and a CRAH lost.
 
-    An inlet that would be too warm anyway may be brought down in more steps than one.
+    An inlet that would be too warm anyway may be brought down in more steps than one, and by a plant that
+    would be short with units lost.
     """
     seen = evidence.prediction
     faults = []
@@ -264,14 +265,15 @@ def prediction(evidence: Evidence) -> GateResult:
             f"worst inlet {seen.inlet_c:.1f} °C, limit {seen.inlet_limit_c:.1f} °C"
             f" ({seen.margin_k:.1f} K margin)"
         )
-    if not seen.n1_inlet_c <= seen.n1_limit_c + TOLERANCE_K:
+    n1_limit_c = max(seen.n1_limit_c, seen.n1_inlet_now_c) if seen.protects else seen.n1_limit_c
+    if not seen.n1_inlet_c <= n1_limit_c + TOLERANCE_K:
         faults.append(
             f"worst inlet {seen.n1_inlet_c:.1f} °C with one chiller and one CRAH lost,"
             f" limit {seen.n1_limit_c:.1f} °C"
         )
     if not seen.unmet_kw <= UNMET_MAX_KW:
         faults.append(f"{seen.unmet_kw:.1f} kW of heat would not be removed")
-    if not seen.n1_unmet_kw <= seen.n1_unmet_now_kw + UNMET_MAX_KW:
+    if not (seen.n1_unmet_kw <= seen.n1_unmet_now_kw + UNMET_MAX_KW or seen.protects):
         faults.append(
             f"{seen.n1_unmet_kw:.0f} kW of heat would not be removed with one chiller and one CRAH lost,"
             f" {seen.n1_unmet_now_kw:.0f} kW without the change"
@@ -280,7 +282,7 @@ def prediction(evidence: Evidence) -> GateResult:
         faults.append(
             f"dew point of the halls {seen.dew_point_c:.1f} °C, limit {seen.dew_point_limit_c:.1f} °C"
         )
-    if not seen.part_load_ratio >= seen.part_load_min_ratio - TOLERANCE_K:
+    if not (seen.part_load_ratio >= seen.part_load_min_ratio - TOLERANCE_K or seen.protects):
         faults.append(
             f"a chiller would run at {seen.part_load_ratio:.0%} of its load,"
             f" {seen.part_load_min_ratio:.0%} at least"

@@ -17,6 +17,7 @@ import numpy as np
 from core.actions import Change, Setpoint
 from core.tariff import Objective
 from twin.advise import limits
+from twin.advise.evidence import PROTECTS_MIN_K
 from twin.advise.objective import RATES, Rates, amounts
 from twin.advise.outlook import HORIZON_H, MEDIAN, P10, P90, WEIGHTS
 from twin.advise.reset import RESOLUTION_K
@@ -262,7 +263,8 @@ def protect(
         return None
     under = np.flatnonzero(inlet_c <= limit_c)
     to_c = float(values[under[0]] if len(under) else values[-1])
-    return Change(setpoint, from_c, to_c) if from_c - to_c >= RESOLUTION_K / 2 else None
+    helps = inlet_c[0] - inlet_c.min() >= PROTECTS_MIN_K
+    return Change(setpoint, from_c, to_c) if helps and from_c - to_c >= RESOLUTION_K / 2 else None
 
 
 def together(
