@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from core.jobs import Job
-from twin.advise.engine import propose
+from twin.advise.propose import propose
 from twin.advise.verify import verify
 
 WALL_MIN_S: Final = 15.0
