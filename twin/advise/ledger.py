@@ -205,12 +205,17 @@ def worth(conn: db.Connection, site: Site, start: datetime, saved_kwh: Floats, s
         saved_kwh: (n,) saved in each step [kWh].
         step: length of a step.
     """
+    tariff, count = site.tariff, len(saved_kwh)
     counted = saved_kwh != 0
-    grams = carbon_g_per_kwh(conn, site, start, start + step * len(saved_kwh), step)
-    carbon = (
-        None if grams is None else float(np.sum((grams[: len(saved_kwh)] * saved_kwh)[counted])) / _G_PER_KG
+    grams = carbon_g_per_kwh(conn, site, start, start + step * count, step)
+    if grams is None and tariff.carbon_g_per_kwh is not None:
+        grams = np.full(count, tariff.carbon_g_per_kwh)
+    carbon = None if grams is None else float(np.sum((grams[:count] * saved_kwh)[counted])) / _G_PER_KG
+    prices = tariff.energy_prices(start, step, count, site.zone)
+    return Worth(
+        cost=float(prices @ saved_kwh) if tariff.energy_per_kwh or tariff.periods else None,
+        carbon_kg=carbon if carbon is not None and np.isfinite(carbon) else None,
     )
-    return Worth(cost=None, carbon_kg=carbon if carbon is not None and np.isfinite(carbon) else None)
 
 
 def total(days: list[db.Row]) -> Total:
@@ -270,6 +275,7 @@ def savings_json(conn: db.Connection, site: Site) -> dict[str, Any]:
             "saving_kwh": {"p10": found.p10_kwh, "p50": found.p50_kwh, "p90": found.p90_kwh},
             "saving_ratio": found.ratio,
             "cost": found.cost,
+            "currency": site.tariff.currency,
             "carbon_kg": found.carbon_kg,
             "water_l": found.water_l,
         },

@@ -200,7 +200,8 @@ def _one(conn: db.Connection, site: Site, twin: Twin, now: datetime, row: db.Row
 def _store(conn: db.Connection, site: Site, row: db.Row, now: datetime, saving: Saving) -> str:
     low, high = saving.p50_kwh - saving.spread_kwh, saving.p50_kwh + saving.spread_kwh
     verdict = "missed" if missed(high / saving.hours, row["saving_p10_kw"]) else "kept"
-    worth = ledger.worth(conn, site, saving.start, np.array([saving.p50_kwh]), WINDOW)
+    parts = WINDOW // ledger.STEP
+    worth = ledger.worth(conn, site, saving.start, np.full(parts, saving.p50_kwh / parts), ledger.STEP)
     db.rows(
         conn,
         "advice_insert_verification",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from core.actions import Authority
+from core.tariff import Objective
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,7 +79,6 @@ def hold(source: Source) -> Hold | None:
 def conduct(source: Source) -> Conduct:
     """What is in force, with the evidence."""
     from twin.advise import authority, settings  # noqa: PLC0415  # the twin's libraries load when needed
-    from twin.advise.search import Objective  # noqa: PLC0415  # as above
 
     site = source.context.site
     with source.connection() as conn:

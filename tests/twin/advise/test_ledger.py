@@ -65,7 +65,9 @@ def test_days_add_up_and_so_do_their_spreads(
         sum(row["saving_p90_kwh"] - row["saving_p10_kwh"] for row in days)
     )
     assert 0 < found.ratio < 0.1
-    assert found.carbon_kg is None
+    assert found.carbon_kg == pytest.approx(found.p50_kwh * 0.33)
+    assert found.cost
+    assert 0.11 * found.p50_kwh < found.cost < 0.24 * found.p50_kwh
     assert json.loads(json.dumps(plain))["total"]["saving_kwh"]["p50"] == found.p50_kwh
     assert len(plain["recommendations"]) == 1
 

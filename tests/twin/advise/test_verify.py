@@ -148,7 +148,9 @@ def test_what_is_held_is_measured_once(plant: SeededPlant, context: Context, clo
     assert row["saving_p10_kwh"] < row["saving_p50_kwh"] < row["saving_p90_kwh"]
     assert row["period_to"] - row["period_from"] == WINDOW
     assert row["water_p50_l"] != 0
-    assert row["carbon_p50_kg"] is None, "the grid's intensity is not measured here"
+    assert row["carbon_p50_kg"] == pytest.approx(row["saving_p50_kwh"] * 0.33), "as site.toml says"
+    prices = [0.11, *(period.energy_per_kwh for period in plant.site.tariff.periods)]
+    assert min(prices) <= row["cost_p50"] / row["saving_p50_kwh"] <= max(prices)
     assert row["detail"]["promise"] == "kept"
 
 
