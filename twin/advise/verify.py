@@ -137,7 +137,7 @@ def _twice(history: History, known: Flags, twin: Twin, change: Change) -> tuple[
 
 def _steps_since(history: History, at: datetime) -> Floats:
     """(n,) each step's start, in steps from a moment."""
-    return (history.start - at) / STEP + np.arange(len(history))
+    return np.arange(len(history), dtype=np.float64) + (history.start - at) / STEP
 
 
 def _period(times: Floats, start: timedelta, end: timedelta) -> Flags:

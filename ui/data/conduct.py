@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ui.data.source import Source
 
 _KEEP_WALL_S: Final = 1.0
-HOLD_KEY: Final = "conduct"
 SUSPENSION: Final = "advise.misses."
 """Sources of alarms that suspend advice begin so."""
 
@@ -68,9 +67,7 @@ class Conduct:
 
 def hold(source: Source) -> Hold | None:
     """Whether everything is stopped; read once however many pages ask within a second."""
-    rows = source.kept(
-        "hold", _KEEP_WALL_S, lambda: source.rows("ui_hold", site=source.context.site.id)
-    )
+    rows = source.kept("hold", _KEEP_WALL_S, lambda: source.rows("ui_hold", site=source.context.site.id))
     if not rows or rows[0]["value"] != "on":
         return None
     return Hold(rows[0]["actor"], rows[0]["reason"], rows[0]["at"])
@@ -83,7 +80,9 @@ def conduct(source: Source) -> Conduct:
     site = source.context.site
     with source.connection() as conn:
         chosen = settings.read(conn, site)
-        found = [authority.evidence(conn, site, source.context.clock, setpoint) for setpoint in site.setpoints]
+        found = [
+            authority.evidence(conn, site, source.context.clock, setpoint) for setpoint in site.setpoints
+        ]
     order = list(Authority)
     trust = tuple(
         Trust(
