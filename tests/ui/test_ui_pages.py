@@ -11,7 +11,6 @@ import seed
 from dash import dcc
 from plotly.utils import PlotlyJSONEncoder
 
-from core import db
 from core.actions import Setpoint
 from ui import actions, guard, shell
 from ui.__main__ import check_port
