@@ -1,4 +1,4 @@
--- Recommendations whose setpoints are left in peace: turned down lately, put off, or standing only to be scored.
+-- Recommendations whose setpoints are left in peace: turned down lately, put off, or standing to be scored.
 SELECT r.changes
 FROM recommendation AS r
 WHERE

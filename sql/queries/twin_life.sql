@@ -47,5 +47,5 @@ FROM recommendation AS r
 WHERE
     r.site_id = %(site)s
     AND r.recommendation_id = coalesce(%(id)s::bigint, r.recommendation_id)
-    AND (%(states)s::text [] IS NULL OR r.state = any(%(states)s::text []))
+    AND (%(states)s::text[] IS NULL OR r.state = any(%(states)s::text[]))
 ORDER BY r.recommendation_id

@@ -10,4 +10,4 @@ SELECT DISTINCT ON (s.kind, s.scope)
     s.evidence
 FROM advice_setting AS s
 WHERE s.site_id = %(site)s
-ORDER BY s.kind, s.scope, s.setting_id DESC
+ORDER BY s.kind ASC, s.scope ASC, s.setting_id DESC

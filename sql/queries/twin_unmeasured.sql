@@ -9,5 +9,8 @@ WHERE
     AND r.kind = 'change'
     AND r.state IN ('applied', 'ramping', 'holding')
     AND e.from_state <> 'applied'
-    AND NOT EXISTS (SELECT FROM verification AS v WHERE v.recommendation_id = r.recommendation_id)
+    AND NOT EXISTS (
+        SELECT FROM verification AS v
+        WHERE v.recommendation_id = r.recommendation_id
+    )
 ORDER BY e.at

@@ -107,9 +107,7 @@ def _missing(days: float, found: db.Row) -> tuple[str, ...]:
     if number < NUMBER_MIN:
         faults.append(f"{number} measured savings, {NUMBER_MIN} needed")
     if covered < COVERAGE_MIN * number:
-        faults.append(
-            f"{covered} of {number} savings inside the stated interval, {COVERAGE_MIN:.0%} needed"
-        )
+        faults.append(f"{covered} of {number} savings inside the stated interval, {COVERAGE_MIN:.0%} needed")
     if breaches:
         faults.append(f"{breaches} times an inlet was above its limit, none allowed")
     return tuple(faults)

@@ -15,11 +15,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from core import db
-from core.actions import TIME_LIMITS, Authority, Change, State, TimeLimit
+from core.actions import TIME_LIMITS, Authority, Change, State
 from core.errors import NotReadyError
 from twin.advise import brief, life, settings
 from twin.advise.life import OvertakenError, no, yes
-from twin.advise.safety import SETTLE_S, TOLERANCE_K, Accepted, Rejected, judge, words
+from twin.advise.safety import TOLERANCE_K, Accepted, Rejected, judge, words
 from twin.advise.weigh import weigh, without
 
 if TYPE_CHECKING:
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from core.site import Site
     from twin.advise.life import Card, Outcome
 
-LEASE: Final = TimeLimit(900.0, 60.0)
-"""How long the plant's side holds a value that is not renewed."""
-DWELL: Final = TimeLimit(SETTLE_S, 20.0)
-"""Between two steps of a ramp."""
+LEASE_S: Final = 900.0
+"""How long the plant's side holds a value that is not renewed [wall s]."""
 SNOOZE_MAX: Final = timedelta(hours=24)
 """Longest time for which a card may be put off."""
 
@@ -288,9 +286,9 @@ def carry_on(conn: db.Connection, site: Site, clock: Clock, card: Card) -> Outco
 
 
 def _needs_second(site: Site, card: Card) -> bool:
-    """Whether two people have to agree; never to go back, which is the safe way."""
-    del site, card
-    return False
+    """Whether two people have to agree; never to go back, nor where two have agreed to a policy."""
+    by_policy = any(name.startswith(settings.POLICY) for name in card.names)
+    return site.advice.two_persons and card.kind != life.REVERT and not by_policy
 
 
 def _withdrawn(conn: db.Connection, card: Card, clock: Clock, reason: str) -> Outcome:
@@ -317,7 +315,7 @@ def _precheck(conn: db.Connection, site: Site, clock: Clock, card: Card, allowed
         seen = brief.gather(conn, site, clock)
     except NotReadyError as reason:
         return _withdrawn(conn, card, clock, str(reason))
-    evidence, _ = weigh(seen, card.kind, card.changes)
+    evidence, _ = weigh(seen, card.kind, card.changes, allowed)
     asked = replace(without(evidence, card.number), operator=", ".join(card.names), standing=True)
     verdict = judge(asked)
     card = replace(card, sources=seen.sources_json())
@@ -349,10 +347,10 @@ def _queue(
 
 def _insert_commands(conn: db.Connection, site: Site, clock: Clock, card: Card, accepted: Accepted) -> None:
     """The steps of each change's ramp, each with the time before which it does not go out."""
-    now, life_time, dwell = clock.now(), TIME_LIMITS[State.QUEUED].of(clock), DWELL.of(clock)
+    now, life_time = clock.now(), TIME_LIMITS[State.QUEUED].of(clock)
     for change in accepted.changes:
         bounds = site.setpoints[change.setpoint]
-        before_c = change.from_c
+        before_c, not_before = change.from_c, now
         for i, to_c in enumerate(ramp(change, bounds.step_max_k)):
             db.rows(
                 conn,
@@ -365,11 +363,12 @@ def _insert_commands(conn: db.Connection, site: Site, clock: Clock, card: Card, 
                 value=to_c,
                 previous=before_c,
                 now=now,
-                expires_at=now + i * dwell + life_time,
+                expires_at=not_before + life_time,
                 step=i + 1,
-                not_before=now + i * dwell,
-                lease_s=LEASE.of(clock).total_seconds(),
+                not_before=not_before,
+                lease_s=LEASE_S,
             )
+            not_before += timedelta(hours=abs(to_c - before_c) / bounds.rate_max_k_per_h)
             before_c = to_c
 
 

@@ -91,6 +91,7 @@ class Card:
     """The one that it renews or reverts."""
     changes: tuple[Change, ...]
     saving_p50_kw: float
+    """What it is expected to save [kW]."""
     by_hand: bool
     """Whether nothing was ever to be written for it."""
     sources: Mapping[str, Any]
@@ -289,12 +290,17 @@ def stop(
     for of in cards(conn, site, (*NOT_SENT, State.SENT, State.ACKED, *HELD)):
         if not only or of.setpoint in only:
             with suppress(OvertakenError):
-                _stop(conn, of, clock, reason, actor)
+                halt(conn, of, clock, reason, actor)
                 stopped += 1
     return stopped
 
 
-def _stop(conn: db.Connection, of: Card, clock: Clock, reason: str, actor: str) -> None:
+def halt(conn: db.Connection, of: Card, clock: Clock, reason: str, actor: str) -> None:
+    """Stop one: withdraw it, let it be where it was set by hand, or take it back.
+
+    Raises:
+        OvertakenError: somebody else was first.
+    """
     if of.state in NOT_SENT:
         withdraw(conn, of, clock, reason, actor)
     elif of.by_hand:

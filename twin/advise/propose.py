@@ -109,7 +109,7 @@ class _Look:
         """Ask the gates about what stands: the newest that passes stays, with its saving as of now [kW]."""
         kept: tuple[Card, float] | None = None
         for card in reversed(standing):
-            verdict, assessment = _ask(seen, card)
+            verdict, assessment = self._ask(seen, card)
             if kept:
                 life.step(self.conn, card, State.SUPERSEDED, self.clock, "a newer one stands")
             elif verdict.only_waits:
@@ -118,9 +118,17 @@ class _Look:
                 life.withdraw(self.conn, _with_sources(card, seen), self.clock, verdict.reason)
         return kept
 
+    def _ask(self, seen: Brief, card: Card) -> tuple[Rejected, Assessment]:
+        """What the gates say about a card that stands; nobody accepts it now, so one is shut at least."""
+        evidence, assessment = weigh(seen, card.kind, card.changes, self.chosen.over(card.changes))
+        verdict = judge(replace(evidence, standing=True, operator=None))
+        if not isinstance(verdict, Rejected):
+            raise OvertakenError(card.number)
+        return verdict, assessment
+
     def _review_renewals(self, seen: Brief, standing: list[Card]) -> None:
         for card in standing:
-            verdict, _ = _ask(seen, card)
+            verdict, _ = self._ask(seen, card)
             if not verdict.only_waits:
                 life.withdraw(self.conn, _with_sources(card, seen), self.clock, verdict.reason)
 
@@ -129,7 +137,7 @@ class _Look:
         for card in life.cards(self.conn, self.site, (State.SNOOZED,)):
             if card.wakes_at is None or card.wakes_at > seen.now.at:
                 continue
-            verdict, assessment = _ask(seen, card)
+            verdict, assessment = self._ask(seen, card)
             fresh = _with_sources(card, seen)
             if not verdict.only_waits:
                 life.withdraw(self.conn, fresh, self.clock, verdict.reason)
@@ -152,17 +160,24 @@ class _Look:
             if not timedelta(0) < ends - seen.now.at <= RENEW_BEFORE:
                 continue
             change = Change(card.setpoint, card.own_c, card.changes[0].to_c)
-            evidence, assessment = weigh(seen, life.RENEWAL, (change,))
+            evidence, assessment = weigh(seen, life.RENEWAL, (change,), self.chosen.over((change,)))
             verdict = judge(evidence)
             if isinstance(verdict, Rejected) and verdict.only_waits:
-                about = {"kind": life.RENEWAL, "of": card.number, "expires_at": ends}
-                self._insert(seen, change, assessment, verdict.results, **about)
+                self._insert(
+                    seen,
+                    change,
+                    assessment,
+                    verdict.results,
+                    kind=life.RENEWAL,
+                    of=card.number,
+                    expires_at=ends,
+                )
 
     def _compare(self, seen: Brief, kept: tuple[Card, float] | None, found: Candidate) -> str:
         change = found.change
         if kept and _same(kept[0].changes, (change,)):
             return _kept_words(kept)
-        evidence, assessment = weigh(seen, life.CHANGE, (change,))
+        evidence, assessment = weigh(seen, life.CHANGE, (change,), self.chosen.over((change,)))
         verdict = judge(evidence)
         if isinstance(verdict, Rejected) and not verdict.only_waits:
             return _kept_words(kept) if kept else f"no advice: {verdict.reason}"
@@ -173,9 +188,7 @@ class _Look:
             if kept:
                 reason = f"another change saves {better_kw:.1f} kW more"
                 life.step(self.conn, kept[0], State.SUPERSEDED, self.clock, reason)
-            number = self._insert(
-                seen, change, assessment, verdict.results, together=seen.together_json(found)
-            )
+            number = self._insert(seen, change, assessment, verdict.results, together=seen.together_json())
         return (
             f"proposed {number}: {words(change.setpoint)} from {change.from_c:.1f} to {change.to_c:.1f} °C,"
             f" {assessment.benefit.p50_kw:.1f} kW expected"
@@ -233,19 +246,10 @@ class _Look:
                 engine.accept_on(self.conn, self.site, self.clock, card.number, card.version, policy)
 
     def _inside(self, card: Card) -> bool:
-        bounds = self.site.setpoints[card.setpoint]
         decided = self.chosen.decided.get(card.setpoint)
-        low_c, high_c = (decided.evidence if decided else {}).get("envelope_c", (bounds.low_c, bounds.high_c))
+        approved = decided.evidence if decided else {}
+        low_c, high_c = approved.get("envelope_c") or settings.envelope_in_file(self.site, card.setpoint)
         return bool(low_c - TOLERANCE_K <= card.changes[0].to_c <= high_c + TOLERANCE_K)
-
-
-def _ask(seen: Brief, card: Card) -> tuple[Rejected, Assessment]:
-    """What the gates say about a card that stands; nobody has accepted it, so that one is shut at least."""
-    evidence, assessment = weigh(seen, card.kind, card.changes)
-    verdict = judge(replace(evidence, standing=True, operator=None))
-    if not isinstance(verdict, Rejected):
-        raise OvertakenError(card.number)
-    return verdict, assessment
 
 
 def _with_sources(card: Card, seen: Brief) -> Card:

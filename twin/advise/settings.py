@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core import db
 from core.actions import AUTHORITIES, Authority, Change, Setpoint
+from core.tariff import Objective
 from twin.advise import life
-from twin.advise.search import Objective
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 ON: Final = "on"
 OFF: Final = "off"
-HOLD_TIME: Final = timedelta(hours=24)
+POLICY: Final = "policy "
+"""How the name begins under which advice accepts itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Chosen:
     def policy(self, setpoint: Setpoint) -> str:
         """By what name advice accepts itself on a setpoint."""
         decision = self.decided.get(setpoint)
-        return f"policy {decision.number}" if decision else "policy site.toml"
+        return f"{POLICY}{decision.number if decision else 'site.toml'}"
 
 
 def least(authorities: Iterable[Authority]) -> Authority:
@@ -78,7 +79,7 @@ def read(conn: db.Connection, site: Site) -> Chosen:
     objective = found.get("objective", {}).get("")
     decided = _by_setpoint(site, found.get("authority", {}))
     return Chosen(
-        objective=Objective(objective.value) if objective else Objective.FACILITY_ENERGY,
+        objective=Objective(objective.value) if objective else site.advice.objective,
         hold=hold if hold and hold.value == ON else None,
         authority={s: _authority(site, decided.get(s)) for s in site.setpoints},
         decided=decided,
@@ -92,13 +93,8 @@ def _by_setpoint(site: Site, decisions: Mapping[str, Decision]) -> dict[Setpoint
 
 def _authority(site: Site, decision: Decision | None) -> Authority:
     """As decided; without write-back nothing goes beyond advice, whatever anybody decided."""
-    said = Authority(decision.value) if decision else authority_in_file(site)
+    said = Authority(decision.value) if decision else site.advice.authority
     return said if site.write_back else least((said, Authority.ADVISORY))
-
-
-def authority_in_file(site: Site) -> Authority:
-    """How far advice goes on a setpoint about which nobody has decided."""
-    return Authority.SUPERVISED if site.write_back else Authority.ADVISORY
 
 
 def _decision(row: db.Row) -> Decision:
@@ -148,6 +144,8 @@ def choose_objective(
     """
     if refusal := unsigned(actor, reason):
         return refusal
+    if objective is Objective.COST and not (site.tariff.energy_per_kwh or site.tariff.periods):
+        return life.no("Cost needs a price: [tariff] energy_per_kwh in site.toml.")
     with db.connect(dsn) as conn:
         decide(conn, site, clock, "objective", objective.value, actor=actor.strip(), reason=reason.strip())
     return life.yes(f"From now on advice saves {objective.replace('_', ' ')}.")
@@ -164,5 +162,10 @@ def unsigned(actor: str, reason: str) -> Outcome | None:
 
 def hold_time(site: Site) -> timedelta:
     """How long an advised value is held before the plant's own control has it back."""
-    del site
-    return HOLD_TIME
+    return timedelta(hours=site.advice.hold_h)
+
+
+def envelope_in_file(site: Site, setpoint: Setpoint) -> tuple[float, float]:
+    """Between which values advice may be accepted by itself [degC]: the setpoint's own limits at most."""
+    bounds = site.advice.auto_envelope.get(setpoint, site.setpoints[setpoint])
+    return bounds.low_c, bounds.high_c

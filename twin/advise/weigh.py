@@ -10,17 +10,29 @@ from twin.advise import life
 from twin.advise.evidence import Benefit
 
 if TYPE_CHECKING:
+    from core.actions import Authority
     from twin.advise.assess import Assessment
     from twin.advise.brief import Brief
     from twin.advise.evidence import Evidence
 
 
-def weigh(seen: Brief, kind: str, changes: tuple[Change, ...]) -> tuple[Evidence, Assessment]:
-    """The evidence for a card as of now, and its figures."""
+def weigh(
+    seen: Brief, kind: str, changes: tuple[Change, ...], allowed: Authority
+) -> tuple[Evidence, Assessment]:
+    """The evidence for a card as of now, and its figures.
+
+    Args:
+        seen: all that is known.
+        kind: the card's.
+        changes: the card's.
+        allowed: how far advice may go on them.
+    """
     if kind == life.RENEWAL:
-        return _keeping(seen, changes[0])
-    assessment = seen.assess(changes)
-    return seen.evidence(changes, assessment), assessment
+        evidence, assessment = _keeping(seen, changes[0])
+    else:
+        assessment = seen.assess(changes)
+        evidence = seen.evidence(changes, assessment)
+    return replace(evidence, authority=allowed), assessment
 
 
 def _keeping(seen: Brief, change: Change) -> tuple[Evidence, Assessment]:
