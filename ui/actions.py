@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
+
+from core import db
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -103,6 +106,31 @@ def resume(source: Source, actor: str, reason: str) -> Outcome:
 
     of = source.context.dsn, source.context.site, source.context.clock
     return engine.resume(*of, actor.strip(), reason.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An outcome of our own."""
+
+    ok: bool
+    message: str
+
+
+def look(source: Source, alarm_id: int, actor: str) -> Outcome:
+    """Put on record that somebody has looked at an alarm; what it suspends goes on."""
+    context = source.context
+    with db.connect(context.dsn) as conn:
+        row = db.row(
+            conn,
+            "ui_acknowledge_alarm",
+            site=context.site.id,
+            id=alarm_id,
+            actor=actor.strip(),
+            now=context.clock.now(),
+        )
+    if row is None:
+        return Said(ok=False, message="Somebody has looked at it already.")
+    return Said(ok=True, message=f"On record: {actor.strip()} has looked at “{row['message']}”.")
 
 
 def choose_objective(source: Source, wanted: Objective, actor: str, reason: str) -> Outcome:

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from ui.components.panel import Child
     from ui.data import Source
 
-ACCEPT, SECOND, REJECT, REVERT, OBJECTIVE, AUTHORITY = (
-    "accept", "second", "reject", "revert", "objective", "authority",
+ACCEPT, SECOND, REJECT, REVERT, OBJECTIVE, AUTHORITY, LOOK = (
+    "accept", "second", "reject", "revert", "objective", "authority", "look",
 )  # fmt: skip
 OF_CARD: Final = (ACCEPT, SECOND, REJECT)
 """Asked of the card that is shown, in the version that was seen."""
-UNREASONED: Final = frozenset({ACCEPT, SECOND})
+UNREASONED: Final = frozenset({ACCEPT, SECOND, LOOK})
 """What needs no reason: the card has it."""
 MORNING_H: Final = 7
 """Until this hour of tomorrow something may be put off [h]."""
@@ -62,8 +62,8 @@ def problems(asked: dict[str, Any], actor: str | None, reason: str | None) -> tu
 def wanted(pressed: Any, seen: dict[str, Any] | None, objective: Any) -> dict[str, Any] | None:
     """What a press of a button asks for; none where that is nothing."""
     if isinstance(pressed, dict):
-        if pressed.get("type") == REVERT:
-            return {"do": REVERT, "id": pressed.get("of")}
+        if pressed.get("type") in {REVERT, LOOK}:
+            return {"do": pressed["type"], "id": pressed.get("of")}
         return {"do": AUTHORITY, "setpoint": pressed.get("setpoint"), "to": pressed.get("to")}
     do = str(pressed).removesuffix("-open")
     if do == OBJECTIVE:
@@ -82,7 +82,15 @@ def question(source: Source, asked: dict[str, Any], actor: str | None) -> Questi
         return Question("Change what advice saves?", [text], "Change", needs_reason=True)
     if do == AUTHORITY:
         return _about_authority(source, asked)
-    found = [r for r in advice.recommendations(source) if r.recommendation_id == asked.get("id")]
+    if do == LOOK:
+        said = "It goes on record that you have looked; what was suspended because of it goes on."
+        return Question("Have you looked at it?", [html.P(said)], "I have looked", needs_reason=False)
+    return _about_card(source, asked, who)
+
+
+def _about_card(source: Source, asked: dict[str, Any], who: str) -> Question:
+    do, of = asked["do"], asked.get("id")
+    found = [r for r in advice.recommendations(source) if r.recommendation_id == of]
     if not found:
         return Question("It is no longer there", [html.P(_GONE)], "Confirm", needs_reason=False)
     top = found[0]
@@ -184,6 +192,8 @@ def _act(source: Source, asked: dict[str, Any], actor: str, reason: str) -> acti
             done = actions.change_authority(source, setpoint, Authority(to), actor, reason)
         case "revert" if numbered:
             done = actions.revert(source, asked["id"], actor, reason)
+        case "look" if numbered:
+            done = actions.look(source, asked["id"], actor)
         case "reject" if versioned:
             done = actions.reject(source, asked["id"], asked["version"], actor, reason)
         case "accept" if versioned:

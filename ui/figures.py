@@ -400,20 +400,19 @@ def plan(blocks: Sequence[dict[str, Any]], zone: ZoneInfo) -> Figure:
     """The setpoints of the hours to come, block by block.
 
     Args:
-        blocks: each with ``start`` and ``end`` [ISO 8601] and ``setpoints`` by name [degC]; in order.
+        blocks: each with ``start`` [ISO 8601], ``hours`` and ``setpoints`` by name [degC]; in order.
         zone: the site's.
     """
-    begin = datetime.fromisoformat(blocks[0]["start"])
-    offset = fmt.offset_of(begin, zone)
     times = [datetime.fromisoformat(block["start"]) for block in blocks]
-    x = fmt.axis_times([*times, datetime.fromisoformat(blocks[-1]["end"])], offset)
+    x = fmt.axis_times(
+        [*times, times[-1] + timedelta(hours=blocks[-1]["hours"])], fmt.offset_of(times[0], zone)
+    )
     looks = ((MEASURED, "solid"), (TWIN, "dash"), (WHATIF, "dot"))
-    names = list(blocks[0]["setpoints"])
     traces = []
-    for name, (color, dash) in zip(names, looks, strict=False):
+    for name, (color, dash) in zip(blocks[0]["setpoints"], looks, strict=False):
         values = numbers([block["setpoints"].get(name) for block in blocks])
         trace = line(x, [*values, values[-1]], fmt.words(name), color, "°C", dash=dash, digits=".1f")
         traces.append({**trace, "line": {**trace["line"], "shape": "hv"}})
-    shape = layout(begin, zone, showlegend=True)
+    shape = layout(times[0], zone, showlegend=True)
     shape["yaxis"] = {"title": {"text": "°C", "font": {"size": 12}}, "nticks": 5}
     return {"data": traces, "layout": shape}

@@ -294,7 +294,12 @@ def recommendation(
     blocks = [
         {
             "start": (at + timedelta(hours=4 * i)).isoformat(),
-            "end": (at + timedelta(hours=4 * i + 4)).isoformat(),
+            "hours": 4.0,
+            "chillers": 1 + i % 2,
+            "economizer": i < 3,
+            "saving_kw": 8.0 + i,
+            "held_by": "worst inlet" if i == 2 else "",
+            "relaxed_kw": 1.6 if i == 2 else 0.0,
             "setpoints": {
                 "supply_air_temperature": 21.0 + i % 2,
                 "chilled_water_supply_temperature": 9.0 + i / 2,
@@ -321,7 +326,7 @@ def recommendation(
             db.json(rule),
             authority,
             at + timedelta(minutes=45),
-            db.json({"blocks": blocks}),
+            db.json({"saving_kwh": 252.0, "blocks": blocks}),
         ),
     ).fetchone()
     assert row is not None
@@ -357,9 +362,16 @@ TO_HOLDING = ("accepted", "precheck", "queued", "sent", "acked", "applied", "hol
 def held(conn: db.Connection, site: Site, at: datetime, now: datetime) -> int:
     """A recommendation that the plant follows under a lease, verified, with its days' account; its id."""
     of = recommendation(conn, site, at)
+    point = site.setpoints[Setpoint.SUPPLY_AIR_TEMPERATURE].point
     for i, state in enumerate(TO_HOLDING):
         transition(conn, of, state, at + timedelta(seconds=5 * i), "Ann Operator", "as shown")
-    point = site.setpoints[Setpoint.SUPPLY_AIR_TEMPERATURE].point
+        if state == "precheck":
+            conn.execute(
+                "INSERT INTO command (command_id, recommendation_id, site_id, asset_id, point, value,"
+                " previous_value, created_at, expires_at, state, sent_at, acknowledged_at, applied_at)"
+                " VALUES (gen_random_uuid(), %s, %s, %s, %s, 21, 20, %s, %s, 'applied', %s, %s, %s)",
+                (of, site.id, point.asset, point.point, at, at + timedelta(minutes=15), at, at, at),
+            )
     conn.execute(
         "INSERT INTO lease (site_id, asset_id, point, recommendation_id, value, own_value, taken_at,"
         " renewed_at, expires_at) VALUES (%s, %s, %s, %s, 21, 20, %s, %s, %s)",

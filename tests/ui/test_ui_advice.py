@@ -302,9 +302,15 @@ def test_a_suspension_says_what_to_do(source: Source, context: Context) -> None:
             " VALUES (%s, 'advise.misses.supply_air_temperature', 3, '2 savings were missed', 'Look', %s)",
             (context.site.id, context.clock.now()),
         )
-    assert "Suspended. 2 savings were missed. Look." in text(
-        recommendations.view(source, None, None)["notices"]
-    )
+    found = text(recommendations.view(source, None, None)["notices"])
+    assert "2 savings were missed. Look." in found
+    assert "Looked at…" in found
+    asked = deciding.wanted({"type": "look", "of": 1}, None, None)
+    assert asked == {"do": "look", "id": 1}
+    assert "goes on record" in text(deciding.question(source, asked, "Ann").text)
+    assert deciding.carry_out(source, asked, "Ann", None)[0]
+    assert "already" in deciding.carry_out(source, asked, "Ben", None)[1]
+    assert "Ann has looked" in text(recommendations.view(source, None, None)["notices"])
 
 
 def trust(**more: Any) -> Trust:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from dash import dcc, html
@@ -12,7 +13,6 @@ from ui.components.panel import empty, facts, labelled, panel, table
 from ui.data.advice import IN_HAND, REVERTIBLE
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from core.actions import Change
@@ -239,6 +239,40 @@ def limits(found: Recommendation | None) -> Child:
         text = f"{fmt.fixed(value, 1)} of {fmt.fixed(limit, 1)} {unit}, {fmt.fixed(margin, 1)} K left"
         cells += [html.Span(name), bar, html.Span(text)]
     return html.Div(cells, className="attribution")
+
+
+def plan(found: Recommendation | None, zone: ZoneInfo) -> Child:
+    """The blocks of the hours to come: who cools, where the setpoints lie, and what holds them back."""
+    blocks = found.plan.get("blocks") if found else None
+    if not blocks:
+        return empty("No plan was made with this recommendation.")
+    rows = [
+        (
+            _block_time(block, zone),
+            _mode(block),
+            " / ".join(fmt.fixed(value, 1) for value in block["setpoints"].values()),
+            fmt.signed(block["saving_kw"], 1),
+            f"{block['held_by']}; 1 K more saves {fmt.fixed(block['relaxed_kw'], 1)} kW"
+            if block.get("held_by")
+            else "nothing",
+        )
+        for block in blocks
+    ]
+    total = found.plan.get("saving_kwh") if found else None
+    said = "" if total is None else f"All of it would save {fmt.fixed(total, 0)} kWh, modelled."
+    head = ("From", "Who cools", "Setpoints, °C", "Saves, kW", "Held back by")
+    return html.Div([table(head, rows, numeric=(3,)), html.P(said, className="note")])
+
+
+def _block_time(block: dict[str, Any], zone: ZoneInfo) -> str:
+    start = datetime.fromisoformat(block["start"]).astimezone(zone)
+    return f"{start:%H:%M}, {fmt.fixed(block['hours'], 0)} h"
+
+
+def _mode(block: dict[str, Any]) -> str:
+    running = int(block["chillers"])
+    chillers = f"{running} chiller{'s' if running > 1 else ''}" if running else "no chiller"
+    return f"{chillers}, economizer" if block["economizer"] else chillers
 
 
 def attribution(found: Recommendation | None) -> Child:

@@ -13,7 +13,7 @@ from ui.components.panel import empty, table
 
 if TYPE_CHECKING:
     from ui.components.panel import Child
-    from ui.data.conduct import Conduct, Trust
+    from ui.data.conduct import Alarm, Conduct, Trust
 
 OBJECTIVES: Final = {"facility_energy": "Energy (kWh)", "cost": "Cost (tariff)", "carbon": "Carbon (kgCO₂)"}
 AUTHORITY_WORDS: Final[dict[Authority, str]] = {
@@ -39,11 +39,20 @@ def notices(found: Conduct, *, calibrated: bool) -> list[Child]:
                 className="notice p2",
             )
         )
-    said += [html.P(f"Suspended. {text}", className="notice p3") for text in found.suspended]
+    said += [_alarm(alarm) for alarm in found.alarms]
     if not calibrated:
         text = "The twin is not calibrated: advice waits for a day of readings and the twin's service."
         said.append(html.P(text, className="notice p3"))
     return said
+
+
+def _alarm(alarm: Alarm) -> Child:
+    """What happened, what to do, and a way to say that somebody has looked."""
+    text = f"{alarm.message.rstrip('.')}. {alarm.action.rstrip('.')}."
+    if alarm.looked:
+        return html.P([text, f" {alarm.looked} has looked."], className=f"notice p{alarm.priority}")
+    look = html.Button("Looked at…", id={"type": "look", "of": alarm.alarm_id}, className="btn small")
+    return html.Div([html.Span(text), look], className=f"notice apart p{alarm.priority}")
 
 
 def objective(found: Conduct) -> Child:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ui.data.source import Source
 
 _KEEP_WALL_S: Final = 1.0
-SUSPENSION: Final = "advise.misses."
-"""Sources of alarms that suspend advice begin so."""
+ALARMS: Final = "advise."
+"""Sources of alarms about advice begin so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,21 @@ class Hold:
     actor: str
     reason: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something about advice that a person has to look at."""
+
+    alarm_id: int
+    source: str
+    priority: int
+    """1 is the gravest."""
+    message: str
+    action: str
+    """What to do."""
+    looked: str | None
+    """Who has looked; none: nobody yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +76,8 @@ class Conduct:
     """Those that may be chosen."""
     hold: Hold | None
     trust: tuple[Trust, ...]
-    suspended: tuple[str, ...]
-    """What suspends a kind of advice until somebody looks, in words."""
+    alarms: tuple[Alarm, ...]
+    """The gravest first."""
 
 
 def hold(source: Source) -> Hold | None:
@@ -99,11 +114,11 @@ def conduct(source: Source) -> Conduct:
         )
         for e in found
     )
-    alarms = source.rows("ui_suspensions", site=site.id, prefix=f"{SUSPENSION}%")
+    alarms = source.rows("ui_advice_alarms", site=site.id, prefix=f"{ALARMS}%")
     return Conduct(
         objective=chosen.objective.value,
         objectives=tuple(objective.value for objective in Objective),
         hold=Hold(chosen.hold.actor, chosen.hold.reason, chosen.hold.at) if chosen.hold else None,
         trust=trust,
-        suspended=tuple(f"{row['message']}. {row['action']}." for row in alarms),
+        alarms=tuple(Alarm(*row.values()) for row in alarms),
     )

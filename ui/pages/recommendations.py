@@ -14,7 +14,7 @@ from ui.components import advice as parts
 from ui.components import conduct as conduct_parts
 from ui.components import savings as saving_parts
 from ui.components.graph import graph
-from ui.components.panel import empty, panel
+from ui.components.panel import panel
 from ui.data import advice
 from ui.data.conduct import conduct
 from ui.data.savings import savings
@@ -69,6 +69,7 @@ def layout(_: Source) -> list[Child]:
                     [
                         panel("Limits that hold it", html.Div(id="advice-limits"), note="nearest first"),
                         panel("Safety gates", html.Div(id="advice-gates"), note="all must pass"),
+                        panel("What advice is for", html.Div(id="advice-objective")),
                     ],
                     className="span-5 stack",
                 ),
@@ -90,12 +91,10 @@ def layout(_: Source) -> list[Child]:
                     ),
                     note="measured, against what the plant's own control would have held",
                 ),
-                panel("What advice is for", html.Div(id="advice-objective"), span=4),
                 panel(
                     "How far it may go",
                     html.Div(id="advice-authority"),
                     note="up one step at a time, on evidence and two names; down at once",
-                    span=8,
                 ),
                 panel("All recommendations", html.Div(id="advice-history"), note="open one for its events"),
             ],
@@ -253,13 +252,13 @@ def view(source: Source, pin: int | None, seen: dict[str, Any] | None) -> dict[s
 def _of_card(source: Source, top: advice.Recommendation | None) -> dict[str, Any]:
     zone = source.context.site.zone
     blocks = (top.plan.get("blocks") if top else None) or []
-    chart = graph("advice-plan-chart", figures.plan(blocks, zone), _CHART_PX) if blocks else None
+    chart = [graph("advice-plan-chart", figures.plan(blocks, zone), _CHART_PX)] if blocks else []
     return {
         "card": parts.card(top, zone, source.now),
         "attribution": parts.attribution(top),
         "limits": parts.limits(top),
         "gates": parts.gates(top),
-        "plan": chart or empty("No plan was made with this recommendation."),
+        "plan": [*chart, parts.plan(top, zone)],
     }
 
 
@@ -316,6 +315,7 @@ def _register_dialog(app: Dash, source: Source) -> None:
             "opens": [Input(f"{name}-open", "n_clicks") for name in (*deciding.OF_CARD,)],
             "objective_open": Input("objective-open", "n_clicks", allow_optional=True),
             "reverts": Input({"type": "revert", "of": ALL}, "n_clicks"),
+            "looks": Input({"type": "look", "of": ALL}, "n_clicks"),
             "steps": Input({"type": "authority", "setpoint": ALL, "to": ALL}, "n_clicks"),
             "cancels": Input("act-cancel", "n_clicks"),
             "confirms": Input("act-confirm", "n_clicks"),
