@@ -187,6 +187,7 @@ def test_the_whole_page_in_both_themes_and_on_a_phone(ui: Ui, browser: Browser, 
         expect(found.page.locator("#advice-authority")).to_contain_text("Supply air")
         expect(found.page.locator("#advice-plan")).to_contain_text("economizer")
         expect(found.page.locator("#advice-savings")).to_contain_text("3 days, verified")
+        expect(found.page.locator("#advice-plan .legendtext").first).to_have_text("supply air temperature")
         wide = found.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width + OVERFLOW_PX, f"{wide} px wide"
         found.page.screenshot(path=folder / f"advice-{scheme}-{width}.png", full_page=True)

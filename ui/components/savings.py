@@ -58,7 +58,7 @@ def total(found: Savings, currency: str) -> Child:
                 ],
                 className="tiles five",
             ),
-            html.P(f"{days}: measured at the utility's meter against the calibrated twin.", className="note"),
+            html.P(f"{days}: measured by the site's meters against the calibrated twin.", className="note"),
         ]
     )
 

@@ -92,6 +92,11 @@ def plant(site: Site, **multipliers: float) -> Parameters:
     return Parameters.from_design(site.plant).with_multipliers(multipliers)
 
 
+def unmetered(history: History, facility_kw: Floats) -> History:
+    """The same where the facility's meter is the only one."""
+    return replace(history, facility_kw=facility_kw, chiller_kw=np.full(len(history), np.nan))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_week_of_changes_is_measured_within_a_tenth(site: Site, seed: int) -> None:
     lived = live(plant(site, chiller_power=1.1, tower_fan=0.9), seed)
@@ -119,7 +124,7 @@ def test_meters_correct_a_twin_that_promises_too_much(site: Site) -> None:
 def test_where_meters_say_little_the_calibrations_doubt_is_the_intervals(site: Site) -> None:
     lived = live(plant(site), 2)
     noise = np.random.default_rng(5).normal(0, 0.3, len(lived.history))
-    rough = replace(lived.history, facility_kw=lived.history.facility_kw * (1.0 + noise))
+    rough = unmetered(lived.history, lived.history.facility_kw * (1.0 + noise))
     drawn = [plant(site, chiller_power=power) for power in (0.6, 0.8, 1.2, 1.4)]
     sure = period(rough, Twin(plant(site)), lived.own, since=SINCE)
     doubtful = period(rough, Twin(plant(site)), lived.own, drawn, since=SINCE)
@@ -147,3 +152,29 @@ def test_what_was_not_measured_saves_nothing(site: Site) -> None:
     assert found.p50_kwh < 0.85 * whole.p50_kwh
     nothing = replace(lived.history, facility_kw=np.full(len(index), np.nan))
     assert period(nothing, Twin(plant(site)), lived.own, since=SINCE) is None
+
+
+def test_a_load_that_nobody_models_passes_for_no_saving_where_cooling_is_metered(site: Site) -> None:
+    lived = live(plant(site, chiller_power=1.1), 1)
+    begun = np.arange(len(lived.history)) >= BEFORE_D * A_DAY
+    facility_kw = lived.history.facility_kw + np.where(begun, 6.0, 0.0)
+    twin = Twin(plant(site, chiller_power=1.08))
+    metered = period(replace(lived.history, facility_kw=facility_kw), twin, lived.own, since=SINCE)
+    alone = period(unmetered(lived.history, facility_kw), twin, lived.own, since=SINCE)
+    assert metered
+    assert alone
+    assert metered.p50_kwh == pytest.approx(lived.saved_kwh, rel=0.05)
+    assert abs(alone.p50_kwh - lived.saved_kwh) > abs(metered.p50_kwh - lived.saved_kwh)
+    assert alone.spread_kwh > metered.spread_kwh
+
+
+def test_before_the_first_lease_the_own_value_of_later_stands_for_it(site: Site) -> None:
+    wrong, since = Twin(plant(site, chiller_power=1.2)), SINCE + timedelta(days=6)
+    lived = live(plant(site, chiller_power=0.8), 6)
+    before = np.arange(len(lived.history)) < BEFORE_D * A_DAY
+    later = {setpoint: np.where(before, np.nan, value) for setpoint, value in lived.own.items()}
+    known = period(lived.history, wrong, lived.own, since=since)
+    found = period(lived.history, wrong, later, since=since)
+    assert known
+    assert found
+    assert found.p50_kwh == pytest.approx(known.p50_kwh, rel=0.01)
