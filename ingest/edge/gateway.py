@@ -1,8 +1,8 @@
 """The gateway's judgement: a single-threaded state machine between signed commands and a driver.
 
 It believes nobody's limits but its own. It knows each command that it has answered, over restarts too, so
-that none is ever written twice; and it lets go by itself: when a lease ends, when nothing genuine is heard, when
-an operator takes a point over, at its end, and at its start, whatever an earlier run left behind.
+that none is ever written twice; and it lets go by itself: when a lease ends, when nothing genuine is heard,
+when an operator takes a point over, at its end, and at its start, whatever an earlier run left behind.
 """
 
 from __future__ import annotations

@@ -45,6 +45,8 @@ COOLER_K: Final = 0.5
 """So far below its limit an inlet has to be before its alarm is over [K]."""
 INLET, TAKEN_BACK, REVERT_FAILED = "advise.inlet.", "advise.guard.", "advise.revert_failed."
 """Sources of alarms, each followed by the number of the recommendation that it is about."""
+DISPATCHERS: Final = "write.revert."
+"""The same of the dispatcher's alarm for what did not go back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,9 @@ class _Watch:
         self._stop()
         self._end_overdue()
         for card in self._cards(State.INSTRUCTED, *life.HELD, State.REVERTING, State.REVERT_FAILED):
-            with suppress(OvertakenError):
-                self._follow(card)
+            if card.by_hand:
+                with suppress(OvertakenError):
+                    self._follow(card)
         for card in self._cards(State.SENT, State.ACKED, *life.HELD):
             with suppress(OvertakenError):
                 self._trip(card)
@@ -141,9 +144,9 @@ class _Watch:
         self.done += [f"ended {ended} overdue"] if ended else []
 
     def _follow(self, card: Card) -> None:
-        """Watch what people set by hand, and what did not go back, by the setpoint that the plant reports."""
+        """Watch what people set by hand by the setpoint that the plant reports."""
         found_c = self.plant.setpoint_c(card.setpoint, card.since)
-        if found_c is None or not (card.by_hand or card.state is State.REVERT_FAILED):
+        if found_c is None:
             return
         wanted_c = card.changes[0].to_c
         there = abs(found_c - wanted_c) <= DRIFT_MAX_K
@@ -157,7 +160,7 @@ class _Watch:
         elif card.state is State.HOLDING and not there:
             life.let_be(self.conn, card, self.clock, f"somebody has moved it: {reason}")
         elif card.state in {State.REVERTING, State.REVERT_FAILED} and back:
-            self._reverted(card, reason)
+            life.step(self.conn, card, State.REVERTED, self.clock, reason)
 
     def _applied(self, card: Card, reason: str) -> None:
         """Set by hand; what was only to be taken back is done with that."""
@@ -166,12 +169,6 @@ class _Watch:
             until = self.clock.now() + lasts
             db.rows(self.conn, "twin_hold_until", id=card.number, hold_until=until)
             life.step(self.conn, card, State.APPLIED, self.clock, reason)
-        self._say(card, reason)
-
-    def _reverted(self, card: Card, reason: str) -> None:
-        with self.conn.transaction():
-            life.step(self.conn, card, State.REVERTED, self.clock, reason)
-            db.rows(self.conn, "twin_lease_over", id=card.number, now=self.clock.now(), reason=reason)
         self._say(card, reason)
 
     def _trip(self, card: Card) -> None:
@@ -276,8 +273,9 @@ class _Watch:
                 self.done.append(f"{words(setpoint)} advisory: {reason}")
 
     def _alarms(self) -> None:
-        """Say what did not go back; end the alarms whose reason is over."""
-        failed = self._cards(State.REVERT_FAILED)
+        """Say what did not go back, unless the dispatcher says it; end the alarms whose reason is over."""
+        said = self._about(DISPATCHERS)
+        failed = [card for card in self._cards(State.REVERT_FAILED) if card.number not in said]
         for card in failed:
             self._alarm(
                 f"{REVERT_FAILED}{card.number}",
@@ -306,13 +304,12 @@ class _Watch:
         )
         self.done += [message] if row else []
 
+    def _about(self, prefix: str) -> set[int]:
+        """The recommendations that alarms of one kind stand for."""
+        rows = db.rows(self.conn, "twin_alarms_about", site=self.site.id, prefix=prefix)
+        return {int(row["source"].removeprefix(prefix)) for row in rows}
+
     def _clear(self, prefix: str, stands: set[int]) -> None:
-        for row in db.rows(self.conn, "twin_open_alarms", site=self.site.id, prefix=prefix):
-            if int(row["source"].removeprefix(prefix)) not in stands:
-                db.rows(
-                    self.conn,
-                    "twin_clear_alarm",
-                    site=self.site.id,
-                    source=row["source"],
-                    now=self.clock.now(),
-                )
+        now, site_id = self.clock.now(), self.site.id
+        for number in self._about(prefix) - stands:
+            db.rows(self.conn, "twin_clear_alarm", site=site_id, source=f"{prefix}{number}", now=now)

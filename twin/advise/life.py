@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ACTOR: Final = "joulecast"
 """Who acts where nobody does."""
-LOCK_SPACE: Final = 7_506
+LOCK_SPACE: Final = 7_507
 """First key of the locks under which a site's proposals change, one process at a time."""
 CHANGE: Final = "change"
 RENEWAL: Final = "renewal"
@@ -223,7 +223,10 @@ def _end(conn: db.Connection, of: Card, clock: Clock, reason: str) -> None:
     elif of.by_hand and of.state is State.HOLDING:
         let_be(conn, of, clock, reason)
     else:
-        step(conn, of, wanted, clock, reason)
+        with conn.transaction():
+            step(conn, of, wanted, clock, reason)
+            if wanted in {State.FAILED, State.REVERTING, State.RELEASING}:
+                db.rows(conn, "twin_cancel_commands", id=of.number, reason=reason)
 
 
 def withdraw(conn: db.Connection, of: Card, clock: Clock, reason: str, actor: str = ACTOR) -> None:

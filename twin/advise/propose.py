@@ -221,7 +221,7 @@ class _Look:
                 of=of,
                 changes=db.json([brief.change_json(change)]),
                 objective=seen.objective.value,
-                plan=db.json({}),
+                plan=db.json(seen.plan().to_json() if kind == life.CHANGE else {}),
                 **figures,
             )
             number = int(row["recommendation_id"]) if row else 0
