@@ -1,0 +1,249 @@
+"""Ways to run a plant over time: fixed, by rule, with perfect foresight, and as advised.
+
+A policy is asked at every step what is to be in force next, and a plant is anything that can be read and run on
+setpoints: the twin over a past period, or a simulated plant whose parameters nobody knows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+
+from core.actions import Change, Setpoint
+from twin.advise import reset
+from twin.advise.reset import RESOLUTION_K
+from twin.advise.safety import SETTLE_S, TOLERANCE_K, UNMET_MAX_KW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from core.series import Floats
+    from core.site import Site
+    from twin.network import PlantState
+
+TICK_S: Final = 300.0
+"""Length of a step [s]."""
+DECISION_TICKS: Final = 3
+"""Advice is given every so many steps."""
+AIM_TICKS: Final = 12
+"""Foresight looks for its aim every so many steps."""
+AIM_POINTS: Final = 7
+"""Points of its grid along each setpoint and level."""
+AIM_LEVELS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A plant as it is seen at one moment."""
+
+    it_kw: float
+    """IT power [kW]."""
+    facility_kw: float
+    """Power of the whole facility [kW]."""
+    inlets_c: tuple[float, ...]
+    """IT inlets [degC]."""
+    supply_air_c: float
+    """Supply air [degC]."""
+    dry_bulb_c: float
+    """Outdoor dry bulb [degC]."""
+    wet_bulb_c: float
+    """Outdoor wet bulb [degC]."""
+
+
+class Plant(Protocol):
+    """What a policy is tried on."""
+
+    def read(self) -> Reading:
+        """What the sensors say now."""
+
+    def run(self, setpoints_c: Mapping[Setpoint, float]) -> None:
+        """Go on by one step with these setpoints in force [degC]."""
+
+
+class Policy(Protocol):
+    """What decides."""
+
+    def __call__(
+        self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]
+    ) -> Mapping[Setpoint, float]:
+        """The setpoints that change at this step [degC]."""
+
+
+def walk(
+    plant: Plant, policy: Policy, start: Mapping[Setpoint, float], ticks: int
+) -> dict[Setpoint, Floats]:
+    """Let a policy run a plant.
+
+    Args:
+        plant: the plant.
+        policy: who decides.
+        start: setpoints in force before [degC].
+        ticks: how many steps.
+
+    Returns:
+        (ticks,) setpoints in force [degC].
+    """
+    in_force = dict(start)
+    held = {setpoint: np.empty(ticks) for setpoint in in_force}
+    for tick in range(ticks):
+        in_force |= policy(tick, plant.read(), in_force)
+        plant.run(in_force)
+        for setpoint, value in in_force.items():
+            held[setpoint][tick] = value
+    return held
+
+
+def fixed(start: Mapping[Setpoint, float], ticks: int) -> dict[Setpoint, Floats]:
+    """Nothing is ever changed: (ticks,) setpoints in force [degC]."""
+    return {setpoint: np.full(ticks, value) for setpoint, value in start.items()}
+
+
+@dataclass
+class Rules:
+    """Guideline 36 resets in closed loop, each at its own period, as fast as the guideline lets them."""
+
+    site: Site
+    _air: reset.State | None = None
+    _water: reset.State | None = None
+
+    def __call__(
+        self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]
+    ) -> Mapping[Setpoint, float]:
+        """What the loops command next."""
+        found = {}
+        for setpoint, loop in (
+            (Setpoint.SUPPLY_AIR_TEMPERATURE, self._supply_air),
+            (Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE, self._chilled_water),
+            (Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE, self._condenser_water),
+        ):
+            if setpoint in self.site.setpoints and setpoint in in_force:
+                found[setpoint] = loop(tick, seen, in_force)
+        return found
+
+    def _supply_air(self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]) -> float:
+        bounds, limits = self.site.setpoints[Setpoint.SUPPLY_AIR_TEMPERATURE], self.site.limits
+        start = in_force[Setpoint.SUPPLY_AIR_TEMPERATURE]
+        loop = replace(reset.SUPPLY_AIR, initial=start, low=bounds.low_c, high=bounds.high_c)
+        requests = reset.rack_requests(seen.inlets_c, limits.envelope.recommended_high_c, limits.margin_k)
+        self._air = _carried(loop, self._air or reset.State(start, loop.delay_s), requests, tick)
+        return self._air.setpoint
+
+    def _chilled_water(self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]) -> float:
+        bounds = self.site.setpoints[Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE]
+        air_c = in_force[Setpoint.SUPPLY_AIR_TEMPERATURE]
+        span = reset.RESET_FULL_PERCENT - reset.RESET_OPEN_PERCENT
+        k_per_percent = (bounds.high_c - bounds.low_c) / span
+        loop = reset.PLANT_RESET
+        if self._water is None:
+            cold_k = bounds.high_c - in_force[Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE]
+            self._water = reset.State(reset.RESET_OPEN_PERCENT + cold_k / k_per_percent, loop.delay_s)
+        requests = reset.water_requests(seen.supply_air_c, air_c) * self.site.plant.crah_count
+        self._water = _carried(loop, self._water, requests, tick)
+        open_percent = max(self._water.setpoint, reset.RESET_OPEN_PERCENT) - reset.RESET_OPEN_PERCENT
+        return bounds.high_c - open_percent * k_per_percent
+
+    def _condenser_water(self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]) -> float:
+        del tick, in_force
+        bounds = self.site.setpoints[Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE]
+        return min(max(seen.wet_bulb_c + reset.CONDENSER_APPROACH_K, bounds.low_c), bounds.high_c)
+
+
+def _carried(loop: reset.TrimAndRespond, state: reset.State, requests: int, tick: int) -> reset.State:
+    """A loop's state after one more step: as many of its periods as end in it."""
+    periods = int((tick + 1) * TICK_S / loop.period_s) - int(tick * TICK_S / loop.period_s)
+    return loop.after(state, requests, periods * loop.period_s)
+
+
+Solver = "Callable[[int, int, Mapping[Setpoint, Floats]], PlantState]"
+
+
+@dataclass
+class Foresight:
+    """Knows the plant and everything that is to come; the bound of what could be saved.
+
+    It aims for the best of all setpoints together over the hours ahead, and moves there by the best step of one
+    setpoint at a time, within the site's limits of motion, or at once.
+    """
+
+    site: Site
+    solve: Callable[[int, int, Mapping[Setpoint, Floats]], PlantState]
+    """The true plant over some steps, by first and last, for setpoints of shape (k, 1): (k, steps)."""
+    ahead_ticks: int
+    """How far it looks."""
+    free_motion: bool = False
+    """Whether it may move everything at once and at any time."""
+    _aim: dict[Setpoint, float] = field(default_factory=dict)
+    _moved: dict[Setpoint, int] = field(default_factory=dict)
+
+    def __call__(
+        self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]
+    ) -> Mapping[Setpoint, float]:
+        """The best step."""
+        del seen
+        if tick % AIM_TICKS == 0:
+            self._aim = self._best(tick, in_force)
+        if self.free_motion:
+            return self._aim
+        if tick % DECISION_TICKS or any((tick - at) * TICK_S < SETTLE_S for at in self._moved.values()):
+            return {}
+        return self._step(tick, in_force)
+
+    def _step(self, tick: int, in_force: Mapping[Setpoint, float]) -> Mapping[Setpoint, float]:
+        moves: list[Mapping[Setpoint, float]] = [{}]
+        for setpoint, aim in self._aim.items():
+            bounds, moved = self.site.setpoints[setpoint], self._moved.get(setpoint)
+            if moved is not None and (tick - moved) * TICK_S < bounds.hold_s:
+                continue
+            to_c = reset.within(aim, in_force[setpoint], bounds)
+            if abs(to_c - in_force[setpoint]) >= RESOLUTION_K / 2:
+                moves.append({setpoint: to_c})
+        grid = {s: np.array([move.get(s, value) for move in moves]) for s, value in in_force.items()}
+        cost = self._costs(tick, grid)
+        best = moves[int(np.argmin(cost))]
+        self._moved |= dict.fromkeys(best, tick)
+        return best
+
+    def _best(self, tick: int, in_force: Mapping[Setpoint, float]) -> dict[Setpoint, float]:
+        names = [setpoint for setpoint in self.site.setpoints if setpoint in in_force]
+        ranges = {s: (self.site.setpoints[s].low_c, self.site.setpoints[s].high_c) for s in names}
+        spans, best, least = dict(ranges), dict(in_force), np.inf
+        for _ in range(AIM_LEVELS):
+            axes = [np.linspace(*spans[s], AIM_POINTS) for s in names]
+            mesh = np.array(list(itertools.product(*axes)))
+            cost = self._costs(tick, {s: mesh[:, i] for i, s in enumerate(names)})
+            index = int(np.argmin(cost))
+            if cost[index] < least:
+                least, best = float(cost[index]), dict(zip(names, mesh[index].tolist(), strict=True))
+            for s in names:
+                cell, (low, high) = (spans[s][1] - spans[s][0]) / (AIM_POINTS - 1), ranges[s]
+                spans[s] = max(best[s] - cell, low), min(best[s] + cell, high)
+        return best
+
+    def _costs(self, tick: int, grid: Mapping[Setpoint, Floats]) -> Floats:
+        """(k,) mean power over the steps ahead [kW]; infinite where a limit is broken."""
+        state = self.solve(tick, tick + self.ahead_ticks, {s: v[:, None] for s, v in grid.items()})
+        limit_c = self.site.limits.envelope.recommended_high_c
+        ok = state.inlet_c.max(axis=-1) <= limit_c + TOLERANCE_K
+        ok &= state.unmet_kw.max(axis=-1) <= UNMET_MAX_KW
+        return np.asarray(np.where(ok, state.facility_kw.mean(axis=-1), np.inf), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A recommendation that was followed."""
+
+    tick: int
+    """When."""
+    change: Change
+    """What."""
+    p10_kw: float
+    """Saving that nine cases in ten exceed, mean over the horizon [kW]."""
+    p50_kw: float
+    """Median [kW]."""
+    p90_kw: float
+    """Saving that one case in ten exceeds [kW]."""
+    horizon_h: float
+    """Over which it is expected [h]."""
