@@ -321,7 +321,7 @@ def _insert(
         p50=benefit.p50_kw,
         p90=benefit.p90_kw,
         attribution=db.json(assessment.attribution),
-        prediction=db.json({**seen.prediction_json(assessment), "together": seen.together_json(found)}),
+        prediction=db.json({**seen.prediction_json(assessment), "together": seen.together_json()}),
         verdicts=db.json([_verdict_json(result) for result in results]),
         rule=db.json(seen.rule_json()),
         calibration_id=seen.calibration.calibration_id,
