@@ -211,6 +211,11 @@ class TruePlant:
             found[setpoint] = np.asarray(path, dtype=np.float64)
         return found
 
+    @property
+    def channels(self) -> int:
+        """How many series are measured."""
+        return 5 + len(METERS) + len(plant.RACK_SHARES)
+
     def racks_c(self, state: PlantState) -> Floats:
         """(8, ...) true inlet by rack row."""
         shares = plant.RACK_SHARES.reshape(-1, *(1,) * np.ndim(state.inlet_c))
@@ -254,6 +259,18 @@ class Sensed:
     supply_air_c: Floats
     dry_bulb_c: Floats
     wet_bulb_c: Floats
+
+    def stacked(self) -> Floats:
+        """(channels, n) all of them."""
+        rows = (self.it_kw, self.facility_kw, *self.meters.values(), *self.racks_c)
+        return np.stack([*rows, self.supply_air_c, self.dry_bulb_c, self.wet_bulb_c])
+
+    @classmethod
+    def of(cls, rows: Floats) -> Sensed:
+        """The inverse."""
+        first, racks = 2 + len(METERS), slice(2 + len(METERS), -3)
+        meters = dict(zip(METERS, rows[2:first], strict=True))
+        return cls(rows[0], rows[1], meters, rows[racks], rows[-3], rows[-2], rows[-1])
 
 
 def _meter(state: PlantState, name: str) -> Floats:

@@ -7,27 +7,41 @@ setpoints: the twin over a past period, or a simulated plant whose parameters no
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from core.actions import Change, Setpoint
-from twin.advise import reset
+from core.actions import Authority, Setpoint
+from core.limits import DATA_AGE_MAX_S
+from core.tariff import Objective
+from twin.advise import brief, reset
+from twin.advise.evidence import DataQuality, Motion, Record
+from twin.advise.observe import Observation
+from twin.advise.record import SETTLE, WINDOW
 from twin.advise.reset import RESOLUTION_K
-from twin.advise.safety import SETTLE_S, TOLERANCE_K, UNMET_MAX_KW
+from twin.advise.safety import SETTLE_S, TOLERANCE_K, UNMET_MAX_KW, Accepted, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
+    from core.actions import Change
     from core.series import Floats
     from core.site import Site
+    from twin.advise.brief import Fitted
+    from twin.advise.outlook import Load, Weather
     from twin.network import PlantState
 
 TICK_S: Final = 300.0
 """Length of a step [s]."""
 DECISION_TICKS: Final = 3
 """Advice is given every so many steps."""
+OPERATOR: Final = "everybody accepts"
+"""Who accepts where nobody is asked."""
+_METERS_READ: Final = 4
+"""Facility, IT and the weather's two: what advice rests on beside setpoints and inlets."""
 AIM_TICKS: Final = 12
 """Foresight looks for its aim every so many steps."""
 AIM_POINTS: Final = 7
@@ -157,9 +171,6 @@ def _carried(loop: reset.TrimAndRespond, state: reset.State, requests: int, tick
     return loop.after(state, requests, periods * loop.period_s)
 
 
-Solver = "Callable[[int, int, Mapping[Setpoint, Floats]], PlantState]"
-
-
 @dataclass
 class Foresight:
     """Knows the plant and everything that is to come; the bound of what could be saved.
@@ -247,3 +258,90 @@ class Move:
     """Saving that one case in ten exceeds [kW]."""
     horizon_h: float
     """Over which it is expected [h]."""
+
+
+@dataclass
+class Advised:
+    """Every recommendation that passes the gates is accepted and followed, one decision every quarter hour."""
+
+    site: Site
+    at: Callable[[int], datetime]
+    """The time at which a step begins."""
+    twin: Callable[[int], Fitted]
+    """The calibrated twin as it was known at a step."""
+    ahead: Callable[[int, Reading], tuple[Load, Weather]]
+    """Load and weather to come as they were known at a step."""
+    objective: Objective = Objective.FACILITY_ENERGY
+    """What is to be small."""
+    moves: list[Move] = field(default_factory=list)
+    """What was followed."""
+    held_back: Counter[str] = field(default_factory=Counter)
+    """Why nothing was, by gate, and how often."""
+    _moved: dict[Setpoint, int] = field(default_factory=dict)
+
+    def __call__(
+        self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]
+    ) -> Mapping[Setpoint, float]:
+        """The change that is followed, if there is one."""
+        if tick % DECISION_TICKS or not self._free(tick):
+            return {}
+        known = self._brief(tick, seen, in_force)
+        found = brief.advise(known)
+        if isinstance(found, str):
+            self.held_back[found] += 1
+            return {}
+        assessment = known.assess((found.change,))
+        evidence = known.evidence((found.change,), assessment)
+        verdict = judge(replace(evidence, operator=OPERATOR, authority=Authority.SUPERVISED))
+        if not isinstance(verdict, Accepted):
+            self.held_back.update(result.gate for result in verdict.failed)
+            return {}
+        expected = assessment.benefit
+        self.moves.append(
+            Move(
+                tick,
+                found.change,
+                expected.p10_kw,
+                expected.p50_kw,
+                expected.p90_kw,
+                known.situation.block.hours,
+            )
+        )
+        self._moved[found.change.setpoint] = tick
+        return {found.change.setpoint: found.change.to_c}
+
+    def _free(self, tick: int) -> bool:
+        """Whether any setpoint may move: there is nothing to think about otherwise."""
+        since = {s: (tick - at) * TICK_S for s, at in self._moved.items()}
+        waiting = self._unverified(tick)
+        settled = min(since.values(), default=np.inf) >= SETTLE_S
+        return settled and any(
+            since.get(s, np.inf) >= bounds.hold_s and s not in waiting
+            for s, bounds in self.site.setpoints.items()
+        )
+
+    def _unverified(self, tick: int) -> tuple[Setpoint, ...]:
+        wait_s = (SETTLE + WINDOW).total_seconds()
+        return tuple(s for s, at in self._moved.items() if (tick - at) * TICK_S < wait_s)
+
+    def _brief(self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]) -> brief.Brief:
+        since = {s: (tick - self._moved[s]) * TICK_S if s in self._moved else np.inf for s in in_force}
+        inputs, inlets = len(in_force) + _METERS_READ, len(seen.inlets_c)
+        now = Observation(
+            at=self.at(tick),
+            quality=DataQuality((), (), (), DATA_AGE_MAX_S, 0.0, inputs, inlets, inlets),
+            motion=Motion(dict(in_force), since, ()),
+            held=dict(in_force),
+            held_beside={},
+            facility_kw=seen.facility_kw,
+            it_kw=seen.it_kw,
+            inlets_c=seen.inlets_c,
+            dry_bulb_c=seen.dry_bulb_c,
+            wet_bulb_c=seen.wet_bulb_c,
+            supply_air_c=seen.supply_air_c,
+        )
+        record = Record(self._unverified(tick), {})
+        return brief.make(
+            self.site, self.twin(tick), now, *self.ahead(tick, seen), record, self.objective,
+            forecast_age_max_s=np.inf,
+        )  # fmt: skip
