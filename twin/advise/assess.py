@@ -4,7 +4,7 @@ How sure a saving is comes from three sources, taken as independent and added in
 
 * load and weather: the saving in nine scenarios (p10, p50, p90 of each, weighted by Swanson's rule);
 * the twin's parameters: the saving on plants drawn from the calibration's covariance, and from the priors of
-  what the data did not identify;
+  what the data did not identify, each side on its own: where an economizer is about to open, it is skewed;
 * the twin's form: each part of the saving is uncertain by `FORM_ERROR_RATIO` of itself. An offset of the twin
   cancels, because a saving is a difference of two solutions.
 """
@@ -21,7 +21,7 @@ from core.tariff import Objective
 from twin.advise import limits
 from twin.advise.evidence import Benefit, Prediction, Worth
 from twin.advise.objective import L_PER_M3, amounts
-from twin.advise.outlook import MEDIAN, P90, QUANTILES, WEIGHTS
+from twin.advise.outlook import MEDIAN, P10, P90, QUANTILES, WEIGHTS
 from twin.advise.search import ALL, WORST, run
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Assessment:
 
 
 class _Error(NamedTuple):
-    """How far a saving's p10 and p90 lie from its median, both >= 0, and what the twin has in it."""
+    """How far a saving's p10 and p90 lie from its median, both >= 0; the twin's own part of the former."""
 
     low: float
     high: float
@@ -197,12 +197,23 @@ def _error(saving: Floats, parts: Mapping[str, float], drawn: list[Floats], scal
         drawn: the expected scenario of each drawn plant, (..., 2, 1, n) without and with the changes.
         scale: how many times as wide.
     """
-    low, high = _scenario_spread(saving.mean(axis=-1))
-    form = FORM_ERROR_RATIO * float(np.hypot.reduce(list(parts.values())))
-    savings = [(v[..., 0, 0, :] - v[..., 1, 0, :]).mean(axis=-1).ravel() for v in drawn]
-    parameters = float(np.std(np.concatenate(savings))) if savings else 0.0
-    model = Z_P90 * scale * float(np.hypot(form, parameters))
-    return _Error(float(np.hypot(scale * low, model)), float(np.hypot(scale * high, model)), model)
+    form = Z_P90 * FORM_ERROR_RATIO * float(np.hypot.reduce(list(parts.values())))
+    others = [(v[..., 0, 0, :] - v[..., 1, 0, :]).mean(axis=-1).ravel() for v in drawn]
+    fitted = float(saving[USUAL].mean())
+    model = [float(np.hypot(form, side)) for side in _sides(others, fitted)]
+    low, high = (
+        scale * float(np.hypot(*sides))
+        for sides in zip(_scenario_spread(saving.mean(axis=-1)), model, strict=True)
+    )
+    return _Error(low, high, scale * model[0])
+
+
+def _sides(drawn: list[Floats], fitted: float) -> tuple[float, float]:
+    """How far p10 and p90 of the drawn plants' savings lie from the fitted one's, both >= 0."""
+    if not drawn:
+        return 0.0, 0.0
+    low, high = np.quantile(np.concatenate(drawn), [QUANTILES[P10], QUANTILES[P90]])
+    return max(fitted - float(low), 0.0), max(float(high) - fitted, 0.0)
 
 
 def _scenario_spread(saving: Floats) -> tuple[float, float]:

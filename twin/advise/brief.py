@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from core.actions import Authority, Change, Setpoint
+from core.actions import Change, Setpoint
 from core.errors import NotReadyError
 from twin import calibrate
 from twin.advise import assess as assessing
 from twin.advise import observe, outlook, reset
+from twin.advise import plan as planning
 from twin.advise import search as searching
 from twin.advise.drawn import Drawn
-from twin.advise.evidence import Evidence, ModelQuality, Record
+from twin.advise.evidence import Disagreement, Evidence, ModelQuality, Record
 from twin.advise.record import read_record
 from twin.advise.safety import MISSES_MAX, SETTLE_S, TOLERANCE_K, Accepted, judge, words
 from twin.advise.search import Candidate, Objective, Situation
-from twin.network import Conditions, Parameters, Setpoints, reference_load_kw, solve
+from twin.network import Conditions, Parameters, PlantState, Setpoints, reference_load_kw, solve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,13 +31,21 @@ if TYPE_CHECKING:
     from twin.advise.assess import Assessment
     from twin.advise.observe import Observation
     from twin.advise.outlook import Load, Weather
+    from twin.advise.plan import Plan
     from twin.calibrate import Calibration
 
 
+ERRORS_P95: Final = 2.0
+"""So many times its p95 may the twin's error be at one moment: readings scatter more than the means of a
+quarter of an hour that the p95 is of."""
+ERROR_MIN_RATIO: Final = 0.03
+"""An error below this share of the facility's power says nothing against the twin [1]."""
+ERROR_MIN_K: Final = 2.0
+"""The same of the warmest inlet [K]."""
 ENVELOPE_MARGIN_RATIO: Final = 0.1
 """How far load and weather may lie outside what the calibration has seen, over its width [1]. A setpoint may
 lie one step outside: otherwise a plant that has always held still could never be advised to move."""
-DRAWN: Final = 16
+DRAWN: Final = 32
 """How many plants are drawn from the calibration's covariance."""
 NO_RECORD: Final = Record((), {})
 """Of a site that has never been advised."""
@@ -207,6 +216,10 @@ class Brief:
             "saving_expected_kw": self.assess(changes).benefit.p50_kw,
         }
 
+    def plan(self) -> Plan:
+        """The hours to come in blocks, as far as the forecasts reach."""
+        return planning.plan(self.parameters, self.situation, self.site, self.objective)
+
     def rule_json(self) -> dict[str, Any]:
         """What the rules would have done, and what that would save."""
         condition = reset.Condition(
@@ -270,14 +283,24 @@ def make(
         forecast_age_max_s: oldest forecast that advice may rest on [s].
         carbon_g_per_kwh: what the grid says of its energy, if it does.
     """
+    supply_c = now.held[Setpoint.SUPPLY_AIR_TEMPERATURE] if now.supply_air_c is None else now.supply_air_c
+    present = _present(twin.parameters, now, supply_c)
+    errors = _errors(twin.calibration, now, present)
     return Brief(
         site=site,
         now=now,
         twin=twin,
         load=load,
         weather=weather,
-        situation=_situation(site, twin, now, load, weather, carbon_g_per_kwh),
-        quality=_model_quality(twin.calibration, now, load, forecast_age_max_s),
+        situation=Situation(
+            in_force=now.held,
+            outlook=_ahead(twin.parameters, now, load, weather, supply_c),
+            inlet_offset_k=max(now.worst_inlet_c - float(present.inlet_c), 0.0),
+            margin_k=float(np.fmax(site.limits.margin_k, twin.calibration.inlet_p95_k)),
+            spans=spans(site, twin.calibration),
+            carbon_g_per_kwh=carbon_g_per_kwh,
+        ),
+        quality=_model_quality(twin.calibration, now, load, forecast_age_max_s, errors),
         record=record,
         objective=site.advice.objective if objective is None else objective,
     )
@@ -312,7 +335,13 @@ def gather(conn: db.Connection, site: Site, clock: Clock) -> Brief:
     )
 
 
-def _model_quality(calibration: Calibration, now: Observation, load: Load, age_max_s: float) -> ModelQuality:
+def _model_quality(
+    calibration: Calibration,
+    now: Observation,
+    load: Load,
+    age_max_s: float,
+    errors: tuple[Disagreement, ...],
+) -> ModelQuality:
     age = now.at - load.issued_at if load.issued_at else timedelta.max
     return ModelQuality(
         calibration_id=calibration.calibration_id,
@@ -323,31 +352,36 @@ def _model_quality(calibration: Calibration, now: Observation, load: Load, age_m
         forecast_age_max_s=age_max_s,
         covered_h=load.covered_h,
         horizon_h=outlook.HORIZON_H,
+        errors=errors,
         forecast_skill=load.skill,
     )
 
 
-def _situation(
-    site: Site, twin: Fitted, now: Observation, load: Load, weather: Weather, carbon_g_per_kwh: float | None
-) -> Situation:
-    parameters = twin.parameters
-    supply_c = now.held[Setpoint.SUPPLY_AIR_TEMPERATURE] if now.supply_air_c is None else now.supply_air_c
-    present = Conditions(reference_load_kw(parameters, now.it_kw, supply_c), now.dry_bulb_c, now.wet_bulb_c)
-    twin_inlet_c = float(solve(parameters, present, Setpoints.of(now.held)).inlet_c)
+def _present(parameters: Parameters, now: Observation, supply_c: float) -> PlantState:
+    """What the twin says of this moment."""
+    load_kw = reference_load_kw(parameters, now.it_kw, supply_c)
+    return solve(parameters, Conditions(load_kw, now.dry_bulb_c, now.wet_bulb_c), Setpoints.of(now.held))
+
+
+def _errors(calibration: Calibration, now: Observation, present: PlantState) -> tuple[Disagreement, ...]:
+    """How far twin and meters are apart at this moment, and how far they may be."""
+    allowed_kw = max(ERRORS_P95 * calibration.facility_p95_kw, ERROR_MIN_RATIO * now.facility_kw)
+    allowed_k = float(np.fmax(ERRORS_P95 * calibration.inlet_p95_k, ERROR_MIN_K))
+    return (
+        Disagreement("facility's power", "kW", now.facility_kw - float(present.facility_kw), allowed_kw),
+        Disagreement("warmest inlet", "K", now.worst_inlet_c - float(present.inlet_c), allowed_k),
+    )
+
+
+def _ahead(
+    parameters: Parameters, now: Observation, load: Load, weather: Weather, supply_c: float
+) -> outlook.Outlook:
     steps = min(load.it_kw.shape[1], weather.dry_bulb_c.shape[0])
-    ahead = outlook.Outlook(
+    return outlook.Outlook(
         it_reference_kw=reference_load_kw(parameters, load.it_kw[:, :steps], supply_c),
         dry_bulb_c=weather.dry_bulb_c[:steps],
         wet_bulb_c=weather.wet_bulb_c[:, :steps],
         start=now.at,
-    )
-    return Situation(
-        in_force=now.held,
-        outlook=ahead,
-        inlet_offset_k=max(now.worst_inlet_c - twin_inlet_c, 0.0),
-        margin_k=float(np.fmax(site.limits.margin_k, twin.calibration.inlet_p95_k)),
-        spans=spans(site, twin.calibration),
-        carbon_g_per_kwh=carbon_g_per_kwh,
     )
 
 
@@ -372,5 +406,5 @@ def advise(seen: Brief) -> Candidate | str:
 def _passes(seen: Brief, candidate: Candidate) -> bool:
     """Whether every gate is open, but for an operator's word."""
     changes = (candidate.change,)
-    verdict = judge(replace(seen.evidence(changes, seen.assess(changes)), authority=Authority.SUPERVISED))
+    verdict = judge(seen.evidence(changes, seen.assess(changes)))
     return isinstance(verdict, Accepted) or verdict.only_waits

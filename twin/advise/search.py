@@ -213,7 +213,7 @@ def search(
         (setpoint, value)
         for setpoint in site.setpoints
         if setpoint in situation.in_force and (free is None or setpoint in free)
-        for value in _axis(*_reach(site, situation, setpoint)).tolist()
+        for value in axis(*_reach(site, situation, setpoint)).tolist()
         if abs(value - situation.in_force[setpoint]) >= RESOLUTION_K / 2
     ]
     if not moves:
@@ -245,7 +245,7 @@ def together(
     spans = {s: _reach(site, situation, s) for s in axes}
     best, best_cost, cost_now = dict(situation.in_force), np.inf, np.inf
     for _ in range(LEVELS):
-        values = [_axis(*spans[s], POINTS_TOGETHER) for s in axes]
+        values = [axis(*spans[s], POINTS_TOGETHER) for s in axes]
         mesh = np.array([[situation.in_force[s] for s in axes], *itertools.product(*values)])
         grid = {s: np.full(len(mesh), v) for s, v in situation.in_force.items()}
         grid |= {s: mesh[:, i] for i, s in enumerate(axes)}
@@ -268,7 +268,7 @@ def _reach(site: Site, situation: Situation, setpoint: Setpoint) -> tuple[float,
     return max(low, from_c - step_k), min(high, from_c + step_k)
 
 
-def _axis(low: float, high: float, points: int = 0) -> Floats:
+def axis(low: float, high: float, points: int = 0) -> Floats:
     """So many values, or all, between low and high on the grid of advised values."""
     if high < low:
         return np.empty(0)
