@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from core.site import Site
     from twin.calibration import Calibration
     from twin.history import History
+    from twin.network import PlantState
 
 DAY_TICKS: Final = round(weather.DAY_S / STEP_S)
 TICKS: Final = AHEAD_D * DAY_TICKS
@@ -70,8 +71,10 @@ class Simulation:
         self.reached_at: list[dict[Setpoint, float]] = []
         """Where the plant was before each step [degC]."""
         self._commanded = {s: np.concatenate([v, np.empty(TICKS)]) for s, v in past.items()}
+        state = true.solve(steps, reached)
+        self._know(state)
         self._seen = np.empty((true.channels, BEFORE + TICKS))
-        self._seen[:, :BEFORE] = true.sensed(steps, true.solve(steps, reached)).stacked()
+        self._seen[:, :BEFORE] = true.sensed(steps, state).stacked()
 
     def read(self) -> policy.Reading:
         """What the sensors say now."""
@@ -83,6 +86,8 @@ class Simulation:
             supply_air_c=float(now.supply_air_c[-1]),
             dry_bulb_c=float(now.dry_bulb_c[-1]),
             wet_bulb_c=float(now.wet_bulb_c[-1]),
+            chillers_running=self._running,
+            tower_load_ratio=self._tower_ratio,
         )
 
     def run(self, setpoints_c: Mapping[Setpoint, float]) -> None:
@@ -94,8 +99,17 @@ class Simulation:
             self._commanded[setpoint][BEFORE + self.tick] = wanted
         steps = self.true.steps(self.tick, self.tick + 1)
         state = self.true.solve(steps, {s: np.array([v]) for s, v in self.reached.items()})
+        self._know(state)
         self._seen[:, [BEFORE + self.tick]] = self.true.sensed(steps, state).stacked()
         self.tick += 1
+
+    def _know(self, state: PlantState) -> None:
+        """What the plant's own controls know of it."""
+        design = self.true.site.plant
+        heat_kw = design.chiller_count * (design.chiller_capacity_kw or 0.0)
+        heat_kw *= 1.0 + 1.0 / (design.chiller_cop or np.inf)
+        self._running = float(state.chillers_running[-1])
+        self._tower_ratio = float(state.tower_heat_kw[-1]) / heat_kw
 
     def sensed(self, ticks: int) -> Sensed:
         """What was read in the last steps, as many as asked for."""

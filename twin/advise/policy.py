@@ -44,9 +44,9 @@ _METERS_READ: Final = 4
 """Facility, IT and the weather's two: what advice rests on beside setpoints and inlets."""
 AIM_TICKS: Final = 12
 """Foresight looks for its aim every so many steps."""
-AIM_POINTS: Final = 7
+AIM_POINTS: Final = 5
 """Points of its grid along each setpoint and level."""
-AIM_LEVELS: Final = 3
+AIM_LEVELS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,10 @@ class Reading:
     """Outdoor dry bulb [degC]."""
     wet_bulb_c: float
     """Outdoor wet bulb [degC]."""
+    chillers_running: float | None = None
+    """How many run, where that is known."""
+    tower_load_ratio: float | None = None
+    """Heat that the tower rejects over its design [1], where it is known."""
 
 
 class Plant(Protocol):
@@ -117,58 +121,28 @@ def fixed(start: Mapping[Setpoint, float], ticks: int) -> dict[Setpoint, Floats]
 
 @dataclass
 class Rules:
-    """Guideline 36 resets in closed loop, each at its own period, as fast as the guideline lets them."""
+    """Guideline 36 resets and the near-optimal tower rule in closed loop, as fast as the rules let them."""
 
     site: Site
-    _air: reset.State | None = None
-    _water: reset.State | None = None
+    _state: reset.RuleState | None = None
 
     def __call__(
         self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]
     ) -> Mapping[Setpoint, float]:
-        """What the loops command next."""
-        found = {}
-        for setpoint, loop in (
-            (Setpoint.SUPPLY_AIR_TEMPERATURE, self._supply_air),
-            (Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE, self._chilled_water),
-            (Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE, self._condenser_water),
-        ):
-            if setpoint in self.site.setpoints and setpoint in in_force:
-                found[setpoint] = loop(tick, seen, in_force)
-        return found
-
-    def _supply_air(self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]) -> float:
-        bounds, limits = self.site.setpoints[Setpoint.SUPPLY_AIR_TEMPERATURE], self.site.limits
-        start = in_force[Setpoint.SUPPLY_AIR_TEMPERATURE]
-        loop = replace(reset.SUPPLY_AIR, initial=start, low=bounds.low_c, high=bounds.high_c)
-        requests = reset.rack_requests(seen.inlets_c, limits.envelope.recommended_high_c, limits.margin_k)
-        self._air = _carried(loop, self._air or reset.State(start, loop.delay_s), requests, tick)
-        return self._air.setpoint
-
-    def _chilled_water(self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]) -> float:
-        bounds = self.site.setpoints[Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE]
-        air_c = in_force[Setpoint.SUPPLY_AIR_TEMPERATURE]
-        span = reset.RESET_FULL_PERCENT - reset.RESET_OPEN_PERCENT
-        k_per_percent = (bounds.high_c - bounds.low_c) / span
-        loop = reset.PLANT_RESET
-        if self._water is None:
-            cold_k = bounds.high_c - in_force[Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE]
-            self._water = reset.State(reset.RESET_OPEN_PERCENT + cold_k / k_per_percent, loop.delay_s)
-        requests = reset.water_requests(seen.supply_air_c, air_c) * self.site.plant.crah_count
-        self._water = _carried(loop, self._water, requests, tick)
-        open_percent = max(self._water.setpoint, reset.RESET_OPEN_PERCENT) - reset.RESET_OPEN_PERCENT
-        return bounds.high_c - open_percent * k_per_percent
-
-    def _condenser_water(self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]) -> float:
-        del tick, in_force
-        bounds = self.site.setpoints[Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE]
-        return min(max(seen.wet_bulb_c + reset.CONDENSER_APPROACH_K, bounds.low_c), bounds.high_c)
-
-
-def _carried(loop: reset.TrimAndRespond, state: reset.State, requests: int, tick: int) -> reset.State:
-    """A loop's state after one more step: as many of its periods as end in it."""
-    periods = int((tick + 1) * TICK_S / loop.period_s) - int(tick * TICK_S / loop.period_s)
-    return loop.after(state, requests, periods * loop.period_s)
+        """What the rules command next."""
+        del tick
+        now = reset.Condition(
+            in_force,
+            seen.inlets_c,
+            seen.supply_air_c,
+            seen.wet_bulb_c,
+            chillers_running=seen.chillers_running,
+            part_load_ratio=seen.tower_load_ratio,
+        )
+        self._state = self._state or reset.begin(self.site, now)
+        for _ in range(round(TICK_S / reset.PERIOD_S)):
+            self._state = reset.next_state(self.site, self._state, now)
+        return reset.setpoints(self.site, self._state, now)
 
 
 @dataclass
