@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -23,7 +22,7 @@ from advise_plant import (
 
 from core.actions import Setpoint
 from joulecast.demo import plant, weather
-from twin.advise import outlook, policy
+from twin.advise import outlook, policy, realised, usual
 from twin.advise.brief import Fitted
 from twin.advise.confirmed import widened
 from twin.advise.outlook import Load, Weather
@@ -43,14 +42,11 @@ if TYPE_CHECKING:
 DAY_TICKS: Final = round(weather.DAY_S / STEP_S)
 TICKS: Final = AHEAD_D * DAY_TICKS
 BEFORE: Final = HISTORY_D * DAY_TICKS
+WATER_STEP_K: Final = 2.0
 QUARTERS: Final = 96
 """Quarters of an hour of a day."""
-USUAL_D: Final = 7
-"""Days whose mean is the usual course of the load."""
-ERRORS_D: Final = 6
-"""Days of the forecast's own errors."""
-FADES_H: Final = 6.0
-"""After so long the load's deviation from the usual has fallen to 1/e [h]."""
+DRAWN: Final = 16
+"""Plants drawn for the interval of the verified saving."""
 FORESIGHT_EVERY: Final = 6
 """Foresight looks at every so many steps."""
 FORESIGHT_AHEAD: Final = (12, 48)
@@ -129,7 +125,6 @@ class Knowledge:
 
     site: Site
     simulation: Simulation
-    calibration: Calibration | None = None
     _fitted: Fitted | None = None
     _errors: Floats | None = None
     refused: int = 0
@@ -146,6 +141,13 @@ class Knowledge:
         calibration = widened(base.calibration, base.parameters, self.simulation.history(1.0))
         return Fitted(calibration, base.parameters, base.drawn)
 
+    @property
+    def fitted(self) -> Fitted:
+        """The twin as it was last calibrated."""
+        if self._fitted is None:
+            raise RuntimeError("nothing has been decided yet")
+        return self._fitted
+
     def ahead(self, tick: int, seen: policy.Reading) -> tuple[Load, Weather]:
         """Forecasts of load and weather."""
         del seen
@@ -153,13 +155,10 @@ class Knowledge:
         return self._load(tick, at), self._weather(at)
 
     def _load(self, tick: int, at: Any) -> Load:
-        quarters = self.simulation.sensed((USUAL_D + ERRORS_D + 1) * DAY_TICKS).it_kw
-        quarters = quarters.reshape(-1, PER_FIT).mean(axis=-1)
+        quarters = self.simulation.sensed(usual.DAYS * DAY_TICKS).it_kw.reshape(-1, PER_FIT).mean(axis=-1)
         if self._errors is None or tick % DAY_TICKS == 0:
-            self._errors = _errors(quarters)
-        low, high = self._errors
-        median = forecast_load(quarters)
-        return Load("usual course", at, np.stack([median + low, median, median + high]), 24.0)
+            self._errors = usual.errors(quarters)
+        return Load("usual course", at, usual.quantiles(quarters, self._errors), outlook.PLAN_H)
 
     def _weather(self, at: Any) -> Weather:
         issued_s = (at.timestamp() - 300.0) // FORECAST_EVERY_S * FORECAST_EVERY_S
@@ -177,31 +176,23 @@ def replace_id(calibration: Calibration, number: int) -> Calibration:
     return replace(calibration, calibration_id=number)
 
 
-def forecast_load(quarters: Floats) -> Floats:
-    """(96,) the usual course of the last week, and the last hour's deviation from it, fading [kW]."""
-    usual = quarters[-USUAL_D * QUARTERS :].reshape(USUAL_D, QUARTERS).mean(axis=0)
-    off = quarters[-4:].mean() - usual[-4:].mean()
-    lead_h = (np.arange(QUARTERS) + 1.0) / 4.0
-    return np.asarray(usual + off * np.exp(-lead_h / FADES_H))
+def proving_site(site: Site) -> Site:
+    """The site as whoever decides has it: rules, advice and foresight alike.
 
-
-def _errors(quarters: Floats) -> tuple[Floats, Floats]:
-    """How far p10 and p90 lie from that forecast, by lead, as it went on the last days [kW], (96,) each."""
-    found = []
-    for origin in range(len(quarters) - ERRORS_D * QUARTERS, len(quarters) - QUARTERS + 1, 4):
-        found.append(quarters[origin : origin + QUARTERS] - forecast_load(quarters[:origin]))
-    low, high = np.quantile(np.array(found), [0.1, 0.9], axis=0)
-    return np.minimum(low, 0.0), np.maximum(high, 0.0)
-
-
-def within_curves(site: Site) -> Site:
-    """The site with no warmer chilled water than its chillers' published curves go, for whoever decides."""
-    name = Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE
+    No warmer chilled water than its chillers' published curves go, and water setpoints in steps of 2 K; the
+    guideline's own resets move water by almost 5 K an hour.
+    """
     highest = Parameters.from_design(site.plant).chiller.record.leaving_bounds.high
-    bounds = site.setpoints[name]
-    high_c = min(bounds.high_c, np.floor(highest / RESOLUTION_K) * RESOLUTION_K)
-    narrower = bounds.model_copy(update={"high_c": float(high_c)})
-    return site.model_copy(update={"setpoints": {**site.setpoints, name: narrower}})
+    found = dict(site.setpoints)
+    for name in (
+        Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE,
+        Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE,
+    ):
+        found[name] = found[name].model_copy(update={"step_max_k": WATER_STEP_K})
+    name = Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE
+    high_c = min(found[name].high_c, float(np.floor(highest / RESOLUTION_K) * RESOLUTION_K))
+    found[name] = found[name].model_copy(update={"high_c": high_c})
+    return site.model_copy(update={"setpoints": found})
 
 
 def closed_loop(site: Site, seed: int, *, foresight: bool = True) -> dict[str, Any]:
@@ -212,14 +203,15 @@ def closed_loop(site: Site, seed: int, *, foresight: bool = True) -> dict[str, A
     start, reached = advised.start, dict(advised.reached)
     known = Knowledge(site, advised)
     follows = policy.Advised(site, lambda tick: true.start + STEP * tick, known.twin, known.ahead)
-    courses = {"advised": policy.walk(advised, follows, start, TICKS)}
+    courses = {"advised": policy.walk(advised, follows, start, TICKS, policy.DECISION_TICKS)}
     took["advised_s"] = time.perf_counter() - begun
     courses["fixed"] = policy.fixed(start, TICKS)
     courses["rules"] = policy.walk(Simulation(true), policy.Rules(site), start, TICKS)
     if foresight:
         for free in (False, True):
             name = "foresight_free" if free else "foresight"
-            tried = [_foresight(site, true, start, ahead, free=free) for ahead in FORESIGHT_AHEAD]
+            looks = FORESIGHT_AHEAD[:1] if free else FORESIGHT_AHEAD
+            tried = [_foresight(site, true, start, ahead, free=free) for ahead in looks]
             courses[name] = min(tried, key=lambda c: _outcome(true, c, reached)["facility_kwh"])
     found = {name: _outcome(true, course, reached) for name, course in courses.items()}
     took["all_s"] = time.perf_counter() - begun
@@ -229,17 +221,34 @@ def closed_loop(site: Site, seed: int, *, foresight: bool = True) -> dict[str, A
         "moves": _scored(true, courses["advised"], advised, follows.moves),
         "held_back": dict(follows.held_back),
         "took": took,
+        "verified": _verified(site, advised, known, start),
         "courses": courses,
-        "simulation": advised,
         "refused": known.refused,
     }
+
+
+def _verified(
+    site: Site, run: Simulation, known: Knowledge, start: Mapping[Setpoint, float]
+) -> dict[str, float]:
+    """What the meters and the twin in use at the end say was saved over the seven days."""
+    seen = run.history(HISTORY_D + AHEAD_D)
+    decided = np.arange(len(seen)) >= HISTORY_D * QUARTERS
+    own = {s: np.where(decided, value, np.nan) for s, value in start.items()}
+    calibration = known.fitted.calibration
+    drawn = calibration.samples(site.plant, DRAWN, np.random.default_rng(run.true.seed))
+    found = realised.period(seen, calibration.twin(site.plant), own, drawn, run.true.start)
+    if found is None:
+        return {}
+    return {"p10_kwh": found.p10_kwh, "p50_kwh": found.p50_kwh, "p90_kwh": found.p90_kwh}
 
 
 def _foresight(
     site: Site, true: TruePlant, start: dict[Setpoint, float], ahead: int, *, free: bool
 ) -> dict[Setpoint, Floats]:
     solve = lambda a, b, grid: true.solve(true.steps(a, b, FORESIGHT_EVERY), grid)  # noqa: E731
-    return policy.walk(_Blind(), policy.Foresight(site, solve, ahead, free), start, TICKS)
+    return policy.walk(
+        _Blind(), policy.Foresight(site, solve, ahead, free_motion=free), start, TICKS, policy.DECISION_TICKS
+    )
 
 
 class _Blind:
@@ -280,7 +289,9 @@ def _scored(
         before = run.reached_at[move.tick]
         held = {s: float(v[move.tick]) for s, v in course.items()}
         two = {
-            s: np.stack([np.full(ticks, move.change.from_c if s is move.change.setpoint else v), np.full(ticks, v)])
+            s: np.stack(
+                [np.full(ticks, move.change.from_c if s is move.change.setpoint else v), np.full(ticks, v)]
+            )
             for s, v in held.items()
         }
         both = {s: np.full(2, before[s]) for s in held}

@@ -93,6 +93,8 @@ class TruePlant:
 
     site: Site
     seed: int
+    ahead_d: int = AHEAD_D
+    """Days that are decided on."""
 
     @cached_property
     def _drawn(self) -> dict[str, float]:
@@ -133,7 +135,7 @@ class TruePlant:
     @cached_property
     def _weather_noise(self) -> Floats:
         rng = np.random.default_rng([self.seed, 3])
-        hours = (HISTORY_D + AHEAD_D + 3) * 24
+        hours = (HISTORY_D + self.ahead_d + 3) * 24
         steps = rng.normal(0.0, WEATHER_SD_K * np.sqrt(1 - WEATHER_KEEP**2), hours)
         return np.asarray(lfilter([1.0], [1.0, -WEATHER_KEEP], steps))
 
@@ -157,7 +159,7 @@ class TruePlant:
     @cached_property
     def grid_s(self) -> Floats:
         """Every step from the history's start to two days after the end [s]."""
-        count = (HISTORY_D + AHEAD_D + 2) * 24 * round(HOUR_S / STEP_S)
+        count = (HISTORY_D + self.ahead_d + 2) * 24 * round(HOUR_S / STEP_S)
         return np.asarray(self.start_s - HISTORY_D * weather.DAY_S + STEP_S * np.arange(count))
 
     @cached_property
@@ -224,7 +226,11 @@ class TruePlant:
     def sensed(self, steps: Steps, state: PlantState) -> Sensed:
         """What meters and sensors say."""
         rng = np.random.default_rng([self.seed, 4, int(steps[0])])
-        time_s, dry_c, wet_c = self.grid_s[steps], self.outside.dry_bulb_c[steps], self.outside.wet_bulb_c[steps]
+        time_s, dry_c, wet_c = (
+            self.grid_s[steps],
+            self.outside.dry_bulb_c[steps],
+            self.outside.wet_bulb_c[steps],
+        )
 
         def power(kw: Floats, bias: float = 1.0) -> Floats:
             return np.asarray(kw * bias * (1.0 + plant.POWER_NOISE * rng.standard_normal(np.shape(kw))))

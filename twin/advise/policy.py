@@ -85,13 +85,13 @@ class Policy(Protocol):
     """What decides."""
 
     def __call__(
-        self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]
+        self, tick: int, read: Callable[[], Reading], in_force: Mapping[Setpoint, float]
     ) -> Mapping[Setpoint, float]:
         """The setpoints that change at this step [degC]."""
 
 
 def walk(
-    plant: Plant, policy: Policy, start: Mapping[Setpoint, float], ticks: int
+    plant: Plant, policy: Policy, start: Mapping[Setpoint, float], ticks: int, every: int = 1
 ) -> dict[Setpoint, Floats]:
     """Let a policy run a plant.
 
@@ -100,6 +100,7 @@ def walk(
         policy: who decides.
         start: setpoints in force before [degC].
         ticks: how many steps.
+        every: it is asked at every so many of them.
 
     Returns:
         (ticks,) setpoints in force [degC].
@@ -107,7 +108,8 @@ def walk(
     in_force = dict(start)
     held = {setpoint: np.empty(ticks) for setpoint in in_force}
     for tick in range(ticks):
-        in_force |= policy(tick, plant.read(), in_force)
+        if tick % every == 0:
+            in_force |= policy(tick, plant.read, in_force)
         plant.run(in_force)
         for setpoint, value in in_force.items():
             held[setpoint][tick] = value
@@ -124,13 +126,16 @@ class Rules:
     """Guideline 36 resets and the near-optimal tower rule in closed loop, as fast as the rules let them."""
 
     site: Site
+    every: int = 1
+    """It is asked at every so many steps."""
     _state: reset.RuleState | None = None
 
     def __call__(
-        self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]
+        self, tick: int, read: Callable[[], Reading], in_force: Mapping[Setpoint, float]
     ) -> Mapping[Setpoint, float]:
         """What the rules command next."""
         del tick
+        seen = read()
         now = reset.Condition(
             in_force,
             seen.inlets_c,
@@ -140,7 +145,7 @@ class Rules:
             part_load_ratio=seen.tower_load_ratio,
         )
         self._state = self._state or reset.begin(self.site, now)
-        for _ in range(round(TICK_S / reset.PERIOD_S)):
+        for _ in range(round(self.every * TICK_S / reset.PERIOD_S)):
             self._state = reset.next_state(self.site, self._state, now)
         return reset.setpoints(self.site, self._state, now)
 
@@ -158,17 +163,19 @@ class Foresight:
     """The true plant over some steps, by first and last, for setpoints of shape (k, 1): (k, steps)."""
     ahead_ticks: int
     """How far it looks."""
+    aim_ticks: int = AIM_TICKS
+    """How often it looks for its aim."""
     free_motion: bool = False
     """Whether it may move everything at once and at any time."""
     _aim: dict[Setpoint, float] = field(default_factory=dict)
     _moved: dict[Setpoint, int] = field(default_factory=dict)
 
     def __call__(
-        self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]
+        self, tick: int, read: Callable[[], Reading], in_force: Mapping[Setpoint, float]
     ) -> Mapping[Setpoint, float]:
         """The best step."""
-        del seen
-        if tick % AIM_TICKS == 0:
+        del read
+        if tick % self.aim_ticks == 0:
             self._aim = self._best(tick, in_force)
         if self.free_motion:
             return self._aim
@@ -232,6 +239,10 @@ class Move:
     """Saving that one case in ten exceeds [kW]."""
     horizon_h: float
     """Over which it is expected [h]."""
+    forecast_model: str = ""
+    """Which forecast of the load it rests on."""
+    weather_source: str = ""
+    """Which weather."""
 
 
 @dataclass
@@ -251,15 +262,19 @@ class Advised:
     """What was followed."""
     held_back: Counter[str] = field(default_factory=Counter)
     """Why nothing was, by gate, and how often."""
+    pause_ticks: int = 0
+    """How long it waits after there was nothing to change."""
     _moved: dict[Setpoint, int] = field(default_factory=dict)
+    _again: int = 0
 
     def __call__(
-        self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]
+        self, tick: int, read: Callable[[], Reading], in_force: Mapping[Setpoint, float]
     ) -> Mapping[Setpoint, float]:
         """The change that is followed, if there is one."""
-        if tick % DECISION_TICKS or not self._free(tick):
+        if tick % DECISION_TICKS or tick < self._again or not self._free(tick):
             return {}
-        known = self._brief(tick, seen, in_force)
+        self._again = tick + self.pause_ticks
+        known = self._brief(tick, read(), in_force)
         found = brief.advise(known)
         if isinstance(found, str):
             self.held_back[found] += 1
@@ -270,6 +285,7 @@ class Advised:
         if not isinstance(verdict, Accepted):
             self.held_back.update(result.gate for result in verdict.failed)
             return {}
+        self._again = tick
         expected = assessment.benefit
         self.moves.append(
             Move(
@@ -279,6 +295,8 @@ class Advised:
                 expected.p50_kw,
                 expected.p90_kw,
                 known.situation.block.hours,
+                known.load.model,
+                known.weather.source,
             )
         )
         self._moved[found.change.setpoint] = tick
