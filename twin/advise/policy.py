@@ -192,6 +192,8 @@ class Foresight:
             to_c = reset.within(aim, in_force[setpoint], bounds)
             if abs(to_c - in_force[setpoint]) >= RESOLUTION_K / 2:
                 moves.append({setpoint: to_c})
+        if len(moves) == 1:
+            return {}
         grid = {s: np.array([move.get(s, value) for move in moves]) for s, value in in_force.items()}
         cost = self._costs(tick, grid)
         best = moves[int(np.argmin(cost))]
