@@ -1,4 +1,4 @@
--- Alarms of the plant that stand and are as urgent as this; those that advice itself raised are not the plant's.
+-- Alarms of the plant that stand and are as urgent as this, without those that advice itself has raised.
 SELECT a.message
 FROM alarm AS a
 WHERE

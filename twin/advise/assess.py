@@ -18,6 +18,7 @@ import numpy as np
 
 from core.kpi import pue
 from core.tariff import Objective
+from core.units import SECONDS_PER_HOUR
 from twin.advise import limits
 from twin.advise.evidence import Benefit, Prediction, Worth
 from twin.advise.objective import L_PER_M3, amounts
@@ -42,6 +43,8 @@ FORM_ERROR_RATIO: Final = 0.15
 37 chillers of variable speed differ by a quarter in what a kelvin is worth; calibration explains a part."""
 USUAL: Final = ALL.index((MEDIAN, MEDIAN))
 WORST_OF_ALL: Final = ALL.index((P90, P90))
+SETTLING_S: Final = 600.0
+"""Time constant with which a plant is taken to follow [s]; so much of the block's saving is lost."""
 ROUNDING_KW: Final = 1e-9
 PARTS: Final[dict[str, str]] = {
     "server_fans": "server_fan_kw",
@@ -116,14 +119,18 @@ def assess(
     """
     grid = _both(situation, changes)
     state = run(parameters, situation.block, grid)
-    powers = _saving(state.facility_kw)
-    parts = _attribution(state)
+    settled = 1.0 - SETTLING_S / (SECONDS_PER_HOUR * situation.block.hours)
+    powers = settled * _saving(state.facility_kw)
+    parts = _attribution(state, settled)
     rates = situation.rates(site, objective)
-    worth = _worth(rates, state, parts)
+    worth = _worth(rates, state, parts, settled)
     plants = drawn.run(situation.block, grid) if drawn else []
-    kw = _error(powers, parts, [plant.facility_kw for plant in plants], interval_scale)
+    kw = _error(powers, parts, [settled * plant.facility_kw for plant in plants], interval_scale)
     value = _error(
-        _saving(amounts(rates, state)), worth, [amounts(rates, plant) for plant in plants], interval_scale
+        settled * _saving(amounts(rates, state)),
+        worth,
+        [settled * amounts(rates, plant) for plant in plants],
+        interval_scale,
     )
     p50, p50_worth = _usual(powers), sum(worth.values())
     usual = state.part((slice(None), USUAL))
@@ -145,10 +152,10 @@ def assess(
         ),
         attribution=parts,
         worth=worth,
-        water_l_per_h=_usual(_saving(state.water_l_per_h)),
+        water_l_per_h=settled * _usual(_saving(state.water_l_per_h)),
         beyond_error_ratio=max(1.0 - kw.model / p50, 0.0) if p50 > 0 else 0.0,
         prediction=_prediction(parameters, situation, site, grid, state),
-        facility_kw_after=float(usual.facility_kw[1].mean()),
+        facility_kw_after=float(usual.facility_kw[0].mean()) - p50,
         it_kw=float(usual.it_kw[1].mean()),
         pue_before=pue(usual.facility_kw[0], usual.it_kw[0]),
         pue_after=pue(usual.facility_kw[1], usual.it_kw[1]),
@@ -170,21 +177,21 @@ def _usual(saving: Floats) -> float:
     return float(saving[USUAL].mean())
 
 
-def _attribution(state: PlantState) -> dict[str, float]:
-    parts = {part: _usual(_saving(getattr(state, field))) for part, field in PARTS.items()}
-    rest = _usual(_saving(state.facility_kw)) - sum(parts.values())
+def _attribution(state: PlantState, settled: float) -> dict[str, float]:
+    parts = {part: settled * _usual(_saving(getattr(state, field))) for part, field in PARTS.items()}
+    rest = settled * _usual(_saving(state.facility_kw)) - sum(parts.values())
     return {**parts, "other": rest if abs(rest) > ROUNDING_KW else 0.0}
 
 
-def _worth(rates: Rates, state: PlantState, parts: Mapping[str, float]) -> dict[str, float]:
+def _worth(rates: Rates, state: PlantState, parts: Mapping[str, float], settled: float) -> dict[str, float]:
     """The parts in the objective's unit: each by what its kWh count for in the hours that it is saved in."""
     worth = {
-        part: float((rates.per_kwh * _saving(getattr(state, field))[USUAL]).mean())
+        part: settled * float((rates.per_kwh * _saving(getattr(state, field))[USUAL]).mean())
         for part, field in PARTS.items()
     }
-    total = float((rates.per_kwh * _saving(state.facility_kw)[USUAL]).mean())
+    total = settled * float((rates.per_kwh * _saving(state.facility_kw)[USUAL]).mean())
     rest = total - sum(worth.values()) if parts["other"] else 0.0
-    water = rates.per_m3 / L_PER_M3 * _usual(_saving(state.water_l_per_h))
+    water = settled * rates.per_m3 / L_PER_M3 * _usual(_saving(state.water_l_per_h))
     return {**worth, "other": rest, "water": water}
 
 
@@ -257,4 +264,6 @@ def _prediction(
         part_load_ratio=float(found.part_load_ratio[1]),
         part_load_min_ratio=min(limits.cycles_below(parameters), float(found.part_load_ratio[0])),
         extrapolated=bool(found.extrapolated[1] and not found.extrapolated[0]),
+        inlet_now_c=float(found.inlet_c[0]) + situation.inlet_offset_k,
+        n1_inlet_now_c=float(found.n1_inlet_c[0]) + situation.inlet_offset_k,
     )

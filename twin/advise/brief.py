@@ -69,6 +69,7 @@ class Fitted:
         calibration: Calibration,
         beside: Mapping[str, float] | None = None,
         seed: int | None = None,
+        count: int = DRAWN,
     ) -> Fitted:
         """From a calibration.
 
@@ -77,10 +78,11 @@ class Fitted:
             calibration: its calibration.
             beside: setpoints that advice does not change, see `Observation.held_beside`.
             seed: of the drawn plants; none: the calibration's own number.
+            count: how many of them.
         """
         held: dict[str, Any] = dict(beside or {})
         rng = np.random.default_rng(calibration.calibration_id if seed is None else seed)
-        drawn = [replace(p, **held) for p in calibration.samples(site.plant, DRAWN, rng)]
+        drawn = [replace(p, **held) for p in calibration.samples(site.plant, count, rng)]
         return cls(calibration, replace(calibration.parameters(site.plant), **held), Drawn.of(drawn))
 
 
@@ -152,7 +154,7 @@ class Brief:
 
     def _outside(self, changes: tuple[Change, ...]) -> tuple[str, ...]:
         """What of the expected hours and of the change lies outside the calibrated envelope, in words."""
-        envelope, ahead = self.calibration.envelope, self.situation.outlook
+        envelope, ahead = self.calibration.envelope, self.situation.block
         found = {
             "it_reference_kw": (ahead.it_reference_kw[outlook.MEDIAN], "IT load {:.0f} kW"),
             "dry_bulb_c": (ahead.dry_bulb_c, "dry bulb {:.1f} °C"),
@@ -388,15 +390,26 @@ def _ahead(
 def advise(seen: Brief) -> Candidate | str:
     """The best change of one setpoint that the gates let pass; or why there is none.
 
-    Where the gates let none pass, the best one comes back all the same: they say why not.
+    Where the gates let none pass, the best one comes back all the same: they say why not. An inlet that would
+    become too warm goes before any saving.
     """
-    if seen.now.motion.under_way:
-        return f"{', '.join(seen.now.motion.under_way)} is still under way"
-    if not seen.free:
-        return "every setpoint has moved lately, waits to be verified, was declined or is suspended"
-    recent_s = min(seen.now.motion.since_change_s.values(), default=float("inf"))
+    motion = seen.now.motion
+    if motion.under_way:
+        return f"{', '.join(motion.under_way)} is still under way"
+    recent_s = min(motion.since_change_s.values(), default=float("inf"))
     if recent_s < SETTLE_S:
         return f"a setpoint moved {recent_s:.0f} s ago, {SETTLE_S:.0f} s to settle"
+    moved = [s for s, b in seen.site.setpoints.items() if motion.since_change_s.get(s, 0.0) < b.hold_s]
+    protecting = searching.protect(
+        seen.parameters, seen.situation, seen.site, (*moved, *seen.record.declined)
+    )
+    if protecting is not None:
+        saving = seen.assess((protecting,)).benefit
+        now = saving.facility_kw if saving.worth is None else saving.worth.without
+        saves = saving.p50_kw if saving.worth is None else saving.worth.p50
+        return Candidate(protecting, now - saves, now, protects=True)
+    if not seen.free:
+        return "every setpoint has moved lately, waits to be verified, was declined or is suspended"
     found = searching.search(seen.parameters, seen.situation, seen.site, seen.objective, free=seen.free)
     if not found:
         return "no step of a setpoint saves energy within the limits"

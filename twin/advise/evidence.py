@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from core.actions import Authority
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from core.actions import Change, Setpoint
     from core.site import Site
+
+PROTECTS_MIN_K: Final = 0.05
+"""A change that takes less than this off the worst inlet protects nothing [K]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,15 @@ class Prediction:
     extrapolated: bool
     """Whether the change takes a component out of the range of its curves; where it works outside already,
     the calibrated envelope decides."""
+    inlet_now_c: float = float("-inf")
+    """Worst IT inlet without the change [degC]."""
+    n1_inlet_now_c: float = float("-inf")
+    """The same with the largest chiller and one CRAH lost [degC]."""
+
+    @property
+    def protects(self) -> bool:
+        """Whether the inlet would be too warm without the change, and is less so with it."""
+        return self.inlet_now_c > self.inlet_limit_c and self.inlet_now_c - self.inlet_c >= PROTECTS_MIN_K
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,19 @@ class Figures(NamedTuple):
     part_load_ratio: Floats
     extrapolated: Flags
 
+    def only(self, row: int) -> Figures:
+        """The same of one set of setpoints, (1,)."""
+        at = slice(row, row + 1)
+        return Figures(
+            self.inlet_c[at],
+            self.n1_inlet_c[at],
+            self.unmet_kw[at],
+            self.n1_unmet_kw[at],
+            self.dew_point_c[at],
+            self.part_load_ratio[at],
+            self.extrapolated[at],
+        )
+
 
 def figures(parameters: Parameters, outlook: Outlook, seen: Seen) -> Figures:
     """The numbers that have limits.
@@ -67,7 +80,7 @@ def figures(parameters: Parameters, outlook: Outlook, seen: Seen) -> Figures:
         n1_unmet_kw=seen.lost.unmet_kw.max(axis=-1),
         dew_point_c=_dew_point_c(parameters, outlook, seen.worst).max(axis=-1),
         part_load_ratio=_part_load_ratio(parameters, outlook, seen.usual).min(axis=-1),
-        extrapolated=seen.worst.extrapolated.any(axis=-1),
+        extrapolated=np.asarray(seen.worst.extrapolated.any(axis=-1)),
     )
 
 

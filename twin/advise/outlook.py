@@ -210,7 +210,7 @@ def weather(conn: db.Connection, site: Site, now: datetime, steps: int = STEPS) 
 
 
 def _middles_h(steps: int) -> Floats:
-    return (np.arange(steps) + 0.5) * STEP_H
+    return (np.arange(steps, dtype=np.float64) + 0.5) * STEP_H
 
 
 def _forecast_weather(rows: list[db.Row], now: datetime, steps: int) -> Weather:

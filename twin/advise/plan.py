@@ -198,8 +198,8 @@ class _Planner:
         """Setpoints held as they are, the plant in the mode of its choice."""
         grid = self.grid(setpoints, np.array([list(setpoints.values())]))
         both = run(self.parameters, self.ahead, grid, EXPECTED + WORST)
-        parts = (both.part((slice(None), i)) for i in range(2))
-        figures = limits.figures(self.parameters, self.ahead, limits.Seen(*parts, self.lost(grid)))
+        usual, worst = (both.part((slice(None), i)) for i in range(2))
+        figures = limits.figures(self.parameters, self.ahead, limits.Seen(usual, worst, self.lost(grid)))
         return self.look(grid, None, figures), figures
 
     def best(self, spans: dict[Setpoint, tuple[float, float]], now: limits.Figures) -> _Best | None:

@@ -14,6 +14,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -323,7 +324,7 @@ def tower_approach_k(site: Site, part_load_ratio: float | None) -> float:
     capacity_kw, cop, fan_kw = (float(size or 0.0) for size in sizes)
     total_k = CONDENSER_APPROACH_K + CONDENSER_RANGE_K
     gain = CHILLER_PER_K * total_k * plant.chiller_count * capacity_kw / cop / (3.0 * fan_kw)
-    full_at = gain**-0.5
+    full_at = 1.0 / math.sqrt(gain)
     slope = 0.5 / full_at
     load = min(max(part_load_ratio, PART_LOAD_MIN_RATIO), 1.0)
     air = min(max(1.0 - slope * (full_at - load), PART_LOAD_MIN_RATIO), 1.0)

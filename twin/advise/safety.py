@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 
 INLETS_LIVE_MIN_RATIO: Final = 0.9
 """Least share of the inlet sensors that must be GOOD and fresh [1]."""
-HYSTERESIS_MIN_KW: Final = 1.0
+HYSTERESIS_MIN_KW: Final = 0.3
 """A change that saves less is not worth an operator's time [kW]."""
-HYSTERESIS_RATIO: Final = 0.002
-"""The same, as a share of the facility's power [1]; the larger of the two counts. One kelvin of
-chilled water is worth 2 to 6 % of a chiller's power, some 0.3 to 0.8 % of a facility's: asking for much more
-would forbid every single step of a long way."""
+HYSTERESIS_RATIO: Final = 0.0005
+"""The same, as a share of the facility's power [1]; the larger of the two counts. It is judged by the step: the
+last kelvins of a way worth 10 kW save a few tenths each, and asking for more leaves them undone."""
 SETTLE_S: Final = 900.0
 """Least time between changes of two different loops, for the first to settle [s]."""
 MISSES_MAX: Final = 2
@@ -175,7 +174,7 @@ def bounds(evidence: Evidence) -> GateResult:
         if change.setpoint not in evidence.site.setpoints:
             faults.append(f"{words(change.setpoint)} may not be changed at this site")
             continue
-        for whose, low_c, high_c in _allowed(evidence, change.setpoint):
+        for whose, low_c, high_c in _allowed(evidence, change):
             span = f"{low_c:.1f} to {high_c:.1f} °C ({whose})"
             if not low_c - TOLERANCE_K <= change.to_c <= high_c + TOLERANCE_K:
                 faults.append(f"{words(change.setpoint)} {change.to_c:.1f} °C is outside {span}")
@@ -183,17 +182,18 @@ def bounds(evidence: Evidence) -> GateResult:
     return _result("bounds", faults, "; ".join(good))
 
 
-def _allowed(evidence: Evidence, setpoint: Setpoint) -> list[tuple[str, float, float]]:
+def _allowed(evidence: Evidence, change: Change) -> list[tuple[str, float, float]]:
     """Whose limit, lowest and highest [degC]; a change must be inside all of them."""
     site = evidence.site
-    allowed = site.setpoints[setpoint]
+    allowed = site.setpoints[change.setpoint]
     found = [("operator and equipment", allowed.low_c, allowed.high_c)]
-    if setpoint is Setpoint.SUPPLY_AIR_TEMPERATURE:
+    if change.setpoint is Setpoint.SUPPLY_AIR_TEMPERATURE:
         envelope = site.limits.envelope
-        found.append(
-            (f"class {site.limits.thermal_class}", envelope.allowable_low_c, envelope.recommended_high_c)
-        )
-    own = site.advice.auto_envelope.get(setpoint)
+        # air that is outside already may come back in more steps than one
+        low_c = min(envelope.allowable_low_c, change.from_c)
+        high_c = max(envelope.recommended_high_c, change.from_c)
+        found.append((f"class {site.limits.thermal_class}", low_c, high_c))
+    own = site.advice.auto_envelope.get(change.setpoint)
     if evidence.authority is Authority.AUTO_BOUNDED and own:
         found.append(("envelope of automatic acceptance", own.low_c, own.high_c))
     return found
@@ -251,23 +251,28 @@ def _ago(since_s: float) -> str:
 
 
 def prediction(evidence: Evidence) -> GateResult:
-    """Worst inlet at p90 load and p90 wet bulb under its limit, also with a chiller and a CRAH lost."""
+    """Worst inlet at p90 load and p90 wet bulb under its limit, also with a chiller and a CRAH lost.
+
+    An inlet that would be too warm anyway may be brought down in more steps than one, and by a plant that
+    would be short with units lost.
+    """
     seen = evidence.prediction
     faults = []
     # written so that a NaN shuts the gate
-    if not seen.inlet_c <= seen.inlet_limit_c + TOLERANCE_K:
+    if not (seen.inlet_c <= seen.inlet_limit_c + TOLERANCE_K or seen.protects):
         faults.append(
             f"worst inlet {seen.inlet_c:.1f} °C, limit {seen.inlet_limit_c:.1f} °C"
             f" ({seen.margin_k:.1f} K margin)"
         )
-    if not seen.n1_inlet_c <= seen.n1_limit_c + TOLERANCE_K:
+    n1_limit_c = max(seen.n1_limit_c, seen.n1_inlet_now_c) if seen.protects else seen.n1_limit_c
+    if not seen.n1_inlet_c <= n1_limit_c + TOLERANCE_K:
         faults.append(
             f"worst inlet {seen.n1_inlet_c:.1f} °C with one chiller and one CRAH lost,"
             f" limit {seen.n1_limit_c:.1f} °C"
         )
     if not seen.unmet_kw <= UNMET_MAX_KW:
         faults.append(f"{seen.unmet_kw:.1f} kW of heat would not be removed")
-    if not seen.n1_unmet_kw <= seen.n1_unmet_now_kw + UNMET_MAX_KW:
+    if not (seen.n1_unmet_kw <= seen.n1_unmet_now_kw + UNMET_MAX_KW or seen.protects):
         faults.append(
             f"{seen.n1_unmet_kw:.0f} kW of heat would not be removed with one chiller and one CRAH lost,"
             f" {seen.n1_unmet_now_kw:.0f} kW without the change"
@@ -276,7 +281,7 @@ def prediction(evidence: Evidence) -> GateResult:
         faults.append(
             f"dew point of the halls {seen.dew_point_c:.1f} °C, limit {seen.dew_point_limit_c:.1f} °C"
         )
-    if not seen.part_load_ratio >= seen.part_load_min_ratio - TOLERANCE_K:
+    if not (seen.part_load_ratio >= seen.part_load_min_ratio - TOLERANCE_K or seen.protects):
         faults.append(
             f"a chiller would run at {seen.part_load_ratio:.0%} of its load,"
             f" {seen.part_load_min_ratio:.0%} at least"
@@ -302,7 +307,13 @@ def benefit(evidence: Evidence) -> GateResult:
 
     The hysteresis keeps advice from troubling an operator over a trifle. Where a proposal stands they have
     been troubled already, and any saving will do: a card does not come and go with a tenth of a kilowatt.
+    A change that keeps an inlet from becoming too warm needs no saving.
     """
+    seen = evidence.prediction
+    if seen.protects:
+        limit = f"{seen.inlet_limit_c:.1f} °C"
+        good = f"takes the worst inlet from {seen.inlet_now_c:.1f} to {seen.inlet_c:.1f} °C, limit {limit}"
+        return _result("benefit", [], good)
     unit, p10, p50, p90, needed = _amounts(evidence.benefit)
     needed = 0.0 if evidence.standing else needed
     faults = []
@@ -336,6 +347,8 @@ def human(evidence: Evidence) -> GateResult:
 
 def verification(evidence: Evidence) -> GateResult:
     """The saving of the last change has been measured, and the last ones were no disappointment."""
+    if evidence.prediction.protects:
+        return _result("verification", [], "does not wait: without it an inlet becomes too warm")
     faults = []
     for change in evidence.changes:
         name = words(change.setpoint)

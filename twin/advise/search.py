@@ -17,6 +17,7 @@ import numpy as np
 from core.actions import Change, Setpoint
 from core.tariff import Objective
 from twin.advise import limits
+from twin.advise.evidence import PROTECTS_MIN_K
 from twin.advise.objective import RATES, Rates, amounts
 from twin.advise.outlook import HORIZON_H, MEDIAN, P10, P90, WEIGHTS
 from twin.advise.reset import RESOLUTION_K
@@ -44,7 +45,7 @@ LEVELS: Final = 3
 """How often the grid zooms in on its best point."""
 Scenarios = tuple[tuple[int, int], ...]
 """Quantiles of load and wet bulb."""
-ALL: Final[Scenarios] = tuple(itertools.product((P10, MEDIAN, P90), repeat=2))
+ALL: Final[Scenarios] = tuple((i, j) for i in (P10, MEDIAN, P90) for j in (P10, MEDIAN, P90))
 LOADS: Final[Scenarios] = ((P10, MEDIAN), (MEDIAN, MEDIAN), (P90, MEDIAN))
 EXPECTED: Final[Scenarios] = ((MEDIAN, MEDIAN),)
 WORST: Final[Scenarios] = ((P90, P90),)
@@ -86,9 +87,12 @@ class Situation:
         return Rates(whole.unit, np.add.reduceat(whole.per_kwh[:steps], starts) / counts, whole.per_m3)
 
     def span(self, site: Site, setpoint: Setpoint) -> tuple[float, float]:
-        """Where a setpoint may lie at all [degC]: equipment, operator and calibration."""
+        """Where a setpoint may lie at all [degC]: equipment, operator, calibration and thermal class."""
         bounds = site.setpoints[setpoint]
         low, high = self.spans.get(setpoint, (bounds.low_c, bounds.high_c))
+        if setpoint is Setpoint.SUPPLY_AIR_TEMPERATURE:
+            envelope = site.limits.envelope
+            low, high = max(low, envelope.allowable_low_c), min(high, envelope.recommended_high_c)
         return max(bounds.low_c, low), min(bounds.high_c, high)
 
 
@@ -102,6 +106,8 @@ class Candidate:
     """Expected mean of the objective with the change [its unit]."""
     cost_now: float
     """The same with nothing changed."""
+    protects: bool = False
+    """Whether it is for an inlet that would become too warm, and not for a saving."""
 
 
 class Sight(NamedTuple):
@@ -185,7 +191,7 @@ def look(
     ahead = situation.block
     seen = seen_of(parameters, site, ahead, grid)
     figures = limits.figures(parameters, ahead, seen)
-    now = limits.Figures(*(values[:1] for values in figures))
+    now = figures.only(0)
     ok = np.ones(len(figures.inlet_c), dtype=np.bool_)
     for slack in limits.slacks(parameters, site, situation, figures, now).values():
         ok &= slack >= 0
@@ -229,6 +235,36 @@ def search(
             change = Change(setpoint, situation.in_force[setpoint], value)
             found[setpoint] = Candidate(change, float(cost[index + 1]), float(cost[0]))
     return tuple(found.values())
+
+
+def protect(
+    parameters: Parameters, situation: Situation, site: Site, held_off: Collection[Setpoint] = ()
+) -> Change | None:
+    """The least step of the supply air that keeps the worst inlet under its limit, where it would leave it.
+
+    Where one step does not reach, the whole of it; saving slowly and protecting fast is the guideline's way.
+
+    Args:
+        parameters: the twin's.
+        situation: where the plant stands and what is to come.
+        site: ranges, steps and limits.
+        held_off: setpoints that must not move now.
+    """
+    setpoint = Setpoint.SUPPLY_AIR_TEMPERATURE
+    if setpoint not in site.setpoints or setpoint in held_off or setpoint not in situation.in_force:
+        return None
+    from_c = situation.in_force[setpoint]
+    low, _ = _reach(site, situation, setpoint)
+    values = np.concatenate([[from_c], axis(min(low, from_c), from_c)[::-1]])
+    grid = {s: np.full(len(values), value) for s, value in situation.in_force.items()} | {setpoint: values}
+    inlet_c = run(parameters, situation.block, grid, WORST).inlet_c.max(axis=(1, 2))
+    limit_c = site.limits.envelope.recommended_high_c - situation.margin_k - situation.inlet_offset_k
+    if inlet_c[0] <= limit_c:
+        return None
+    under = np.flatnonzero(inlet_c <= limit_c)
+    to_c = float(values[under[0]] if len(under) else values[-1])
+    helps = inlet_c[0] - inlet_c.min() >= PROTECTS_MIN_K
+    return Change(setpoint, from_c, to_c) if helps and from_c - to_c >= RESOLUTION_K / 2 else None
 
 
 def together(

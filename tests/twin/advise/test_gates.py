@@ -213,6 +213,9 @@ def test_the_thermal_class_bounds_the_supply_air_whatever_the_operator_allows(
     verdict = judge(replace(good, site=generous, changes=(change,), motion=motion))
     assert isinstance(verdict, Rejected)
     assert verdict.reason == "bounds: supply air temperature 27.5 °C is outside 15.0 to 27.0 °C (class A1)"
+    back = Change(AIR, 29.0, 28.0)
+    motion = replace(good.motion, in_force={AIR: 29.0, WATER: 10.0})
+    assert isinstance(judge(replace(good, site=generous, changes=(back,), motion=motion)), Accepted)
 
 
 def test_what_is_accepted_by_itself_stays_in_its_envelope(good: Evidence, site: Site) -> None:
@@ -222,3 +225,17 @@ def test_what_is_accepted_by_itself_stays_in_its_envelope(good: Evidence, site: 
     verdict = judge(replace(bounded, authority=Authority.AUTO_BOUNDED))
     assert isinstance(verdict, Rejected)
     assert "20.0 to 22.5 °C (envelope of automatic acceptance)" in verdict.reason
+
+
+def test_what_keeps_an_inlet_from_becoming_too_warm_needs_no_saving_and_does_not_wait(good: Evidence) -> None:
+    costs = replace(good, benefit=Benefit(-3.0, -2.0, -1.0, 800.0), record=Record((AIR,), {AIR: 3}))
+    assert isinstance(judge(costs), Rejected)
+    down = replace(good.prediction, inlet_now_c=27.2, inlet_c=26.4)
+    verdict = judge(replace(costs, prediction=down))
+    assert isinstance(verdict, Accepted)
+    told = {result.gate: result.reason for result in verdict.results}
+    assert told["benefit"] == "takes the worst inlet from 27.2 to 26.4 °C, limit 26.0 °C"
+    for inlet_c in (27.18, 27.5, float("nan")):
+        still = judge(replace(costs, prediction=replace(down, inlet_c=inlet_c)))
+        assert isinstance(still, Rejected)
+        assert {result.gate for result in still.failed} == {"prediction", "benefit", "verification"}
