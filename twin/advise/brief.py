@@ -154,7 +154,7 @@ class Brief:
 
     def _outside(self, changes: tuple[Change, ...]) -> tuple[str, ...]:
         """What of the expected hours and of the change lies outside the calibrated envelope, in words."""
-        envelope, ahead = self.calibration.envelope, self.situation.outlook
+        envelope, ahead = self.calibration.envelope, self.situation.block
         found = {
             "it_reference_kw": (ahead.it_reference_kw[outlook.MEDIAN], "IT load {:.0f} kW"),
             "dry_bulb_c": (ahead.dry_bulb_c, "dry bulb {:.1f} °C"),
