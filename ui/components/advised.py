@@ -70,7 +70,7 @@ def notes(found: Advised) -> list[str]:
     """What to know to judge the table."""
     days = f"{found.days} day{'s' if found.days > 1 else ''}"
     whole = (
-        f"{days}, {fmt.percent(found.complete_ratio)} measured. All of it is modelled by the calibrated twin, "
+        f"{days}, {fmt.percent(found.complete_ratio)} measured. All is modelled by the calibrated twin, "
         "each day from what was in force at its midnight; foresight asks the same twin and is the bound."
     )
     said = [whole]

@@ -1,4 +1,4 @@
-"""Past days as advice, rules and foresight would have run them, as values for the page. The work is the twin's."""
+"""Past days as advice, rules and foresight would have run them, as values for the page; the twin works."""
 
 from __future__ import annotations
 
