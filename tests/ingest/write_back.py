@@ -13,7 +13,6 @@ from advised import Wanted, alarms_of, events_of, queued, state_of
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from core import actions
-from core.actions import State
 from core.errors import ServiceError
 from core.jobs import Context
 from core.settings import Settings
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core import db
+    from core.actions import State
     from core.clock import ManualClock
     from core.site import Site
 
