@@ -273,7 +273,8 @@ def _shares(seen: _Seen, off_kw: Floats, prior_sds: Floats) -> _Shares:
         precision = columns.T @ columns / variance + np.diag(sds**-2.0)
         found = np.linalg.solve(precision, columns.T @ off / variance)
         variance = _variance(off - columns @ found)
-    return _Shares(1.0 - found[:many], np.linalg.inv(precision)[:many, :many])
+    mean: Floats = 1.0 - np.asarray(found[:many], dtype=np.float64)
+    return _Shares(mean, np.asarray(np.linalg.inv(precision)[:many, :many], dtype=np.float64))
 
 
 def _hourly(filled: History, off_kw: Floats, *series: Floats) -> tuple[Floats, ...]:

@@ -100,8 +100,8 @@ def promises(found: Savings) -> Child:
         (
             f"#{p.number}",
             fmt.sentence(fmt.words(p.setpoint)),
-            _interval(p.promised_kw),
-            _interval(p.verified_kw),
+            interval(p.promised_kw),
+            interval(p.verified_kw),
             "yes" if p.covered else "no",
         )
         for p in verified[:SHOWN_PROMISES]
@@ -111,7 +111,8 @@ def promises(found: Savings) -> Child:
     return html.Div([table(head, rows, numeric=(2, 3)), html.P(said, className="note")])
 
 
-def _interval(found_kw: tuple[float, float, float]) -> str:
+def interval(found_kw: tuple[float, float, float]) -> str:
+    """A middle with its p10 and p90 [kW]."""
     low, middle, high = (fmt.fixed(kw, 1) for kw in found_kw)
     return f"{middle} ({low} to {high})"
 
