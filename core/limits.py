@@ -34,6 +34,10 @@ INLET_RAMP_K_PER_H: Final = 20.0
 """Fastest change of inlet temperature allowed to IT without tape [K/h]."""
 STEP_MAX_K: Final = 1.0
 """Largest advised step of a temperature setpoint [K]; a choice of this project, see docs/operating.md."""
+RATE_MAX_K_PER_H: Final = 4.0
+"""Fastest advised change of a setpoint [K/h], from one to the next; 1 K in 15 min is usual for air."""
+CHANGES_PER_HOUR_MAX: Final = 4
+"""So often may one setpoint change in an hour, whoever changes it."""
 HOLD_MIN_S: Final = 1800.0
 """Shortest time between two advised changes of one setpoint [s]; a choice of this project."""
 MARGIN_MIN_K: Final = 1.0

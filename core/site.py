@@ -8,11 +8,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from core.actions import Setpoint
+from core.actions import Authority, Setpoint
 from core.errors import InputError
-from core.limits import HOLD_MIN_S, MARGIN_MIN_K, STEP_MAX_K, THERMAL_CLASSES, AirEnvelope
+from core.limits import (
+    HOLD_MIN_S,
+    MARGIN_MIN_K,
+    RATE_MAX_K_PER_H,
+    STEP_MAX_K,
+    THERMAL_CLASSES,
+    AirEnvelope,
+)
 from core.plant import Plant
 from core.points import PointRef, point_type
+from core.tariff import Advice, Objective, Tariff
 from core.units import Quantity, to_canonical
 
 if TYPE_CHECKING:
@@ -95,6 +103,7 @@ class SetpointRange(_Strict):
     high_c: float = Field(description="Highest value the equipment and the operator allow.")
     step_max_k: float = Field(default=STEP_MAX_K, gt=0)
     hold_s: float = Field(default=HOLD_MIN_S, ge=0)
+    rate_max_k_per_h: float = Field(default=RATE_MAX_K_PER_H, gt=0)
 
     @model_validator(mode="after")
     def _ordered(self) -> SetpointRange:
@@ -260,6 +269,8 @@ class Site(_Strict):
     assets: tuple[Asset, ...] = ()
     topics: tuple[TopicMapping, ...] = ()
     forecast: Forecasts = Forecasts()
+    tariff: Tariff = Tariff()
+    advice: Advice = Advice()
     write_back: bool = Field(default=False, description="Whether an accepted recommendation is sent at all.")
 
     @property
@@ -288,7 +299,33 @@ class Site(_Strict):
         unknown = sorted({ref.asset for ref in self.refs()} - set(ids))
         if unknown:
             raise ValueError(f"asset {', '.join(unknown)} is used but not declared under [[assets]]")
+        self._advisable()
         return self
+
+    def _advisable(self) -> None:
+        """Make sure that advice may do what is asked of it.
+
+        Raises:
+            ValueError: it may not.
+        """
+        advice = self.advice
+        written = advice.authority in {Authority.SUPERVISED, Authority.AUTO_BOUNDED}
+        if written and not (self.write_back and self.site.simulated):
+            raise ValueError(
+                f"[advice] authority = {advice.authority.value!r} is for simulations with write_back = true;"
+                " begin with shadow and promote setpoints on the evidence that the pages show"
+            )
+        if advice.objective is Objective.COST and not (self.tariff.energy_per_kwh or self.tariff.periods):
+            raise ValueError("[advice] objective = 'cost' needs a price: [tariff] energy_per_kwh")
+        for setpoint, span in advice.auto_envelope.items():
+            bounds = self.setpoints.get(setpoint)
+            if bounds is None:
+                raise ValueError(f"[advice.auto_envelope.{setpoint.value}] is no setpoint of this site")
+            if span.low_c < bounds.low_c or span.high_c > bounds.high_c:
+                raise ValueError(
+                    f"[advice.auto_envelope.{setpoint.value}] must lie within {bounds.low_c} to"
+                    f" {bounds.high_c}, found {span.low_c} to {span.high_c}"
+                )
 
     def refs(self) -> tuple[PointRef, ...]:
         """Every point that the description names, each once."""

@@ -9,7 +9,7 @@ from typing import cast
 import typer
 
 from core.errors import JoulecastError
-from joulecast.verbs import collect, data, edge, forecast, recommend, rejected, system, twin
+from joulecast.verbs import collect, data, edge, forecast, recommend, rejected, replay, system, twin
 
 app = typer.Typer(
     name="joulecast",
@@ -25,7 +25,7 @@ app.command("migrate")(system.migrate)
 app.command("bench")(system.bench)
 app.command("import")(data.import_)
 app.command("publish")(data.publish)
-app.command("replay")(twin.replay)
+app.command("replay")(replay.replay)
 app.add_typer(collect.app, name="collect")
 app.add_typer(edge.app, name="edge")
 app.add_typer(forecast.app, name="forecast")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
@@ -186,6 +186,36 @@ def period_from(begin: str, end: str) -> tuple[datetime, datetime]:
             do="correct one of them",
         )
     return start, stop
+
+
+def days_from(day: str | None, first: str | None, last: str | None) -> tuple[date, date]:
+    """Read ``--day``, or ``--from`` and ``--to`` as days, the last one included.
+
+    Raises:
+        InputError: neither or both, no dates, the wrong way round, or too many.
+    """
+    if (day is None) == (first is None or last is None) or (day is not None and (first or last)):
+        raise InputError(
+            "replay", found="not one period", allowed="--day D, or --from D --to D", do="give one of them"
+        )
+    if day is not None:
+        return (_date("--day", day),) * 2
+    begin, end = _date("--from", first or ""), _date("--to", last or "")
+    if not timedelta(0) <= end - begin < PERIOD_MAX:
+        raise InputError(
+            "--to",
+            found=f"{end}, {(end - begin).days} days after --from",
+            allowed=f"0 to {PERIOD_MAX.days - 1} days after it",
+            do="correct one of them",
+        )
+    return begin, end
+
+
+def _date(option: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError(option, found=repr(text), allowed="a date", do="write it like 2026-03-02") from None
 
 
 def check_past(stop: datetime, clock: Clock) -> None:

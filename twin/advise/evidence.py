@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from core.actions import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.actions import Change, Setpoint
     from core.site import Site
+
+PROTECTS_MIN_K: Final = 0.05
+"""A change that takes less than this off the worst inlet protects nothing [K]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,24 @@ class ModelQuality:
     """How far the forecast reaches [h]."""
     horizon_h: float
     """How far it has to reach [h]."""
+    errors: tuple[Disagreement, ...] = ()
+    """What twin and meters say of this moment."""
+    forecast_skill: float | None = None
+    """Share by which the forecaster's error lies below the naive one's [1]; none where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One quantity as it is measured and as the twin has it."""
+
+    name: str
+    """In words."""
+    unit: str
+    """kW or K."""
+    error: float
+    """Measured less simulated."""
+    allowed: float
+    """Largest error, either way, with which the twin may be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +91,14 @@ class Motion:
     """Time since each last moved [s]; infinite where it has not moved in the time looked at."""
     under_way: tuple[str, ...]
     """Commands that the plant has not answered yet."""
+    changes_last_hour: Mapping[Setpoint, int] = field(default_factory=dict)
+    """How often each moved in the last hour."""
+    staging: str = ""
+    """Which machine has just come or gone, in words; empty where none has."""
+    alarms: tuple[str, ...] = ()
+    """Alarms of the plant that stand and that forbid any change."""
+    change_freeze: str = ""
+    """Until when the site wants no changes, in words; empty where it does not mind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +121,26 @@ class Prediction:
     """The same with the largest chiller and one CRAH lost [kW]."""
     n1_unmet_now_kw: float
     """The same without the change [kW]; a plant that is short then anyway is not to become shorter."""
+    dew_point_c: float
+    """Highest dew point of the halls' air [degC]."""
+    dew_point_limit_c: float
+    """What the class allows, or what it is without the change where that is more [degC]."""
+    part_load_ratio: float
+    """Least part load of the running chillers [1]; 1 where none runs."""
+    part_load_min_ratio: float
+    """Below it the machines cycle [1]; what it is without the change where that is less."""
     extrapolated: bool
     """Whether the change takes a component out of the range of its curves; where it works outside already,
     the calibrated envelope decides."""
+    inlet_now_c: float = float("-inf")
+    """Worst IT inlet without the change [degC]."""
+    n1_inlet_now_c: float = float("-inf")
+    """The same with the largest chiller and one CRAH lost [degC]."""
+
+    @property
+    def protects(self) -> bool:
+        """Whether the inlet would be too warm without the change, and is less so with it."""
+        return self.inlet_now_c > self.inlet_limit_c and self.inlet_now_c - self.inlet_c >= PROTECTS_MIN_K
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +155,24 @@ class Benefit:
     """Saving that one case in ten exceeds [kW]."""
     facility_kw: float
     """Facility power without the change [kW]."""
+    worth: Worth | None = None
+    """The same in the objective's unit; none where that is power."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """A saving in the unit of the objective."""
+
+    unit: str
+    """E.g. EUR/h, kg/h."""
+    p10: float
+    """Saving that nine cases in ten exceed."""
+    p50: float
+    """Median."""
+    p90: float
+    """Saving that one case in ten exceeds."""
+    without: float
+    """What the plant costs without the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +185,8 @@ class Record:
     """Misses in a row since someone last looked, per setpoint."""
     declined: tuple[Setpoint, ...] = ()
     """Setpoints on which an operator has turned advice down lately: they are left in peace."""
+    interval_scale: float = 1.0
+    """How many times as wide the interval of a saving must be, by the savings measured so far [1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +213,7 @@ class Evidence:
     """Whether an operator has the proposal before them already."""
     operator: str | None = None
     """Who accepts; nobody yet while it is only proposed."""
+    authority: Authority = Authority.SUPERVISED
+    """How far advice may go on these setpoints."""
+    held: bool = False
+    """Whether an operator has stopped all advice."""

@@ -27,6 +27,12 @@ TRANSPORT_MAX_S: Final = 5.0
 n times as fast it is worth n times as much plant time."""
 LOOK_BACK: Final = timedelta(hours=24)
 """How far back movements of setpoints are looked for."""
+STAGING: Final = timedelta(minutes=15)
+"""After a chiller has come or gone nothing is changed for so long."""
+ALARM_PRIORITY_MAX: Final = 1
+"""Alarms of the plant as urgent as this forbid changes."""
+HALF_A_MACHINE: Final = 0.5
+"""What a chiller's status differs by when it comes or goes [1], at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +189,39 @@ def _motion(conn: db.Connection, site: Site, latest: Mapping[str, db.Row], now: 
         f"recommendation {row['recommendation_id']} ({row['state']})"
         for row in db.rows(conn, "twin_under_way", site=site.id)
     )
-    return Motion(in_force, since, under_way)
+    return Motion(
+        in_force,
+        since,
+        under_way,
+        changes_last_hour=_changes(conn, {s: ids[str(b.point)] for s, b in site.setpoints.items()}, now),
+        staging=_staging(conn, site, now),
+        alarms=tuple(
+            row["message"]
+            for row in db.rows(conn, "twin_open_alarms", site=site.id, priority=ALARM_PRIORITY_MAX)
+        ),
+    )
+
+
+def _changes(conn: db.Connection, ids: Mapping[Setpoint, int], now: datetime) -> dict[Setpoint, int]:
+    """How often each setpoint moved in the last hour."""
+    rows = db.rows(
+        conn,
+        "twin_moves_count",
+        points=list(ids.values()),
+        since=now - timedelta(hours=1),
+        until=now,
+        tolerance=DRIFT_MAX_K,
+    )
+    moves = {row["point_id"]: int(row["moves"]) for row in rows}
+    return {setpoint: moves.get(point, 0) for setpoint, point in ids.items()}
+
+
+def _staging(conn: db.Connection, site: Site, now: datetime) -> str:
+    """Which chillers have lately come or gone, in words."""
+    ids = store.point_ids(conn, site.id, site.sensors.chillers_running)
+    names = {point: ref for ref, point in ids.items()}
+    rows = db.rows(conn, "twin_last_moves", points=list(names), since=now - STAGING, tolerance=HALF_A_MACHINE)
+    return ", ".join(
+        f"{names[row['point_id']]} changed {(now - row['moved_at']).total_seconds() / 60:.0f} min ago"
+        for row in rows
+    )

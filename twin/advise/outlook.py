@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 HORIZON_H: Final = 4
 """Length of the block that a recommendation is made for [h]; setpoints settle in minutes, load and wet bulb
 change in hours."""
+PLAN_H: Final = 24
+"""How far the plan reaches [h], as far as the forecasts do."""
 P10, MEDIAN, P90 = 0, 1, 2
 QUANTILES: Final = (0.1, 0.5, 0.9)
 WEIGHTS: Final = np.array([0.3, 0.4, 0.3])
@@ -43,6 +46,12 @@ WEATHER_DAYS: Final = 14
 WEATHER_DAYS_MIN: Final = 3
 """Fewer days of measured weather than this say nothing about their spread."""
 HOUR: Final = timedelta(hours=1)
+STEP: Final = timedelta(seconds=STEP_S)
+STEP_H: Final = STEP_S / SECONDS_PER_HOUR
+STEPS: Final = round(PLAN_H / STEP_H)
+GAP_MAX: Final = 1.5
+"""A forecast that leaves out more than half a step has a gap there."""
+ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +63,11 @@ class Load:
     issued_at: datetime | None
     """When it was issued."""
     it_kw: Floats
-    """(3, n) p10, p50, p90 by the hour [kW]."""
+    """(3, n) p10, p50, p90 of the next n quarters of an hour [kW]."""
     covered_h: float
     """How far it reaches [h]."""
+    skill: float | None = None
+    """Share by which its error lies below the naive forecast's [1]; none where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +77,14 @@ class Weather:
     source: str
     """Where from, in words."""
     dry_bulb_c: Floats
-    """(n,) median by the hour [degC]."""
+    """(n,) median of the next n quarters of an hour [degC]."""
     wet_bulb_c: Floats
-    """(3, n) p10, p50, p90 by the hour [degC]."""
+    """(3, n) p10, p50, p90 of the same [degC]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What the twin is run on: n hours, scenarios of load times scenarios of wet bulb."""
+    """What the twin is run on: n steps, quantiles of the load and of the wet bulb."""
 
     it_reference_kw: Floats
     """(3, n) IT power at the reference inlet, p10, p50, p90 [kW]."""
@@ -81,11 +92,49 @@ class Outlook:
     """(n,) [degC]."""
     wet_bulb_c: Floats
     """(3, n) p10, p50, p90 [degC]."""
+    step_h: float = STEP_H
+    """Length of a step [h]."""
+    start: datetime | None = None
+    """When the first begins, UTC; none where no tariff asks."""
 
     @property
-    def hours(self) -> int:
-        """How many hours."""
+    def steps(self) -> int:
+        """How many steps."""
         return int(self.dry_bulb_c.shape[0])
+
+    @property
+    def hours(self) -> float:
+        """How many hours."""
+        return self.steps * self.step_h
+
+    def part(self, first: int, last: int) -> Outlook:
+        """Steps `first` up to, but not including, `last`."""
+        at = slice(first, last)
+        start = self.start and self.start + first * timedelta(hours=self.step_h)
+        return Outlook(
+            self.it_reference_kw[:, at], self.dry_bulb_c[at], self.wet_bulb_c[:, at], self.step_h, start
+        )
+
+    def first(self, hours: float) -> Outlook:
+        """The first hours, or as many as there are."""
+        return self.part(0, min(round(hours / self.step_h), self.steps))
+
+    def hourly(self) -> Outlook:
+        """Means by the hour; the last one may be of less than an hour."""
+        every = max(round(1.0 / self.step_h), 1)
+        return Outlook(
+            _means(self.it_reference_kw, every),
+            _means(self.dry_bulb_c, every),
+            _means(self.wet_bulb_c, every),
+            self.step_h * every,
+            self.start,
+        )
+
+
+def _means(values: Floats, every: int) -> Floats:
+    starts = np.arange(0, values.shape[-1], every)
+    counts = np.diff(np.append(starts, values.shape[-1]))
+    return np.asarray(np.add.reduceat(values, starts, axis=-1) / counts, dtype=np.float64)
 
 
 def forecast_age_max_s(clock: Clock) -> float:
@@ -93,7 +142,7 @@ def forecast_age_max_s(clock: Clock) -> float:
     return max(FORECAST_AGE_MAX_S, FORECAST_AGE_MAX_WALL_S * clock.speed_ratio)
 
 
-def load(conn: db.Connection, site: Site, clock: Clock, hours: int = HORIZON_H) -> Load:
+def load(conn: db.Connection, site: Site, clock: Clock) -> Load:
     """The IT power to come by the chosen forecaster, or the first other that is fresh; none: no model."""
     now = clock.now()
     of = {"site": site.id, "target": TARGET, "step_s": STEP_S}
@@ -104,29 +153,44 @@ def load(conn: db.Connection, site: Site, clock: Clock, hours: int = HORIZON_H) 
         **of,
         now=now,
         since=now - timedelta(seconds=forecast_age_max_s(clock)),
-        until=now + hours * HOUR,
+        until=now + PLAN_H * HOUR,
     )
     for model in ((choice["model"],) if choice else ()) + MODELS:
         rows = [row for row in found if row["model"] == model]
-        if rows:
-            return _load(model, rows, now, hours)
+        if rows and (seen := _load(model, rows, now)).covered_h > 0:
+            return seen
     return Load("", None, np.empty((len(QUANTILES), 0)), 0.0)
 
 
-def _load(model: str, rows: list[db.Row], now: datetime, hours: int) -> Load:
+def _load(model: str, rows: list[db.Row], now: datetime) -> Load:
+    """On the quarters of an hour from now on, as far as the forecast reaches without a gap."""
+    begins_h = np.array([(row["valid_at"] - now) / HOUR for row in rows])
     step_h = rows[0]["step_s"] / SECONDS_PER_HOUR
-    values = np.array([[row["q10"], row["q50"], row["q90"]] for row in rows], float).T / W_PER_KW
-    hour = np.array([max((row["valid_at"] - now) / HOUR, 0.0) for row in rows]).astype(int)
-    wanted = min(hours, int(hour.max()) + 1)
-    full = [h for h in range(wanted) if (hour == h).any()]
-    by_hour = np.array([values[:, hour == h].mean(axis=1) for h in full]).T
-    reach_h = (rows[-1]["valid_at"] - now) / HOUR + step_h
-    covered_h = min(reach_h, float(hours)) if len(full) == wanted else float(len(full))
-    return Load(model, rows[0]["issued_at"], by_hour, covered_h)
+    gaps = np.flatnonzero(np.diff(np.concatenate([[0.0], begins_h])) > GAP_MAX * step_h)
+    whole = int(gaps[0]) if len(gaps) else len(rows)
+    if not whole:
+        return Load("", None, np.empty((len(QUANTILES), 0)), 0.0)
+    reach_h = min(float(begins_h[whole - 1]) + step_h, PLAN_H)
+    values = np.array([[row["q10"], row["q50"], row["q90"]] for row in rows[:whole]], float).T / W_PER_KW
+    middles_h = _middles_h(_steps(reach_h))
+    at_h = begins_h[:whole] + step_h / 2
+    by_step = np.array([np.interp(middles_h, at_h, row) for row in values])
+    return Load(model, rows[0]["issued_at"], by_step, reach_h)
 
 
-def weather(conn: db.Connection, site: Site, now: datetime, hours: int = HORIZON_H) -> Weather:
+def _steps(hours: float) -> int:
+    """Steps that so many hours have, the last one begun or whole."""
+    return min(math.ceil(hours / STEP_H - ROUNDING), STEPS)
+
+
+def weather(conn: db.Connection, site: Site, now: datetime, steps: int = STEPS) -> Weather:
     """The weather to come: as forecast where a forecast is stored, else as measured plus the usual change.
+
+    Args:
+        conn: connection.
+        site: the site.
+        now: when.
+        steps: how far; less comes back where a forecast reaches less far, if it covers `HORIZON_H`.
 
     Raises:
         NotReadyError: the weather has never been measured.
@@ -137,36 +201,44 @@ def weather(conn: db.Connection, site: Site, now: datetime, hours: int = HORIZON
         site=site.id,
         now=now,
         start=now - HOUR,
-        until=now + (hours + 1) * HOUR,
+        until=now + steps * STEP + HOUR,
     )
-    if len(rows) > hours:
-        return _forecast_weather(rows, now, hours)
-    return _usual_weather(conn, site, now, hours)
+    covered = int((rows[-1]["valid_at"] - now) / STEP) if rows else 0
+    if min(covered, steps) >= min(round(HORIZON_H / STEP_H), steps):
+        return _forecast_weather(rows, now, min(covered, steps))
+    return _usual_weather(conn, site, now, steps)
 
 
-def _forecast_weather(rows: list[db.Row], now: datetime, hours: int) -> Weather:
+def _middles_h(steps: int) -> Floats:
+    return (np.arange(steps, dtype=np.float64) + 0.5) * STEP_H
+
+
+def _forecast_weather(rows: list[db.Row], now: datetime, steps: int) -> Weather:
     at_h = np.array([(row["valid_at"] - now) / HOUR for row in rows])
-    middle_h = np.arange(hours) + 0.5
-    dry = np.interp(middle_h, at_h, [row["dry_bulb_c"] for row in rows])
-    wet = np.interp(middle_h, at_h, [row["wet_bulb_c"] for row in rows])
-    return Weather("weather forecast", dry, _spread(wet, WEATHER_SPREAD_K))
+    dry = np.interp(_middles_h(steps), at_h, [row["dry_bulb_c"] for row in rows])
+    wet = np.interp(_middles_h(steps), at_h, [row["wet_bulb_c"] for row in rows])
+    return Weather("weather forecast", dry, spread(wet, WEATHER_SPREAD_K))
 
 
-def _usual_weather(conn: db.Connection, site: Site, now: datetime, hours: int) -> Weather:
+def _usual_weather(conn: db.Connection, site: Site, now: datetime, steps: int) -> Weather:
     """The last hour's weather plus how it changed at this time of day on the last days."""
     dry = _by_hour(conn, site, site.sensors.dry_bulb, now)
     wet = _by_hour(conn, site, site.sensors.wet_bulb, now)
     if not (np.isfinite(dry[-1]) and np.isfinite(wet[-1])):
         raise NotReadyError("no weather measured in the last hour")
+    hours = math.ceil(steps * STEP_H)
     dry_change, wet_change = _changes(dry, hours), _changes(wet, hours)
     if len(wet_change) < WEATHER_DAYS_MIN or len(dry_change) < WEATHER_DAYS_MIN:
-        flat = np.full(hours, wet[-1])
+        flat = np.full(steps, wet[-1])
         return Weather(
-            "measured weather, taken to stay", np.full(hours, dry[-1]), _spread(flat, 2 * WEATHER_SPREAD_K)
+            "measured weather, taken to stay", np.full(steps, dry[-1]), spread(flat, 2 * WEATHER_SPREAD_K)
         )
-    quantiles: Any = np.quantile(wet_change, QUANTILES, axis=0)
+    middles_h = np.arange(hours) + 0.5
+    of_wet: Any = np.quantile(wet_change, QUANTILES, axis=0)
+    quantiles = np.stack([np.interp(_middles_h(steps), middles_h, row) for row in of_wet])
+    change = np.interp(_middles_h(steps), middles_h, np.median(dry_change, axis=0))
     source = f"measured weather and its usual change over {len(wet_change)} days"
-    return Weather(source, dry[-1] + np.median(dry_change, axis=0), wet[-1] + quantiles)
+    return Weather(source, dry[-1] + change, wet[-1] + quantiles)
 
 
 def _by_hour(conn: db.Connection, site: Site, ref: PointRef, now: datetime) -> Floats:
@@ -184,5 +256,6 @@ def _changes(values: Floats, hours: int) -> Floats:
     return np.array(complete).reshape(-1, hours)
 
 
-def _spread(median_c: Floats, half_k: float) -> Floats:
+def spread(median_c: Floats, half_k: float) -> Floats:
+    """(3, n) p10, p50 and p90 [degC] that lie so far on either side of a median (n,)."""
     return np.stack([median_c - half_k, median_c, median_c + half_k])

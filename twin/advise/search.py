@@ -1,27 +1,35 @@
-"""The search for the best step of a setpoint: a zoom grid on the vectorised twin, constraints as masks.
+"""The search on the twin: the best step of one setpoint, and the plan of a day that it is a step of.
 
-Deterministic and without tuning; measured against eight other optimisers on the same twin it was the fastest
-that found the optimum. The objective is what the facility draws, never PUE: PUE falls when server fans work
-harder, whatever happens to the total (Coroamă 2025, arXiv 2509.26163).
+Zoom grids on the vectorised twin, limits as masks: deterministic and without tuning; measured against eight
+other optimisers on the same twin they were the fastest that found the optimum. The objective is what the
+facility draws, costs or emits, never PUE: PUE falls when server fans work harder, whatever happens to the
+total (Coroamă 2025, arXiv 2509.26163).
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from core.actions import Change, Setpoint
-from twin.advise.outlook import P90, WEIGHTS
+from core.tariff import Objective
+from twin.advise import limits
+from twin.advise.evidence import PROTECTS_MIN_K
+from twin.advise.objective import RATES, Rates, amounts
+from twin.advise.outlook import HORIZON_H, MEDIAN, P10, P90, WEIGHTS
 from twin.advise.reset import RESOLUTION_K
-from twin.advise.safety import TOLERANCE_K, UNMET_MAX_KW
-from twin.network import Conditions, PlantState, Setpoints, solve
+from twin.advise.safety import TOLERANCE_K
+from twin.network import Conditions, PlantState, Setpoints
+from twin.network import solve_inputs as solve
+from twin.state import Inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
+
+    from numpy.typing import ArrayLike
 
     from core.series import Floats
     from core.site import Site
@@ -29,29 +37,22 @@ if TYPE_CHECKING:
     from twin.network import Parameters
     from twin.plant.curves import Flags
 
-POINTS_ALONE: Final = 9
-"""Grid points per level where one setpoint moves."""
+__all__ = ["Candidate", "Objective", "Situation", "run", "search", "together"]
+
 POINTS_TOGETHER: Final = 5
-"""Grid points per axis and level where all move."""
+"""Grid points per axis and level where all setpoints move."""
 LEVELS: Final = 3
 """How often the grid zooms in on its best point."""
-WORST: Final = (P90, P90)
-"""Scenario of the constraints: high load and high wet bulb."""
+Scenarios = tuple[tuple[int, int], ...]
+"""Quantiles of load and wet bulb."""
+ALL: Final[Scenarios] = tuple((i, j) for i in (P10, MEDIAN, P90) for j in (P10, MEDIAN, P90))
+LOADS: Final[Scenarios] = ((P10, MEDIAN), (MEDIAN, MEDIAN), (P90, MEDIAN))
+EXPECTED: Final[Scenarios] = ((MEDIAN, MEDIAN),)
+WORST: Final[Scenarios] = ((P90, P90),)
+"""Of the limits: high load and high wet bulb."""
 FOULED: Final = {"coil_ua": 0.9}
 """The coils when units are lost: once they cannot hold the supply air any more, the inlet follows their
 conductance several times over, which no margin in kelvin covers."""
-
-
-class Objective(StrEnum):
-    """What to make small. A new one is a line here and in `COSTS`."""
-
-    FACILITY_ENERGY = "facility_energy"
-
-
-COSTS: Final[dict[Objective, Callable[[PlantState], Floats]]] = {
-    Objective.FACILITY_ENERGY: lambda state: state.facility_kw,
-}
-"""Objective to what one step of it costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,100 +67,136 @@ class Situation:
     """Warmest measured inlet over the twin's, at this moment [K]; never negative."""
     margin_k: float
     """Kept to the recommended inlet limit [K]."""
+    spans: Mapping[Setpoint, tuple[float, float]] = field(default_factory=dict)
+    """Where the calibration lets a setpoint lie [degC], if it says so."""
+    carbon_g_per_kwh: float | None = None
+    """What the grid says of its energy; none where it says nothing."""
+
+    @property
+    def block(self) -> Outlook:
+        """The hours that the next step is made for, by the hour."""
+        return self.outlook.first(HORIZON_H).hourly()
+
+    def rates(self, site: Site, objective: Objective) -> Rates:
+        """What the hours of `block` count for; a demand charge looks at the whole outlook."""
+        whole = RATES[objective](site, self.outlook, self.carbon_g_per_kwh)
+        every = max(round(1.0 / self.outlook.step_h), 1)
+        steps = self.outlook.first(HORIZON_H).steps
+        starts = np.arange(0, steps, every)
+        counts = np.diff(np.append(starts, steps))
+        return Rates(whole.unit, np.add.reduceat(whole.per_kwh[:steps], starts) / counts, whole.per_m3)
+
+    def span(self, site: Site, setpoint: Setpoint) -> tuple[float, float]:
+        """Where a setpoint may lie at all [degC]: equipment, operator, calibration and thermal class."""
+        bounds = site.setpoints[setpoint]
+        low, high = self.spans.get(setpoint, (bounds.low_c, bounds.high_c))
+        if setpoint is Setpoint.SUPPLY_AIR_TEMPERATURE:
+            envelope = site.limits.envelope
+            low, high = max(low, envelope.allowable_low_c), min(high, envelope.recommended_high_c)
+        return max(bounds.low_c, low), min(bounds.high_c, high)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The best step of one setpoint, and for information the best of all together."""
+    """The best step of one setpoint."""
 
     change: Change
     """One loop at a time."""
-    together: tuple[Change, ...]
-    """The optimum if all setpoints moved at once, each by one step at most."""
     cost: float
-    """Expected mean of the objective with the change [kW]."""
-    cost_together: float
-    """The same for the optimum of all [kW]."""
+    """Expected mean of the objective with the change [its unit]."""
     cost_now: float
-    """The same with nothing changed [kW]."""
+    """The same with nothing changed."""
+    protects: bool = False
+    """Whether it is for an inlet that would become too warm, and not for a saving."""
+
+
+class Sight(NamedTuple):
+    """What sets of setpoints cost, and which of them hold every limit; (k,) each."""
+
+    cost: Floats
+    ok: Flags
 
 
 def run(
     parameters: Parameters,
     outlook: Outlook,
     setpoints: Mapping[Setpoint, Floats],
+    scenarios: Scenarios = ALL,
     *,
-    scenario: tuple[int, int] | None = None,
-    site: Site | None = None,
+    plants: int = 0,
+    lost: Site | None = None,
+    staged: ArrayLike | None = None,
+    economizing: ArrayLike | None = None,
 ) -> PlantState:
-    """The twin over scenarios and hours, for one or many sets of setpoints.
+    """The twin over scenarios and steps, for one or many sets of setpoints.
 
     Args:
-        parameters: the twin's.
-        outlook: load and weather of n hours.
+        parameters: the twin's; or those of several plants at once, see `twin.advise.drawn`.
+        outlook: load and weather of n steps.
         setpoints: for each (k,) values [degC].
-        scenario: one scenario (load, wet bulb) instead of all nine.
-        site: where given, with one chiller and one CRAH lost, and coils as `FOULED`.
+        scenarios: s quantiles of load and wet bulb.
+        plants: how many plants the parameters are of, where they are of several.
+        lost: where given, with one of this site's chillers and one CRAH lost, and coils as `FOULED`.
+        staged: (k,) chillers that run; the best number where not given.
+        economizing: (k,) whether the economizer is in use; where not given, as the weather has it.
 
     Returns:
-        Quantities of shape (k, 3, 3, n): load quantile, wet-bulb quantile, hour; (k, 1, 1, n) for one.
+        Quantities of shape (k, s, n), with the plants before it where there are several.
     """
-    load, wet = outlook.it_reference_kw, outlook.wet_bulb_c
-    if scenario:
-        load, wet = load[[scenario[0]]], wet[[scenario[1]]]
-    dry = np.maximum(outlook.dry_bulb_c, wet)
-    shape = np.broadcast_shapes((load.shape[0], wet.shape[0], wet.shape[1]))
-    conditions = Conditions(
-        it_reference_kw=np.broadcast_to(load[:, None, :], shape),
-        dry_bulb_c=np.broadcast_to(dry[None, :, :], shape),
-        wet_bulb_c=np.broadcast_to(wet[None, :, :], shape),
-    )
-    values = {name: np.asarray(v, float).reshape(-1, 1, 1, 1) for name, v in setpoints.items()}
-    if site is None:
-        return solve(parameters, conditions, Setpoints.of(values))
-    return solve(
-        parameters.with_multipliers(FOULED),
-        conditions,
-        Setpoints.of(values),
-        chillers_available=max(site.plant.chiller_count - 1, 0),
-        crahs_available=max(site.plant.crah_count - 1, 0),
-    )
+    load = outlook.it_reference_kw[[i for i, _ in scenarios]]
+    wet = outlook.wet_bulb_c[[j for _, j in scenarios]]
+    shape = (plants, 1, *wet.shape) if plants else wet.shape
+    conditions = Conditions(np.broadcast_to(load, shape), np.maximum(outlook.dry_bulb_c, wet), wet)
+    values = Setpoints.of({name: _column(v) for name, v in setpoints.items()})
+    chillers, crahs = parameters.chiller.count, parameters.crah.count
+    if lost is not None:
+        parameters = parameters.with_multipliers(FOULED)
+        chillers = max(lost.plant.chiller_count - 1, 0)
+        crahs = max(lost.plant.crah_count - 1, 0)
+    inputs = Inputs.of(conditions, values, chillers, crahs)
+    given = {"staged": staged, "economizing": economizing}
+    modes = {
+        name: np.broadcast_to(_column(v), inputs.staged.shape) for name, v in given.items() if v is not None
+    }
+    return solve(parameters, inputs._replace(**modes))
+
+
+def _column(values: ArrayLike) -> Floats:
+    return np.asarray(values, dtype=np.float64).reshape(-1, 1, 1)
 
 
 def expected(cost: Floats) -> Floats:
-    """Mean over hours, weighted over scenarios: (k, 3, 3, n) -> (k,)."""
-    total = np.einsum("kijn,i,j->k", cost, WEIGHTS, WEIGHTS)
-    return np.asarray(total / cost.shape[-1], dtype=np.float64)
+    """Mean over steps, weighted over scenarios: (k, 9, n) or (k, 3, n) -> (k,)."""
+    weights = WEIGHTS if cost.shape[1] == len(WEIGHTS) else np.outer(WEIGHTS, WEIGHTS).ravel()
+    return np.asarray(np.einsum("ksn,s->k", cost, weights) / cost.shape[-1], dtype=np.float64)
 
 
-def admissible(
-    parameters: Parameters, situation: Situation, site: Site, setpoints: Mapping[Setpoint, Floats]
-) -> Flags:
-    """(k,) whether each set of setpoints holds every limit of temperature and heat in the worst scenario."""
-    envelope = site.limits.envelope
-    above_c = situation.inlet_offset_k + situation.margin_k - TOLERANCE_K
-    normal = run(parameters, situation.outlook, setpoints, scenario=WORST)
-    lost = run(parameters, situation.outlook, setpoints, scenario=WORST, site=site)
-    now = run(parameters, situation.outlook, _grid(situation, {}), scenario=WORST)
-    lost_now = run(parameters, situation.outlook, _grid(situation, {}), scenario=WORST, site=site)
-    ok = _all(normal.inlet_c + above_c <= envelope.recommended_high_c)
-    ok &= _all(normal.unmet_kw <= UNMET_MAX_KW)
-    ok &= ~_any(normal.extrapolated) | _any(now.extrapolated)
-    ok &= _max(lost.unmet_kw) <= _max(lost_now.unmet_kw) + UNMET_MAX_KW
-    ok &= _all(lost.inlet_c + above_c <= envelope.allowable_high_c)
-    return ok
+def seen_of(
+    parameters: Parameters, site: Site, outlook: Outlook, setpoints: Mapping[Setpoint, Floats]
+) -> limits.Seen:
+    """What the plant does with sets of setpoints at the load expected, at the worst, and short of units."""
+    both = run(parameters, outlook, setpoints, EXPECTED + WORST)
+    lost = run(parameters, outlook, setpoints, WORST, lost=site)
+    return limits.Seen(both.part((slice(None), 0)), both.part((slice(None), 1)), lost.part((slice(None), 0)))
 
 
-def _all(condition: Flags) -> Flags:
-    return np.asarray(condition.reshape(condition.shape[0], -1).all(axis=1), dtype=np.bool_)
-
-
-def _any(condition: Flags) -> Flags:
-    return ~_all(~condition)
-
-
-def _max(values: Floats) -> Floats:
-    return np.asarray(values.reshape(values.shape[0], -1).max(axis=1), dtype=np.float64)
+def look(
+    parameters: Parameters,
+    situation: Situation,
+    site: Site,
+    objective: Objective,
+    grid: dict[Setpoint, Floats],
+) -> Sight:
+    """Cost and limits of sets of setpoints in the next block; the first one is standing still."""
+    ahead = situation.block
+    seen = seen_of(parameters, site, ahead, grid)
+    figures = limits.figures(parameters, ahead, seen)
+    now = figures.only(0)
+    ok = np.ones(len(figures.inlet_c), dtype=np.bool_)
+    for slack in limits.slacks(parameters, site, situation, figures, now).values():
+        ok &= slack >= 0
+    cost = amounts(situation.rates(site, objective), seen.usual).mean(axis=-1)
+    return Sight(cost, ok)
 
 
 def search(
@@ -168,8 +205,8 @@ def search(
     site: Site,
     objective: Objective = Objective.FACILITY_ENERGY,
     free: Collection[Setpoint] | None = None,
-) -> Candidate | None:
-    """The best admissible step of one setpoint.
+) -> tuple[Candidate, ...]:
+    """The best admissible step of each setpoint that is cheaper than standing still, the best one first.
 
     Args:
         parameters: the twin's.
@@ -177,72 +214,106 @@ def search(
         site: ranges, steps and limits.
         objective: what to make small.
         free: setpoints that may move now; none: all that the site names.
-
-    Returns:
-        The step, or None where no admissible step is cheaper than standing still.
     """
-    movable = [s for s in site.setpoints if s in situation.in_force and (free is None or s in free)]
-    now = float(_costs(parameters, situation, objective, _grid(situation, {}))[0])
-    alone = [_zoom(parameters, situation, site, objective, (s,)) for s in movable]
-    best = min((found for found in alone if found), key=lambda found: found[0], default=None)
-    if best is None or not best[1] or best[0] >= now:
+    moves = [
+        (setpoint, value)
+        for setpoint in site.setpoints
+        if setpoint in situation.in_force and (free is None or setpoint in free)
+        for value in axis(*_reach(site, situation, setpoint)).tolist()
+        if abs(value - situation.in_force[setpoint]) >= RESOLUTION_K / 2
+    ]
+    if not moves:
+        return ()
+    grid = {s: np.full(len(moves) + 1, value) for s, value in situation.in_force.items()}
+    for row, (setpoint, value) in enumerate(moves, start=1):
+        grid[setpoint][row] = value
+    cost, ok = look(parameters, situation, site, objective, grid)
+    found: dict[Setpoint, Candidate] = {}
+    for index in np.argsort(cost[1:], kind="stable").tolist():
+        (setpoint, value), saves = moves[index], cost[index + 1] < cost[0]
+        if saves and ok[index + 1] and setpoint not in found:
+            change = Change(setpoint, situation.in_force[setpoint], value)
+            found[setpoint] = Candidate(change, float(cost[index + 1]), float(cost[0]))
+    return tuple(found.values())
+
+
+def protect(
+    parameters: Parameters, situation: Situation, site: Site, held_off: Collection[Setpoint] = ()
+) -> Change | None:
+    """The least step of the supply air that keeps the worst inlet under its limit, where it would leave it.
+
+    Where one step does not reach, the whole of it; saving slowly and protecting fast is the guideline's way.
+
+    Args:
+        parameters: the twin's.
+        situation: where the plant stands and what is to come.
+        site: ranges, steps and limits.
+        held_off: setpoints that must not move now.
+    """
+    setpoint = Setpoint.SUPPLY_AIR_TEMPERATURE
+    if setpoint not in site.setpoints or setpoint in held_off or setpoint not in situation.in_force:
         return None
-    together = _zoom(parameters, situation, site, objective, tuple(movable)) or best
-    return Candidate(best[1][0], together[1], best[0], together[0], now)
+    from_c = situation.in_force[setpoint]
+    low, _ = _reach(site, situation, setpoint)
+    values = np.concatenate([[from_c], axis(min(low, from_c), from_c)[::-1]])
+    grid = {s: np.full(len(values), value) for s, value in situation.in_force.items()} | {setpoint: values}
+    inlet_c = run(parameters, situation.block, grid, WORST).inlet_c.max(axis=(1, 2))
+    limit_c = site.limits.envelope.recommended_high_c - situation.margin_k - situation.inlet_offset_k
+    if inlet_c[0] <= limit_c:
+        return None
+    under = np.flatnonzero(inlet_c <= limit_c)
+    to_c = float(values[under[0]] if len(under) else values[-1])
+    helps = inlet_c[0] - inlet_c.min() >= PROTECTS_MIN_K
+    return Change(setpoint, from_c, to_c) if helps and from_c - to_c >= RESOLUTION_K / 2 else None
 
 
-def _zoom(
+def together(
     parameters: Parameters,
     situation: Situation,
     site: Site,
-    objective: Objective,
-    axes: tuple[Setpoint, ...],
-) -> tuple[float, tuple[Change, ...]] | None:
-    points = POINTS_ALONE if len(axes) == 1 else POINTS_TOGETHER
-    spans = {s: _span(site, s, situation.in_force[s]) for s in axes}
-    best: tuple[float, dict[Setpoint, float]] | None = None
+    objective: Objective = Objective.FACILITY_ENERGY,
+) -> tuple[tuple[Change, ...], float]:
+    """What moving all setpoints at once, each by one step at most, would change and save [objective's unit].
+
+    No gate lets it pass; it is for comparison with the rules, which move all of them.
+    """
+    axes = [s for s in site.setpoints if s in situation.in_force]
+    spans = {s: _reach(site, situation, s) for s in axes}
+    best, best_cost, cost_now = dict(situation.in_force), np.inf, np.inf
     for _ in range(LEVELS):
-        values = {s: _axis(low, high, points) for s, (low, high) in spans.items()}
-        if any(not len(v) for v in values.values()):
-            return None
-        mesh = np.array(list(itertools.product(*values.values())))
-        grid = _grid(situation, {s: mesh[:, i] for i, s in enumerate(axes)})
-        ok = admissible(parameters, situation, site, grid)
-        if not ok.any():
-            break
-        cost = np.where(ok, _costs(parameters, situation, objective, grid), np.inf)
-        index = int(np.argmin(cost))
-        if best is None or cost[index] < best[0]:
-            best = float(cost[index]), {s: float(mesh[index, i]) for i, s in enumerate(axes)}
-        spans = {s: _around(best[1][s], spans[s], points) for s in axes}
-    if best is None:
-        return None
-    moves = (Change(s, situation.in_force[s], to_c) for s, to_c in best[1].items())
-    return best[0], tuple(m for m in moves if abs(m.step_k) >= RESOLUTION_K / 2)
+        values = [axis(*spans[s], POINTS_TOGETHER) for s in axes]
+        mesh = np.array([[situation.in_force[s] for s in axes], *itertools.product(*values)])
+        grid = {s: np.full(len(mesh), v) for s, v in situation.in_force.items()}
+        grid |= {s: mesh[:, i] for i, s in enumerate(axes)}
+        cost, ok = look(parameters, situation, site, objective, grid)
+        cost_now = float(cost[0])
+        allowed = np.where(ok, cost, np.inf)
+        index = int(np.argmin(allowed))
+        if allowed[index] < best_cost:
+            best_cost, best = float(allowed[index]), {s: float(grid[s][index]) for s in best}
+        spans = {s: around(best[s], spans[s], POINTS_TOGETHER) for s in axes}
+    moves = (Change(s, situation.in_force[s], best[s]) for s in axes)
+    changes = tuple(move for move in moves if abs(move.step_k) >= RESOLUTION_K / 2)
+    return changes, max(cost_now - best_cost, 0.0) if changes else 0.0
 
 
-def _span(site: Site, setpoint: Setpoint, from_c: float) -> tuple[float, float]:
-    bounds = site.setpoints[setpoint]
-    return max(bounds.low_c, from_c - bounds.step_max_k), min(bounds.high_c, from_c + bounds.step_max_k)
+def _reach(site: Site, situation: Situation, setpoint: Setpoint) -> tuple[float, float]:
+    """Where one step may take a setpoint [degC]."""
+    step_k, from_c = site.setpoints[setpoint].step_max_k, situation.in_force[setpoint]
+    low, high = situation.span(site, setpoint)
+    return max(low, from_c - step_k), min(high, from_c + step_k)
 
 
-def _axis(low: float, high: float, points: int) -> Floats:
-    """Values between low and high on the grid of advised values."""
-    values = np.unique(np.round(np.linspace(low, high, points) / RESOLUTION_K)) * RESOLUTION_K
+def axis(low: float, high: float, points: int = 0) -> Floats:
+    """So many values, or all, between low and high on the grid of advised values."""
+    if high < low:
+        return np.empty(0)
+    count = points or round((high - low) / RESOLUTION_K) + 1
+    values = np.unique(np.round(np.linspace(low, high, count) / RESOLUTION_K)) * RESOLUTION_K
     return np.round(values[(values >= low - TOLERANCE_K) & (values <= high + TOLERANCE_K)], 6)
 
 
-def _around(centre: float, span: tuple[float, float], points: int) -> tuple[float, float]:
+def around(centre: float, span: tuple[float, float], points: int) -> tuple[float, float]:
+    """One cell of a grid to either side of a point, within the grid [degC]."""
     cell = max((span[1] - span[0]) / (points - 1), RESOLUTION_K)
     return max(span[0], centre - cell), min(span[1], centre + cell)
-
-
-def _grid(situation: Situation, moved: Mapping[Setpoint, Floats]) -> dict[Setpoint, Floats]:
-    count = len(next(iter(moved.values()))) if moved else 1
-    return {s: moved.get(s, np.full(count, value)) for s, value in situation.in_force.items()}
-
-
-def _costs(
-    parameters: Parameters, situation: Situation, objective: Objective, grid: Mapping[Setpoint, Floats]
-) -> Floats:
-    return expected(COSTS[objective](run(parameters, situation.outlook, grid)))

@@ -117,11 +117,15 @@ def _root(c0: Floats, c1: Floats, c2: Floats, approach_k: Floats) -> Floats:
     return np.where(discriminant < 0, np.inf, np.maximum(root, 0.0))
 
 
-@lru_cache(maxsize=128)
 def selection_ratio(parameters: TowerParameters) -> float:
     """Water flow ratio [1] at which the correlation gives the selection point's approach with full air."""
-    at = np.array(parameters.range_design_k), np.array(parameters.wet_bulb_design_c)
-    return float(_root(*_by_liquid_gas(*at), np.array(parameters.approach_design_k)))
+    p = parameters
+    return _selected(p.range_design_k, p.wet_bulb_design_c, p.approach_design_k)
+
+
+@lru_cache(maxsize=128)
+def _selected(range_k: float, wet_bulb_c: float, approach_k: float) -> float:
+    return float(_root(*_by_liquid_gas(np.array(range_k), np.array(wet_bulb_c)), np.array(approach_k)))
 
 
 def flow_ratio(parameters: TowerParameters, heat_kw: Floats) -> Floats:

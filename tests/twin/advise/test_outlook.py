@@ -67,4 +67,5 @@ def test_the_forecast_of_the_week_is_another(dsn: str, site: Site, clock: Manual
     with db.connect(dsn) as conn:
         load = outlook.load(conn, site, clock)
     assert load.it_kw == pytest.approx(100.0)
-    assert load.covered_h == outlook.HORIZON_H
+    assert load.covered_h == pytest.approx(5.0)
+    assert load.it_kw.shape == (3, 20)

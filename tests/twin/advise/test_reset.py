@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,12 +13,17 @@ from hypothesis import strategies as st
 from core.actions import Setpoint
 from twin.advise.reset import (
     CONDENSER_APPROACH_K,
+    PERIOD_S,
     SUPPLY_AIR,
     Condition,
     State,
     TrimAndRespond,
+    begin,
+    next_state,
     rack_requests,
     rule_changes,
+    setpoints,
+    tower_approach_k,
     water_requests,
 )
 
@@ -95,3 +102,75 @@ def test_hot_racks_pull_the_supply_air_down(site: Site) -> None:
     hot = Condition({Setpoint.SUPPLY_AIR_TEMPERATURE: 24.0}, (27.5,) * 8, 24.0, 18.0)
     (change,) = rule_changes(site, hot)
     assert change.to_c == pytest.approx(23.0)
+
+
+def test_a_held_setpoint_stands_still_for_the_hold_at_least() -> None:
+    loop = replace(PRESSURE, hold_s=300.0)
+    state = State(200.0, 1e6)
+    # held for 300 s from the first period on: that one and two and a half more, so three
+    seen = []
+    for hold in (True, False, False, False, False):
+        state = loop.next(state, 0, hold=hold)
+        seen.append(state.setpoint)
+    assert seen == [200.0, 200.0, 200.0, 200.0, 190.0]
+
+
+def in_loop(**changes: Any) -> Condition:
+    return replace(_now(), chillers_running=1.0, chilled_water_return_c=18.0, **changes)
+
+
+def test_rules_in_closed_loop_rise_as_the_guideline_says(site: Site) -> None:
+    now = in_loop()
+    state = begin(site, now)
+    for _ in range(12):  # an hour: 3 K of air, 12 periods of 2 % of water at 0.2 K
+        state = next_state(site, state, now)
+    assert state.elapsed_s == 12 * PERIOD_S
+    found = setpoints(site, state, now)
+    assert found[Setpoint.SUPPLY_AIR_TEMPERATURE] == pytest.approx(25.0)
+    assert found[Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE] == pytest.approx(10.0 + 12 * 0.4)
+
+
+def test_the_plant_reset_stands_still_while_the_plant_stages(site: Site) -> None:
+    now = in_loop()
+    first = begin(site, now)
+    two = replace(now, chillers_running=2.0)
+    state = next_state(site, first, two)
+    for _ in range(3):
+        assert state.water.setpoint == first.water.setpoint
+        state = next_state(site, state, two)
+    assert next_state(site, state, two).water.setpoint < first.water.setpoint
+
+
+def test_warm_supply_air_calls_for_colder_water(site: Site) -> None:
+    now = in_loop(supply_air_c=25.5)  # every air handler asks for 3; two requests are ignored
+    state = next_state(site, begin(site, now), now)
+    percent = 50 + (16.0 - 10.0) / 0.2
+    assert state.water.setpoint == pytest.approx(min(percent - 2 + 7, 100))
+
+
+def test_the_economizer_comes_and_goes_by_its_bands_and_holds(site: Site) -> None:
+    warm, cold = in_loop(wet_bulb_c=20.0), in_loop(wet_bulb_c=5.0)
+    state = begin(site, warm)
+    assert not state.economizing
+    state = next_state(site, state, cold)
+    assert state.economizing
+    for _ in range(3):  # 20 min in the state
+        state = next_state(site, state, warm)
+        assert state.economizing
+    assert not next_state(site, state, warm).economizing
+    assert begin(site, replace(warm, chilled_water_return_c=None)).economizer is None
+
+
+def test_the_tower_rule_is_near_the_least_power(site: Site) -> None:
+    """Against the least of chiller and fan power by search, with the rule's own simple physics."""
+    plant = site.plant
+    chillers_kw = plant.chiller_count * (plant.chiller_capacity_kw or 0) / (plant.chiller_cop or 1)
+    total_k = CONDENSER_APPROACH_K + 5.56
+    for load in (0.3, 0.5, 0.8, 1.0):
+        air = np.linspace(0.2, 1.0, 801)
+        power = chillers_kw * load * 0.026 * total_k * load / air + (plant.tower_fan_kw or 0) * air**3
+        chosen = total_k * load / (tower_approach_k(site, load) + 5.56 * load)
+        ours = float(np.interp(chosen, air, power))
+        assert ours - power.min() < 0.01 * chillers_kw
+    assert tower_approach_k(site, None) == CONDENSER_APPROACH_K
+    assert tower_approach_k(site, 0.4) < tower_approach_k(site, 0.8)
