@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import psycopg
 
-from core import actions, db
+from core import db, moves
 from core.actions import TIME_LIMITS, WHEN_DUE, State
 from core.errors import ServiceError
 from core.limits import DATA_AGE_MAX_S
@@ -189,7 +189,7 @@ class Dispatcher:
         for lease in held:
             if _ref(lease) not in ours:
                 self._hold(turn, lease, lease["own_value"], lease["expires_at"])
-        actions.move(turn.conn, holder, State.COMPLETED, at=turn.now, actor=ACTOR, reason=reason)
+        moves.move(turn.conn, holder, State.COMPLETED, at=turn.now, actor=ACTOR, reason=reason)
 
     def _must_wait(self, rows: Sequence[db.Row], turn: _Turn) -> bool:
         """Whether these may not be sent yet: too early, too soon after a change, not free, not seen."""
@@ -501,7 +501,7 @@ class Dispatcher:
     def _move(self, turn: _Turn, wanted: State, reason: str) -> bool:
         """The next state; an exception undoes the transaction where somebody else was first."""
         due = self._due(turn, wanted)
-        moved = actions.move(turn.conn, turn.number, wanted, at=turn.now, actor=ACTOR, reason=reason, due=due)
+        moved = moves.move(turn.conn, turn.number, wanted, at=turn.now, actor=ACTOR, reason=reason, due=due)
         if not moved:
             raise ServiceError(f"recommendation {turn.number} cannot become {wanted}")
         return True

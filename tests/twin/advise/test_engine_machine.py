@@ -147,7 +147,7 @@ class Life(RuleBasedStateMachine):
     @initialize(
         level=st.sampled_from(SITE_LEVELS), two=st.booleans(), rounds=st.integers(0, 6), twice=st.booleans()
     )
-    def site_says(self, level: Authority, two: bool, rounds: int, twice: bool) -> None:  # noqa: FBT001  # hypothesis names it
+    def site_says(self, level: Authority, two: bool, rounds: int, twice: bool) -> None:
         """Most sequences begin somewhere on the way to the plant, where chance alone would hardly get.
 
         Twice: a second step on the same setpoint, which takes the first one's lease over.
