@@ -68,7 +68,7 @@ def _row(lane: Lane, first: Lane) -> list[Child]:
 
 def notes(found: Advised) -> list[str]:
     """What to know to judge the table."""
-    days = f"{found.days} day{'s' if found.days > 1 else ''}"
+    days = fmt.count(found.days, "day")
     whole = (
         f"{days}, {fmt.percent(found.complete_ratio)} measured. All is modelled by the calibrated twin, "
         "each day from what was in force at its midnight; foresight asks the same twin and is the bound."

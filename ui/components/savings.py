@@ -41,7 +41,7 @@ def total(found: Savings, currency: str) -> Child:
         ),
         ("Water", fmt.signed(sum_.water_l, 0), "L", "modelled; towers may take more when chillers take less"),
     )
-    days = f"{sum_.days} day{'s' if sum_.days > 1 else ''}, verified"
+    days = f"{fmt.count(sum_.days, 'day')}, verified"
     return html.Div(
         [
             html.Div(

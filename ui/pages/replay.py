@@ -230,7 +230,8 @@ def advised_view(source: Source, day: Any, last: Any, fields: dict[Setpoint, Any
     except JoulecastError as error:
         return no_update, no_update, fmt.sentence(f"{error}")
     site = source.context.site
-    told = f"Replayed {found.days} day{'s' if found.days > 1 else ''} with advice: {len(found.moves)} moves."
+    days, moves = fmt.count(found.days, "day"), fmt.count(len(found.moves), "recommendation")
+    told = f"Replayed {days} with advice: {moves} followed."
     return advised_parts.lanes(found, site.tariff.currency), advised_parts.moves(found, site.zone), told
 
 
