@@ -222,7 +222,7 @@ def closed_loop(site: Site, seed: int, *, foresight: bool = True) -> dict[str, A
         "held_back": dict(follows.held_back),
         "took": took,
         "verified": _verified(site, advised, known, start),
-        "courses": courses,
+        "courses": {n: {s.value: v for s, v in course.items()} for n, course in courses.items()},
         "refused": known.refused,
     }
 
@@ -269,8 +269,12 @@ def _outcome(
     state = true.solve(steps, true.reached(course, reached))
     limit_c = true.site.limits.envelope.recommended_high_c
     hours = STEP_S / 3600.0
+    kwh, tariff = state.facility_kw * hours, true.site.tariff
+    prices = tariff.energy_prices(true.start, STEP, TICKS, true.site.zone)
     return {
-        "facility_kwh": float(state.facility_kw.sum() * hours),
+        "facility_kwh": float(kwh.sum()),
+        "cost": float((kwh * prices).sum()),
+        "carbon_kg": float(kwh.sum() * (tariff.carbon_g_per_kwh or 0.0) / 1000.0),
         "it_kwh": float(state.it_kw.sum() * hours),
         "inlet_max_c": float(state.inlet_c.max()),
         "excursion_ticks": int((state.inlet_c > limit_c).sum()),

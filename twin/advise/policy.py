@@ -276,7 +276,7 @@ class Advised:
         if tick % DECISION_TICKS or tick < self._again or not self._free(tick):
             return {}
         self._again = tick + self.pause_ticks
-        known = self._brief(tick, read(), in_force)
+        known = self.brief(tick, read(), in_force)
         found = brief.advise(known)
         if isinstance(found, str):
             self.held_back[found] += 1
@@ -318,7 +318,7 @@ class Advised:
         wait_s = (SETTLE + WINDOW).total_seconds()
         return tuple(s for s, at in self._moved.items() if (tick - at) * TICK_S < wait_s)
 
-    def _brief(self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]) -> brief.Brief:
+    def brief(self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]) -> brief.Brief:
         since = {s: (tick - self._moved[s]) * TICK_S if s in self._moved else np.inf for s in in_force}
         inputs, inlets = len(in_force) + _METERS_READ, len(seen.inlets_c)
         now = Observation(
