@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,8 @@ from core import db
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+    from core.clock import Clock
 
 
 class Setpoint(StrEnum):
@@ -49,6 +52,10 @@ class Authority(StrEnum):
     """What an operator accepts is written."""
     AUTO_BOUNDED = "auto_bounded"
     """It is accepted by itself inside an envelope that people have approved."""
+
+
+AUTHORITIES: Final = tuple(Authority)
+"""From the least to the most."""
 
 
 class State(StrEnum):
@@ -99,6 +106,44 @@ WHEN_DUE: Final[dict[State, State]] = {
     State.REVERTING: State.REVERT_FAILED,
 }
 """What becomes of a recommendation whose time in a state is over; every state that waits is a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """How long something may take."""
+
+    plant_s: float
+    """By the plant's clock [s]."""
+    wall_s: float
+    """At least so long by the clock on the wall [s]: people, brokers and searches are no faster where a
+    demonstration's clock runs fast."""
+
+    def of(self, clock: Clock) -> timedelta:
+        """The same as plant time."""
+        return timedelta(seconds=max(self.plant_s, self.wall_s * clock.speed_ratio))
+
+    def after(self, clock: Clock) -> datetime:
+        """When it is over [plant time]."""
+        return clock.now() + self.of(clock)
+
+
+TIME_LIMITS: Final[dict[State, TimeLimit]] = {
+    State.PROPOSED: TimeLimit(7200.0, 60.0),
+    State.ACCEPTED: TimeLimit(60.0, 60.0),
+    State.AWAITING_SECOND: TimeLimit(600.0, 120.0),
+    State.PRECHECK: TimeLimit(60.0, 60.0),
+    State.INSTRUCTED: TimeLimit(7200.0, 600.0),
+    State.QUEUED: TimeLimit(900.0, 60.0),
+    State.SENT: TimeLimit(30.0, 15.0),
+    State.ACKED: TimeLimit(300.0, 15.0),
+    State.APPLIED: TimeLimit(300.0, 30.0),
+    State.RAMPING: TimeLimit(1200.0, 30.0),
+    State.RELEASING: TimeLimit(600.0, 60.0),
+    State.FAILED: TimeLimit(60.0, 30.0),
+    State.REVERTING: TimeLimit(600.0, 60.0),
+}
+"""How long a recommendation may stay in a state; of RAMPING for each step of the ramp. Snoozing and holding
+last as long as people said."""
 TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.PROPOSED: frozenset(
         {State.ACCEPTED, State.SNOOZED, State.REJECTED, State.EXPIRED, State.SUPERSEDED, State.WITHDRAWN}

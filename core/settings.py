@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     batch_rows: int = Field(default=100_000, ge=1, le=100_000, description="Most readings per transaction.")
     linger_ms: int = Field(default=50, ge=1, le=10_000, description="Longest wait for a batch to fill.")
     window_messages: int = Field(default=20_000, ge=10, le=65_535, description="MQTT 5 Receive Maximum.")
+    command_key_file: Path | None = Field(
+        default=None, description="The private key that signs commands to the plant; none: none is sent."
+    )
     mqtt_version: Literal["5", "3.1.1"] = Field(
         default="5", description="Protocol version spoken with the broker; 3.1.1 costs less per message."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,7 @@ from core.series import floor_time
 from ingest.codec import CODECS, DIALECTS
 from ingest.codec.base import Decoded, Decoding, Rejected, quoted, utc
 from ingest.codec.dialect import Letter
+from ingest.edge.protocol import Heartbeat
 from ingest.quality import TimeLimits, check
 from ingest.rows import Key, Readings, all_as_us
 from ingest.topics import Kind, Route, Router
@@ -69,11 +70,27 @@ class ScheduleRow(NamedTuple):
 
 
 class Acknowledgement(NamedTuple):
-    """The plant's answer to a command."""
+    """The plant's answer to a command, or its word that it has let go by itself."""
 
     command_id: UUID
     accepted: bool
     reason: str
+    content: dict[str, Any]
+    """All that it said."""
+    released: bool = False
+    """The value that this command set is held no more."""
+    recommendation_id: int = 0
+    asset: str = ""
+    point: str = ""
+
+
+class EdgeBeat(NamedTuple):
+    """A gateway lives, or does not."""
+
+    edge: str
+    online: bool
+    heard_at: datetime
+    holding: dict[str, int]
 
 
 class _Forecast(msgspec.Struct):
@@ -93,11 +110,16 @@ class _Answer(msgspec.Struct):
     accepted: bool
     reason: str | None = None
     time: datetime | float | None = None
+    detail: str = ""
+    value: float | None = None
+    released: bool = False
+    recommendation_id: int = 0
 
 
 _forecasts: Final = msgspec.json.Decoder(_Forecast)
 _schedules: Final = msgspec.json.Decoder(_Schedule)
 _answers: Final = msgspec.json.Decoder(_Answer)
+_beats: Final = msgspec.json.Decoder(Heartbeat)
 _BAD: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -123,6 +145,8 @@ class Batch:
     schedules: list[tuple[Message, str, list[ScheduleRow]]] = field(default_factory=list)
     """With their kinds."""
     acknowledgements: list[tuple[Message, Acknowledgement]] = field(default_factory=list)
+    edges: list[EdgeBeat] = field(default_factory=list)
+    """Signs of life of gateways on the plant's side."""
     unmapped: list[Unmapped] = field(default_factory=list)
     """Values that no mapping names; each is counted as filtered."""
     serves: list[Serves] = field(default_factory=list)
@@ -257,7 +281,13 @@ class Assembler:
         return bool(decoding.readings or decoding.runs or refused)
 
     def _aside(self, batch: Batch, message: Message, route: Route) -> None:
-        if route.kind is Kind.WEATHER_FORECAST:
+        if route.kind is Kind.EDGE:
+            beat = read_beat(message.payload, route.source.asset, message.arrived)
+            if isinstance(beat, Rejected):
+                batch.refusals.append(Refusal(message, beat.reason))
+                return
+            batch.edges.append(beat)
+        elif route.kind is Kind.WEATHER_FORECAST:
             rows = read_forecast(message.payload)
             if isinstance(rows, Rejected):
                 batch.refusals.append(Refusal(message, rows.reason))
@@ -274,6 +304,7 @@ class Assembler:
             if isinstance(answer, Rejected):
                 batch.refusals.append(Refusal(message, answer.reason))
                 return
+            answer = answer._replace(asset=route.source.asset, point=str(route.source.point))
             batch.acknowledgements.append((message, answer))
         batch.filtered += 1
 
@@ -329,4 +360,17 @@ def read_acknowledgement(payload: bytes) -> Acknowledgement | Rejected:
         found = _answers.decode(payload)
     except _BAD as error:
         return Rejected(f"no acknowledgement: {quoted(str(error))}")
-    return Acknowledgement(found.command_id, found.accepted, found.reason or "")
+    reason = ": ".join(part for part in (found.reason, found.detail) if part)
+    content = msgspec.to_builtins(found)
+    return Acknowledgement(
+        found.command_id, found.accepted, reason, content, found.released, found.recommendation_id
+    )
+
+
+def read_beat(payload: bytes, edge: str, heard_at: datetime) -> EdgeBeat | Rejected:
+    """A gateway's sign of life."""
+    try:
+        found = _beats.decode(payload)
+    except _BAD as error:
+        return Rejected(f"no heartbeat of a gateway: {quoted(str(error))}")
+    return EdgeBeat(edge, found.online, heard_at, found.holding)

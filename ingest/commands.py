@@ -1,72 +1,99 @@
-"""Commands to the plant: publish, hear the answer, watch the measured setpoint follow.
+"""Commands to the plant: a setpoint under a lease, its renewal, its release.
 
-All of a command's life is in the database, so that a restart goes on where the last process was. A command
-is published before it is on record as sent: it may be published twice, which does no harm, as it is a
-setpoint, but never not at all. The plant's answer comes in through the subscriber like everything else and is
-written by `ingest.storage.save_acknowledgement`.
+All of a command's life is in the database, so that a restart goes on where the last process was. A command is
+signed and on record as sent before it is published; after a crash the same bytes go out again while they are
+valid, and the gateway on the plant's side answers a command that it knows without writing again. Its answers
+come in through the subscriber like everything else. What a recommendation becomes depends on them and on the
+measured setpoint; each of its steps is a transaction of its own, and whatever waits ends by itself at a time.
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
-from datetime import datetime, timedelta
+import uuid
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import psycopg
 
-from core import db
-from core.actions import State
+from core import actions, db
+from core.actions import TIME_LIMITS, WHEN_DUE, State
 from core.errors import ServiceError
-from core.points import point_type
+from core.limits import DATA_AGE_MAX_S
+from core.points import BAD_FROM, point_type
+from ingest.edge import keys
+from ingest.edge.protocol import HEARTBEAT_S, LEASE_S, RENEW_S, Command, Kind, seal
 from ingest.mqtt import Publisher, Version, expiry
-from ingest.topics import command_topic
+from ingest.topics import ACKNOWLEDGEMENT, COMMAND, command_topic
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
-    from core.clock import Clock
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from core.jobs import Context
 
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 1.0
 """How often commands are looked after [wall s]."""
+STANDBY_S: Final = 10.0
+"""How often another process looks whether nobody does it any more [wall s]."""
 PUBLISH_S: Final = 5.0
-"""Longest wait for the broker to take a command [wall s]; its row is locked meanwhile."""
-FOLLOW_S: Final = 300.0
-"""Time in which the measured setpoint must follow [s of plant time]."""
-FOLLOW_WALL_MIN_S: Final = 15.0
-"""The same [wall s], for plants whose time runs faster than messages do."""
+"""Longest wait for the broker to take a command [wall s]."""
 TOLERANCE: Final = 0.05
 """How close the measured setpoint must come [canonical unit; K for temperatures]."""
-EXPIRY_MAX_S: Final = 0xFFFFFFFF
-"""Largest MQTT 5 message expiry interval [s]."""
-
-
-class Command(msgspec.Struct):
-    """What the plant gets."""
-
-    command_id: str
-    value: float
-    unit: str
-    expires_at: datetime
-    """By the plant's clock."""
-    issued_by: str
-    """Who accepted the recommendation."""
+EXPECT_TOLERANCE: Final = 0.1
+"""How far what is in force may be from what a command was made for [same]."""
+EPSILON: Final = 1e-6
+HOLD_DEFAULT: Final = timedelta(hours=24)
+"""How long a recommendation that does not say it is held."""
+DATA_AGE_WALL_S: Final = 15.0
+"""However fast a demonstration's clock runs, a reading may be this old [wall s]."""
+SILENT_S: Final = 3 * HEARTBEAT_S
+"""A gateway that has not been heard for so long is away [wall s]."""
+ALARM_KEPT: Final = timedelta(hours=24)
+"""How long it is said that a recommendation failed, where nothing has worked since."""
+LOCK: Final = 7_506
+"""First key of the advisory lock: one process at a time looks after a site's commands."""
+ACTOR: Final = "ingest"
+FAILED, REVERT, BROKER, EDGE = "write.failed.", "write.revert.", "write.broker", "write.edge."
+"""How the sources of our alarms begin."""
 
 
 class Dispatcher:
-    """Looks after the commands of one site."""
+    """Looks after the commands of one site.
 
-    def __init__(self, context: Context) -> None:
-        self._dsn, self._site, self._clock = context.dsn, context.site.id, context.clock
-        self._broker = context.settings.broker or ""
-        self._client_id = f"{context.settings.ingest_client_id}-commands"
-        self._version = Version(context.settings.mqtt_version)
-        self._link = ExitStack()
-        self._publisher: Publisher | None = None
+    Args:
+        context: site, clock and settings.
+        key: signs commands; none: nothing is sent, and what is in the plant is watched until it is back.
+        send: hands bytes to the broker.
+    """
+
+    def __init__(
+        self, context: Context, key: Ed25519PrivateKey | None, send: Callable[[str, bytes, int], None]
+    ) -> None:
+        self._site, self._clock, self._send = context.site, context.clock, send
+        self._key = key if context.site.write_back else None
+        self._ranges = {str(found.point): found for found in context.site.setpoints.values()}
+        self._published: set[uuid.UUID] = set()
+        self._steps: dict[State, Callable[[_Turn], bool]] = {
+            State.QUEUED: self._queued,
+            State.SENT: self._sent,
+            State.ACKED: self._acked,
+            State.APPLIED: self._applied,
+            State.RAMPING: self._ramping,
+            State.HOLDING: self._holding,
+            State.FAILED: self._failed,
+            State.RELEASING: self._leaving,
+            State.REVERTING: self._leaving,
+            State.REVERT_FAILED: self._leaving,
+        }
 
     def step(self, conn: db.Connection) -> None:
         """Do once whatever can be done now.
@@ -75,112 +102,567 @@ class Dispatcher:
             conn: an autocommit connection.
 
         Raises:
-            ServiceError: the broker does not take a command; it stays queued.
+            ServiceError: the broker does not take a command; it is tried again at the next step.
         """
-        self._settle(conn)
-        while self._send_next(conn):
-            pass
-        self._settle(conn)
+        now = self._clock.now()
+        self._settle(conn, now)
+        states = [state.value for state in self._steps]
+        for _ in State:  # each may take several steps in a row
+            moved = False
+            for row in db.rows(conn, "ingest_moving_recommendations", site=self._site.id, states=states):
+                moved |= self._advance(_Turn(conn, row, now))
+            if not moved:
+                break
+        self._look_after_alarms(conn, now)
+        self._publish(conn, now)
 
-    def close(self) -> None:
-        """Leave the broker."""
-        self._publisher = None
-        self._link.close()
-
-    def _send_next(self, conn: db.Connection) -> bool:
+    def _settle(self, conn: db.Connection, now: datetime) -> None:
+        """Bring commands up to date with answers, measurements and time."""
+        site, wait = self._site.id, TIME_LIMITS[State.ACKED].of(self._clock)
+        late = f"measured setpoint did not follow within {wait.total_seconds():.0f} s"
         with conn.transaction():
-            now = self._clock.now()
-            row = db.row(conn, "ingest_next_command", site=self._site, now=now)
-            if row is None:
-                return False
-            command = Command(
-                str(row["command_id"]),
-                row["value"],
-                point_type(row["point"]).unit,
-                row["expires_at"],
-                row["issued_by"],
+            done = db.rows(conn, "ingest_apply_commands", site=site, now=now, tolerance=TOLERANCE)
+            db.rows(conn, "ingest_renew_leases", site=site, now=now, speed=self._clock.speed_ratio)
+            bad = db.rows(conn, "ingest_expire_commands", site=site, now=now)
+            bad += db.rows(conn, "ingest_fail_commands", site=site, since=now - wait, reason=late)
+        for row in done:
+            log.info("%s/%s follows: %g", row["asset_id"], row["point"], row["value"])
+        for row in bad:
+            log.warning("%s/%s: %s", row["asset_id"], row["point"], row["reason"])
+
+    def _advance(self, turn: _Turn) -> bool:
+        """One step of one recommendation in a transaction; whether there was one."""
+        with turn.conn.transaction():
+            found = db.row(turn.conn, "ingest_lock_recommendation", id=turn.number)
+            if found is None or found["state"] != turn.state:
+                return True  # it has gone on since it was read
+            return self._steps[turn.state](turn) or self._ended(turn)
+
+    def _ended(self, turn: _Turn) -> bool:
+        """What becomes of it when its time in a state is over."""
+        due = turn.row["due_at"]
+        if due is None or due > turn.now:
+            return False
+        wanted = WHEN_DUE[turn.state]
+        if wanted is State.WITHDRAWN:
+            return self._withdraw(turn, "it could not be sent in time")
+        if wanted is State.RELEASING:
+            return self._move(turn, wanted, "its time is over")
+        if wanted is State.REVERT_FAILED:
+            self._cry(turn)
+        return self._move(turn, wanted, f"{turn.state} for too long")
+
+    # --- the way into the plant
+
+    def _queued(self, turn: _Turn) -> bool:
+        """Take the leases and decide on the first messages; publishing comes after the commit."""
+        if self._key is None:
+            return False
+        rows = db.rows(turn.conn, "ingest_next_step", id=turn.number)
+        if not rows or self._must_wait(rows, turn):
+            return False
+        if wrong := self._unfit(rows, turn):
+            return self._withdraw(turn, wrong)
+        for holder in sorted({row["holder"] for row in rows if row["holder"]}):
+            self._take_over(turn, holder)
+        for row in rows:
+            expires_at = turn.now + self._wall(row["lease_s"] or LEASE_S)
+            own = row["previous_value"] if row["own_value"] is None else row["own_value"]
+            self._hold(turn, row, own, expires_at)
+            self._sign_set(turn, row, row["previous_value"])
+        return self._move(turn, State.SENT, "commands are on their way")
+
+    def _hold(self, turn: _Turn, row: db.Row, own_value: float, expires_at: datetime) -> None:
+        db.rows(
+            turn.conn,
+            "ingest_take_lease",
+            site=self._site.id,
+            asset=row["asset_id"],
+            point=row["point"],
+            id=turn.number,
+            value=row["value"],
+            own_value=own_value,
+            now=turn.now,
+            expires_at=expires_at,
+        )
+
+    def _take_over(self, turn: _Turn, holder: int) -> None:
+        """End another recommendation that holds, and hand on what it holds beyond our own points."""
+        held = db.rows(turn.conn, "ingest_leases", id=holder)
+        reason = f"taken over by recommendation {turn.number}"
+        _end(turn, held, reason)
+        ours = {_ref(row) for row in db.rows(turn.conn, "ingest_next_step", id=turn.number)}
+        for lease in held:
+            if _ref(lease) not in ours:
+                self._hold(turn, lease, lease["own_value"], lease["expires_at"])
+        actions.move(turn.conn, holder, State.COMPLETED, at=turn.now, actor=ACTOR, reason=reason)
+
+    def _must_wait(self, rows: Sequence[db.Row], turn: _Turn) -> bool:
+        """Whether these may not be sent yet: too early, too soon after a change, not free, not seen."""
+        for row in rows:
+            hold_s = self._ranges[_ref(row)].hold_s if _ref(row) in self._ranges else 0.0
+            early = row["not_before"] is not None and row["not_before"] > turn.now
+            soon = row["moved_at"] is not None and row["moved_at"] + timedelta(seconds=hold_s) > turn.now
+            free = row["holder"] in {None, turn.number} or row["holder_state"] == State.HOLDING
+            if early or soon or not free or not self._is_fresh(row, turn.now):
+                return True
+        return False
+
+    def _is_fresh(self, row: db.Row, now: datetime) -> bool:
+        oldest = now - timedelta(seconds=max(DATA_AGE_MAX_S, DATA_AGE_WALL_S * self._clock.speed_ratio))
+        return row["measured_at"] is not None and row["status"] < BAD_FROM and row["measured_at"] >= oldest
+
+    def _unfit(self, rows: Sequence[db.Row], turn: _Turn) -> str:
+        """What is wrong with these by this side's limits; nothing where they are harmless."""
+        for row in rows:
+            ref, found = _ref(row), self._ranges.get(_ref(row))
+            expected = row["held"] if row["holder"] == turn.number else row["previous_value"]
+            if found is None:
+                return f"{ref} is no setpoint of site.toml"
+            if not found.low_c <= row["value"] <= found.high_c:
+                return f"{ref}: {row['value']:g} is outside {found.low_c:g} to {found.high_c:g}"
+            if not abs(row["measured"] - expected) <= EXPECT_TOLERANCE:
+                return f"{ref}: {row['measured']:g} is in force, not {expected:g}"
+            if abs(row["value"] - row["measured"]) > found.step_max_k + EPSILON:
+                return f"{ref}: a step of {row['value'] - row['measured']:g}; at most {found.step_max_k:g}"
+        return ""
+
+    def _sent(self, turn: _Turn) -> bool:
+        if turn.row["lost"]:
+            return self._fail(turn)
+        return not turn.row["unanswered"] and self._move(turn, State.ACKED, "the plant has taken it")
+
+    def _acked(self, turn: _Turn) -> bool:
+        if turn.row["lost"]:
+            return self._fail(turn)
+        return not turn.row["unapplied"] and self._move(turn, State.APPLIED, "measured setpoints follow")
+
+    def _applied(self, turn: _Turn) -> bool:
+        if turn.row["queued"]:
+            return self._move(turn, State.RAMPING, f"{turn.row['queued']} more to send")
+        return self._hold_on(turn)
+
+    def _hold_on(self, turn: _Turn) -> bool:
+        self._clear(turn.conn, FAILED, turn.now)
+        return self._move(turn, State.HOLDING, "measured setpoints are as advised")
+
+    def _ramping(self, turn: _Turn) -> bool:
+        if turn.row["lost"]:
+            return self._revert(turn, turn.row["reasons"])
+        leases = db.rows(turn.conn, "ingest_leases", id=turn.number)
+        if lost := self._lost(leases, turn.now, moving=turn.row["unapplied"] > 0):
+            return self._revert(turn, lost)
+        self._renew(turn, leases)
+        if turn.row["unapplied"]:
+            return False
+        return self._next_step(turn) if turn.row["queued"] else self._hold_on(turn)
+
+    def _next_step(self, turn: _Turn) -> bool:
+        rows = db.rows(turn.conn, "ingest_next_step", id=turn.number)
+        if self._must_wait(rows, turn):
+            return False
+        if wrong := self._unfit(rows, turn):
+            return self._revert(turn, wrong)
+        for row in rows:
+            expires_at = turn.now + self._wall(row["lease_s"] or LEASE_S)
+            db.rows(
+                turn.conn,
+                "ingest_raise_lease",
+                lease_id=row["lease_id"],
+                value=row["value"],
+                now=turn.now,
+                expires_at=expires_at,
             )
-            left_s = (row["expires_at"] - now).total_seconds() / self._clock.speed_ratio
-            topic = command_topic(self._site, row["asset_id"], row["point"])
-            self._publish(topic, msgspec.json.encode(command), min(max(int(left_s), 1), EXPIRY_MAX_S))
-            db.rows(conn, "ingest_command_sent", command_id=row["command_id"], now=now)
-        log.info("sent %s/%s = %g", row["asset_id"], row["point"], row["value"])
+            self._sign_set(turn, row, row["held"])
         return True
 
-    def _publish(self, topic: str, payload: bytes, expiry_s: int) -> None:
-        """Publish one command and wait until the broker has it.
+    def _holding(self, turn: _Turn) -> bool:
+        leases = db.rows(turn.conn, "ingest_leases", id=turn.number)
+        if lost := self._lost(leases, turn.now):
+            return self._revert(turn, lost)
+        self._renew(turn, leases)
+        return False
 
-        After a failure the client is dropped with all that it holds: nothing goes out later by itself.
+    def _lost(self, leases: Sequence[db.Row], now: datetime, *, moving: bool = False) -> str:
+        """Why the plant does not hold the advised values, or soon will not; nothing where it does."""
+        if self._key is None:
+            return "writing back is switched off"
+        for lease in leases:
+            ref = _ref(lease)
+            if lease["let_go"]:
+                return f"{ref}: the plant's side let go: {lease['let_go']}"
+            if lease["refused"]:
+                return f"{ref}: the lease was not renewed: {lease['refused']}"
+            if lease["expires_at"] <= now:
+                return f"{ref}: the lease was not renewed: no answer from the plant"
+            if (
+                not moving
+                and _seen(lease, lease["applied_at"] or lease["taken_at"])
+                and _apart(lease, "value")
+            ):
+                return f"{ref}: somebody set {lease['measured']:g} instead of {lease['value']:g}"
+        return ""
+
+    def _renew(self, turn: _Turn, leases: Sequence[db.Row]) -> None:
+        for lease in leases:
+            if (lease["renewed_at"] or lease["taken_at"]) + self._wall(RENEW_S) <= turn.now:
+                place = {"id": turn.number, "asset": lease["asset_id"], "point": lease["point"]}
+                db.rows(turn.conn, "ingest_forget_renewals", **place)
+                self._sign_own(turn, lease, Kind.RENEW)
+
+    # --- the way out of it
+
+    def _withdraw(self, turn: _Turn, reason: str) -> bool:
+        """It never went out."""
+        db.rows(turn.conn, "ingest_cancel_commands", id=turn.number, reason=reason)
+        self._tell(
+            turn, f"was not sent: {reason}", "Nothing has been changed; propose it again if it is wanted"
+        )
+        return self._move(turn, State.WITHDRAWN, reason)
+
+    def _fail(self, turn: _Turn) -> bool:
+        db.rows(turn.conn, "ingest_cancel_commands", id=turn.number, reason="another command failed")
+        reason = turn.row["reasons"]
+        self._tell(turn, f"was not applied: {reason}", "The plant goes back to its own control; look at why")
+        return self._move(turn, State.FAILED, reason)
+
+    def _failed(self, turn: _Turn) -> bool:
+        return self._move(turn, State.REVERTING, "back to the plant's own control")
+
+    def _revert(self, turn: _Turn, reason: str) -> bool:
+        db.rows(turn.conn, "ingest_cancel_commands", id=turn.number, reason="it goes back")
+        self._tell(
+            turn, f"is not held any more: {reason}", "The plant goes back to its own control; look at why"
+        )
+        return self._move(turn, State.REVERTING, reason)
+
+    def _leaving(self, turn: _Turn) -> bool:
+        """Release what is held, and watch until the plant's own values are seen."""
+        leases = db.rows(turn.conn, "ingest_leases", id=turn.number)
+        back = [lease for lease in leases if self._is_back(lease, turn.now)]
+        _end(turn, back, "the plant's own control holds it")
+        if len(back) == len(leases):
+            self._clear(turn.conn, f"{REVERT}{turn.number}", turn.now)
+            done = State.COMPLETED if turn.state is State.RELEASING else State.REVERTED
+            return self._move(turn, done, "the plant's own control holds it again")
+        for lease in leases:
+            if lease not in back and self._key is not None and self._release_is_due(lease, turn.now):
+                self._sign_own(turn, lease, Kind.RELEASE)
+        return False
+
+    def _is_back(self, lease: db.Row, now: datetime) -> bool:
+        """Whether a fresh reading shows the plant's own value, or at least none of ours."""
+        if not self._is_fresh(lease, now) or not _seen(lease, self._safe_from(lease)):
+            return False
+        ours = [*(lease["ours"] or ()), lease["value"]]
+        return not _apart(lease, "own_value") or all(abs(lease["measured"] - v) > TOLERANCE for v in ours)
+
+    def _safe_from(self, lease: db.Row) -> datetime:
+        """From when on a reading shows where the plant stays: nothing of ours can come after it."""
+        follow = TIME_LIMITS[State.ACKED].of(self._clock)
+        never_answered: datetime | None = lease["unsafe_until"]
+        ends: list[datetime] = [max(lease["expires_at"], never_answered or lease["expires_at"])]
+        if lease["release_taken_at"]:
+            ends.append(lease["release_taken_at"])
+        if never_answered:
+            ends.append(never_answered + follow)
+        elif lease["applied_at"]:
+            ends.append(lease["applied_at"])  # it had followed
+        return min(ends)
+
+    def _release_is_due(self, lease: db.Row, now: datetime) -> bool:
+        """Whether the plant has to be told, or told again."""
+        if lease["release_state"] is None:
+            return True
+        answered = lease["release_state"] not in {"sent", "queued"}
+        pause = TIME_LIMITS[State.SENT].of(self._clock)
+        return (
+            answered and lease["release_state"] != "acknowledged" and lease["release_sent_at"] + pause <= now
+        )
+
+    # --- messages
+
+    def _sign_set(self, turn: _Turn, row: db.Row, expected: float) -> None:
+        found = db.row(turn.conn, "ingest_command_sent", command_id=row["command_id"], now=turn.now)
+        if found is None:
+            raise ServiceError(f"command {row['command_id']} was sent by somebody else")
+        until = min(row["expires_at"], turn.now + TIME_LIMITS[State.SENT].of(self._clock))
+        made = _Made(Kind.SET, row["command_id"], found["seq"], expected, until, row["step"])
+        self._sign(turn, row, made)
+
+    def _sign_own(self, turn: _Turn, lease: db.Row, kind: Kind) -> None:
+        """A renewal or a release, which nobody but us decides on."""
+        number, until = uuid.uuid4(), turn.now + TIME_LIMITS[State.SENT].of(self._clock)
+        found = db.row(
+            turn.conn,
+            "ingest_insert_command",
+            command_id=number,
+            id=turn.number,
+            site=self._site.id,
+            asset=lease["asset_id"],
+            point=lease["point"],
+            value=lease["value"],
+            now=turn.now,
+            expires_at=until,
+            kind=kind.value,
+            lease_s=LEASE_S,
+        )
+        self._sign(turn, lease, _Made(kind, number, found["seq"] if found else 0, lease["value"], until))
+
+    def _sign(self, turn: _Turn, row: db.Row, made: _Made) -> None:
+        """Put the signed bytes on record; they are published after the commit."""
+        if self._key is None:
+            return
+        found = self._ranges.get(_ref(row))
+        command = Command(
+            command_id=str(made.command_id),
+            site=self._site.id,
+            kind=made.kind,
+            point=_ref(row),
+            value=row["value"],
+            unit=point_type(row["point"]).unit,
+            expect_current=made.expected,
+            min=found.low_c if found else row["value"],
+            max=found.high_c if found else row["value"],
+            not_before=turn.now,
+            expires_at=made.until,
+            lease_s=row.get("lease_s") or LEASE_S,
+            step=made.step,
+            issued_by=turn.row["issued_by"] or "unknown",
+            approved_by=turn.row["approved_by"] or "unknown",
+            recommendation_id=turn.number,
+            seq=made.seq,
+            key_id=keys.key_id(self._key.public_key()),
+        )
+        message = seal(command, self._key)
+        db.rows(
+            turn.conn,
+            "ingest_command_signed",
+            command_id=made.command_id,
+            message=message,
+            expires_at=made.until,
+        )
+
+    def _publish(self, conn: db.Connection, now: datetime) -> None:
+        """Publish what has been decided and not published by this process yet, in its order."""
+        if self._key is None:
+            return
+        rows = db.rows(conn, "ingest_messages", site=self._site.id, now=now)
+        self._published &= {row["command_id"] for row in rows}
+        for row in rows:
+            if row["command_id"] in self._published:
+                continue
+            left_s = (row["message_expires_at"] - self._clock.now()).total_seconds() / self._clock.speed_ratio
+            topic = command_topic(self._site.id, row["asset_id"], row["point"])
+            try:
+                self._send(topic, bytes(row["message"]), max(int(left_s), 1))
+            except ServiceError as error:
+                self._raise(conn, BROKER, 2, f"commands cannot be sent: {error}", _LOOK_AT_BROKER, now)
+                raise
+            self._published.add(row["command_id"])
+            self._clear(conn, BROKER, now)
+            log.info("sent %s %s/%s = %g", row["kind"], row["asset_id"], row["point"], row["value"])
+
+    # --- what the operator is told
+
+    def _look_after_alarms(self, conn: db.Connection, now: datetime) -> None:
+        self._clear(conn, FAILED, now, before=now - ALARM_KEPT)
+        for row in db.rows(conn, "ingest_edges", site=self._site.id):
+            source = f"{EDGE}{row['edge']}"
+            if row["online"] and now - row["heard_at"] <= self._wall(SILENT_S):
+                self._clear(conn, source, now)
+            elif row["needed"]:
+                message = f"gateway {row['edge']} is silent since {row['heard_at']:%F %T} UTC"
+                self._raise(
+                    conn, source, 2, message, "Look at the gateway; the plant falls back by itself", now
+                )
+
+    def _tell(self, turn: _Turn, what: str, do: str) -> None:
+        message = f"recommendation {turn.number} {what}"
+        self._raise(turn.conn, f"{FAILED}{turn.number}", 2, message, do, turn.now)
+
+    def _cry(self, turn: _Turn) -> None:
+        leases = db.rows(turn.conn, "ingest_leases", id=turn.number)
+        points = ", ".join(f"{_ref(one)} (its own {one['own_value']:g})" for one in leases)
+        message = f"recommendation {turn.number} cannot be taken back: {points}"
+        do = "Set these points at the plant by hand, or give them back to its own control there"
+        self._raise(turn.conn, f"{REVERT}{turn.number}", 1, message, do, turn.now)
+
+    def _raise(
+        self, conn: db.Connection, source: str, priority: int, message: str, do: str, now: datetime
+    ) -> None:
+        found = {"sources": [source], "messages": [message], "actions": [do]}
+        if db.rows(conn, "ingest_raise_alarms", site=self._site.id, priority=priority, now=now, **found):
+            log.warning("%s", message)
+
+    def _clear(
+        self, conn: db.Connection, source: str, now: datetime, *, before: datetime | None = None
+    ) -> None:
+        db.rows(conn, "ingest_clear_alarm", site=self._site.id, source=source, now=now, before=before or now)
+
+    # --- small things
+
+    def _move(self, turn: _Turn, wanted: State, reason: str) -> bool:
+        """The next state; an exception undoes the transaction where somebody else was first."""
+        due = self._due(turn, wanted)
+        moved = actions.move(turn.conn, turn.number, wanted, at=turn.now, actor=ACTOR, reason=reason, due=due)
+        if not moved:
+            raise ServiceError(f"recommendation {turn.number} cannot become {wanted}")
+        return True
+
+    def _due(self, turn: _Turn, wanted: State) -> datetime | None:
+        if wanted is State.HOLDING:
+            until: datetime | None = turn.row["hold_until"]
+            return until or turn.now + HOLD_DEFAULT
+        if wanted not in TIME_LIMITS:
+            return None
+        wait = TIME_LIMITS[wanted].of(self._clock)
+        if wanted is State.RAMPING:
+            steps, hold_s = int(turn.row["queued"]), max(found.hold_s for found in self._ranges.values())
+            begin: datetime = max(turn.now, turn.row["last_not_before"] or turn.now)
+            return begin + steps * (wait + timedelta(seconds=hold_s))
+        return turn.now + wait
+
+    def _wall(self, seconds: float) -> timedelta:
+        """So many wall seconds in plant time."""
+        return timedelta(seconds=seconds * self._clock.speed_ratio)
+
+
+_LOOK_AT_BROKER: Final = "Look at the broker and the network; the plant falls back by itself"
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One recommendation's turn."""
+
+    conn: db.Connection
+    row: db.Row
+    now: datetime
+
+    @property
+    def number(self) -> int:
+        return int(self.row["recommendation_id"])
+
+    @property
+    def state(self) -> State:
+        return State(self.row["state"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What differs from message to message."""
+
+    kind: Kind
+    command_id: uuid.UUID
+    seq: int
+    expected: float
+    until: datetime
+    step: int = 1
+
+
+def _ref(row: db.Row) -> str:
+    return f"{row['asset_id']}/{row['point']}"
+
+
+def _seen(lease: db.Row, since: datetime | None) -> bool:
+    """Whether there is a usable reading of a point from a time on."""
+    at = lease["measured_at"]
+    return at is not None and since is not None and lease["status"] < BAD_FROM and bool(at >= since)
+
+
+def _apart(lease: db.Row, what: str) -> bool:
+    return not abs(lease["measured"] - lease[what]) <= TOLERANCE
+
+
+def _end(turn: _Turn, leases: Sequence[db.Row], reason: str) -> None:
+    ids = [lease["lease_id"] for lease in leases]
+    db.rows(turn.conn, "ingest_end_leases", leases=ids, now=turn.now, reason=reason)
+
+
+class _Named(msgspec.Struct):
+    """The name of a command."""
+
+    command_id: str
+
+
+class Link:
+    """The way to the broker; after a failure it is made anew, and nothing goes out later by itself."""
+
+    def __init__(self, context: Context) -> None:
+        settings = context.settings
+        self._broker, self._client_id = settings.broker or "", f"{settings.ingest_client_id}-commands"
+        self._version = Version(settings.mqtt_version)
+        self._open = ExitStack()
+        self._publisher: Publisher | None = None
+
+    def send(self, topic: str, payload: bytes, expiry_s: int) -> None:
+        """Publish, and wait until the broker has it.
+
+        Raises:
+            ServiceError: it does not take it.
         """
         try:
             if self._publisher is None:
                 publisher = Publisher(
                     self._broker, self._client_id, in_flight=1, patience_s=PUBLISH_S, version=self._version
                 )
-                self._publisher = self._link.enter_context(publisher)
-            self._publisher.publish(topic, payload, expiry(expiry_s))
+                self._publisher = self._open.enter_context(publisher)
+            properties = expiry(expiry_s)
+            properties.ResponseTopic = topic.replace(COMMAND, ACKNOWLEDGEMENT, 1)
+            properties.CorrelationData = msgspec.json.decode(payload, type=_Named).command_id.encode()
+            self._publisher.publish(topic, payload, properties)
             self._publisher.flush()
         except ServiceError:
             self.close()
             raise
 
-    def _settle(self, conn: db.Connection) -> None:
-        """Bring commands and their recommendations up to date with answers, measurements and time."""
-        now = self._clock.now()
-        wait = follow_time(self._clock)
-        late = f"measured setpoint did not follow within {wait.total_seconds():.0f} s"
-        with conn.transaction():
-            done = db.rows(conn, "ingest_apply_commands", site=self._site, now=now, tolerance=TOLERANCE)
-            bad = db.rows(conn, "ingest_expire_commands", site=self._site, now=now)
-            bad += db.rows(conn, "ingest_fail_commands", site=self._site, since=now - wait, reason=late)
-            for row in db.rows(conn, "ingest_moving_recommendations", site=self._site):
-                self._move(conn, row, now)
-        for row in done:
-            log.info("%s/%s follows: %g", row["asset_id"], row["point"], row["value"])
-        for row in bad:
-            log.warning("%s/%s: %s", row["asset_id"], row["point"], row["reason"])
-
-    def _move(self, conn: db.Connection, row: db.Row, now: datetime) -> None:
-        number, state = row["recommendation_id"], State(row["state"])
-        steps: list[tuple[State, str]] = []
-        if row["lost"]:
-            db.rows(conn, "ingest_cancel_commands", recommendation_id=number)
-            steps = [(State.FAILED, row["reasons"] or "a command failed")]
-        else:
-            if state is State.ACCEPTED and not row["queued"]:
-                steps.append((State.SENT, "all commands are with the broker"))
-            if row["applied"] == row["total"]:
-                steps.append((State.APPLIED, "all measured setpoints follow"))
-        for wanted, because in steps:
-            db.row(
-                conn,
-                "ingest_transition",
-                recommendation_id=number,
-                wanted=wanted,
-                now=now,
-                because=because,
-            )
+    def close(self) -> None:
+        """Leave the broker."""
+        self._publisher = None
+        self._open.close()
 
 
-def follow_time(clock: Clock) -> timedelta:
-    """In which the measured setpoint must follow, in plant time."""
-    return timedelta(seconds=max(FOLLOW_S, FOLLOW_WALL_MIN_S * clock.speed_ratio))
+@contextmanager
+def alone(conn: db.Connection, site: str) -> Iterator[bool]:
+    """Whether nobody else looks after this site's commands; nobody will while the block runs."""
+    key = uuid.uuid5(uuid.NAMESPACE_DNS, site).int % 2**31
+    got = conn.execute("SELECT pg_try_advisory_lock(%s, %s) AS got", (LOCK, key)).fetchone()
+    mine = bool(got and got["got"])
+    try:
+        yield mine
+    finally:
+        if mine and not conn.broken:
+            conn.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK, key))
 
 
 def run(context: Context, stop: threading.Event) -> None:
-    """Look after commands until `stop` is set; without `write_back` say so and leave them queued."""
+    """Look after commands until `stop` is set.
+
+    Without `write_back`, or without a key to sign with, it says so: nothing is sent then.
+
+    Raises:
+        InputError: the key cannot be read.
+    """
+    file = context.settings.command_key_file
     if not context.site.write_back:
-        log.warning("write_back is false in site.toml: accepted recommendations stay queued")
-        return
-    dispatcher = Dispatcher(context)
+        log.warning("write_back is false in site.toml: accepted recommendations are not sent")
+    elif file is None:
+        log.warning("no key (JOULECAST_COMMAND_KEY_FILE): accepted recommendations are not sent")
+    key = keys.load_private(file) if file and context.site.write_back else None
+    link = Link(context)
+    dispatcher = Dispatcher(context, key, link.send)
     try:
         while not stop.is_set():
             try:
-                with db.connect(context.dsn, autocommit=True) as conn:
-                    while not stop.wait(POLL_S):
-                        dispatcher.step(conn)
+                _serve(context, dispatcher, stop)
             except (ServiceError, psycopg.Error) as error:
                 log.warning("commands: %s; trying again", str(error).strip())
                 stop.wait(POLL_S)
     finally:
-        dispatcher.close()
+        link.close()
+
+
+def _serve(context: Context, dispatcher: Dispatcher, stop: threading.Event) -> None:
+    with db.connect(context.dsn, autocommit=True) as conn, alone(conn, context.site.id) as mine:
+        while not stop.wait(POLL_S if mine else STANDBY_S) and mine:
+            dispatcher.step(conn)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.site import Site
-    from ingest.batch import Acknowledgement, ForecastRow, Refusal, ScheduleRow
+    from ingest.batch import Acknowledgement, EdgeBeat, ForecastRow, Refusal, ScheduleRow
     from ingest.rows import Ints, Key, Readings, Rows, Times
 
 _COPY: Final = b"COPY %s (time, value, point_id, status) FROM STDIN (FORMAT BINARY)"
@@ -307,7 +307,21 @@ def save_schedule(
 
 
 def save_acknowledgement(conn: db.Connection, site: str, answer: Acknowledgement, now: datetime) -> None:
-    """Put the plant's answer into its command; an answer to no command of ours changes nothing."""
+    """Put the plant's answer into its command, or into its lease where the plant's side let go by itself.
+
+    An answer to no command of ours changes nothing.
+    """
+    if answer.released:
+        db.rows(
+            conn,
+            "ingest_lease_let_go",
+            site=site,
+            asset=storable(answer.asset),
+            point=storable(answer.point),
+            recommendation_id=answer.recommendation_id,
+            reason=storable(answer.reason),
+        )
+        return
     command_id: UUID = answer.command_id
     db.rows(
         conn,
@@ -316,5 +330,21 @@ def save_acknowledgement(conn: db.Connection, site: str, answer: Acknowledgement
         command_id=command_id,
         accepted=answer.accepted,
         reason=storable(answer.reason),
+        answer=db.json({k: storable(v) if isinstance(v, str) else v for k, v in answer.content.items()}),
         now=now,
     )
+
+
+def save_edges(conn: db.Connection, site: str, beats: Sequence[EdgeBeat]) -> None:
+    """Keep when each gateway was heard, and what it holds."""
+    for beat in beats:
+        holding = {storable(point): number for point, number in beat.holding.items()}
+        db.rows(
+            conn,
+            "ingest_upsert_edge",
+            site=site,
+            edge=beat.edge,
+            online=beat.online,
+            now=beat.heard_at,
+            holding=db.json(holding),
+        )

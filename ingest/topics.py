@@ -9,6 +9,7 @@
 ``joulecast/<site>/$schedule/<kind>``             what is known ahead by the hour, e.g. booked load
 ``joulecast/<site>/$command/<asset>/<point>``     a setpoint on its way to the plant
 ``joulecast/<site>/$ack/<asset>/<point>``         the plant's answer
+``joulecast/<site>/$edge/<name>``                 the gateway on the plant's side lives, or does not
 any topic that `site.toml` maps under ``topics``  one reading, or what its dialect makes of it
 ================================================  ======================================================
 """
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 ROOT: Final = "joulecast"
 COMMAND: Final = "$command"
 ACKNOWLEDGEMENT: Final = "$ack"
+EDGE: Final = "$edge"
 FORECAST: Final = "$forecast"
 SCHEDULE: Final = "$schedule"
 WEATHER: Final = "weather"
@@ -49,6 +51,7 @@ class Kind(StrEnum):
     WEATHER_FORECAST = "weather_forecast"
     SCHEDULE = "schedule"
     ACKNOWLEDGEMENT = "acknowledgement"
+    EDGE = "edge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,11 @@ def command_topic(site: str, asset: str, point: str) -> str:
 def acknowledgement_topic(site: str, asset: str, point: str) -> str:
     """Where the plant answers a command."""
     return f"{ROOT}/{site}/{ACKNOWLEDGEMENT}/{asset}/{point}"
+
+
+def edge_topic(site: str, edge: str) -> str:
+    """Where a gateway says that it lives."""
+    return f"{ROOT}/{site}/{EDGE}/{edge}"
 
 
 class Router:
@@ -142,8 +150,8 @@ class Router:
         if root or not rest:
             return self._dialect(topic)
         match rest.split("/"):
-            case [first, last] if first == SCHEDULE or (first, last) == (WEATHER, FORECAST):
-                return _ahead(first, last)
+            case [first, last] if first in {SCHEDULE, EDGE} or (first, last) == (WEATHER, FORECAST):
+                return _beside(first, last)
             case [kind, asset, point] if kind == ACKNOWLEDGEMENT:
                 return Route(Kind.ACKNOWLEDGEMENT, Source(asset, point))
             case [asset, kind] if kind in {aliases.BIRTH, aliases.DATA} and _NAME.match(asset):
@@ -160,8 +168,10 @@ class Router:
         return Rejected(f"topic {quoted(topic)} is not mapped in site.toml")
 
 
-def _ahead(first: str, kind: str) -> Route | Rejected:
-    """What tells of times to come."""
+def _beside(first: str, kind: str) -> Route | Rejected:
+    """What tells of times to come, or of a gateway."""
+    if first == EDGE:
+        return Route(Kind.EDGE, Source(kind)) if _NAME.match(kind) else Rejected(f"{quoted(kind)} is no name")
     if first == WEATHER:
         return Route(Kind.WEATHER_FORECAST, Source(WEATHER))
     if not _NAME.match(kind) or kind in RESERVED_KINDS:

@@ -179,6 +179,7 @@ class Writer:
             storage.save_schedule(conn, self.site, kind, hours, now)
         for _, answer in batch.acknowledgements:
             storage.save_acknowledgement(conn, self.site, answer, now)
+        storage.save_edges(conn, self.site, batch.edges)
         storage.save_counts(conn, self.client_id, self._started_at, now, self.counts + counts)
 
 

@@ -9,7 +9,7 @@ from typing import cast
 import typer
 
 from core.errors import JoulecastError
-from joulecast.verbs import collect, data, forecast, recommend, rejected, replay, system, twin
+from joulecast.verbs import collect, data, edge, forecast, recommend, rejected, replay, system, twin
 
 app = typer.Typer(
     name="joulecast",
@@ -27,6 +27,7 @@ app.command("import")(data.import_)
 app.command("publish")(data.publish)
 app.command("replay")(replay.replay)
 app.add_typer(collect.app, name="collect")
+app.add_typer(edge.app, name="edge")
 app.add_typer(forecast.app, name="forecast")
 app.add_typer(twin.app, name="twin")
 app.add_typer(recommend.app, name="recommend")

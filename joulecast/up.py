@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 SERVICES: Final = ("ingest", "ui", "forecast", "twin")
 """Packages that are run as ``python -m NAME``, in this order: the page before what loads slowly."""
-DEMO_SERVICES: Final = ("ingest", "joulecast.demo", "ui", "forecast", "twin")
-"""The same with the demonstration plant, which ends before whoever listens to it."""
+DEMO_SERVICES: Final = ("ingest", "joulecast.demo", "edge", "ui", "forecast", "twin")
+"""The same with the demonstration plant and its gateway, which end before whoever listens to them."""
+EDGE_SERVICE: Final = "edge"
 PAGE_SERVICE: Final = "ui"
 SERVICE_STOP_S: Final = 10.0
 PAGE_READY_S: Final = 120.0
@@ -49,6 +50,8 @@ class Plan:
     clock: Clock
     site_file: Path
     is_demo: bool
+    edge_file: Path | None = None
+    """The demonstration gateway's file."""
 
     @property
     def page(self) -> str:
@@ -76,12 +79,17 @@ class Plan:
         for module in DEMO_SERVICES if self.is_demo else SERVICES:
             yield ServiceSpec(
                 name=module.rpartition(".")[2],
-                argv=(sys.executable, "-m", module),
+                argv=self._argv(module),
                 env=self.environment(),
                 ready=self._page_answers if module == PAGE_SERVICE else None,
                 ready_s=PAGE_READY_S,
                 stop_s=SERVICE_STOP_S,
             )
+
+    def _argv(self, module: str) -> tuple[str, ...]:
+        if module == EDGE_SERVICE:
+            return (sys.executable, "-m", "joulecast", "edge", "--config", str(self.edge_file))
+        return (sys.executable, "-m", module)
 
     def _page_answers(self, _: int) -> bool:
         host = self.settings.ui_host
@@ -226,8 +234,11 @@ def _plan(settings: Settings, dsn: str, broker: str, report: Callable[[str], Non
     begun_s = time.monotonic()
     filled = settings.model_copy(update={"dsn": dsn, "broker": broker, "site_file": DEMO_SITE})
     clock = demo.prepare(filled, dsn)
+    site = load_site(DEMO_SITE).id
+    key, edge = demo.gateway.prepare(settings.data_dir, site, broker, settings.mqtt_version, clock)
+    keyed = settings.model_copy(update={"command_key_file": key})
     report(f"demonstration plant ready ({time.monotonic() - begun_s:.1f} s)")
-    return Plan(settings, dsn, broker, clock, DEMO_SITE, is_demo=True)
+    return Plan(keyed, dsn, broker, clock, DEMO_SITE, is_demo=True, edge_file=edge)
 
 
 def _run_info(plan: Plan, pids: dict[str, int]) -> RunInfo:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from core import db
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from core.actions import Authority, Setpoint
+    from core.tariff import Objective
     from ui.data import Source
 
 ACTOR_MAX: Final = 60
@@ -57,7 +64,88 @@ def reject(source: Source, recommendation_id: int, version: int, actor: str, rea
     """Reject it, with a reason."""
     from twin.advise import engine  # noqa: PLC0415  # as above
 
+    of, name = (source.context.dsn, source.context.site, source.context.clock), actor.strip()
+    return engine.reject(*of, recommendation_id, version, name, reason.strip())
+
+
+def approve_second(source: Source, recommendation_id: int, version: int, actor: str) -> Outcome:
+    """Agree to what somebody else has accepted."""
+    from twin.advise import engine  # noqa: PLC0415  # as above
+
+    of = source.context.dsn, source.context.site, source.context.clock
+    return engine.approve_second(*of, recommendation_id, version, actor.strip())
+
+
+def snooze(source: Source, recommendation_id: int, version: int, actor: str, until: datetime) -> Outcome:
+    """Put it off until a time of the plant's."""
+    from twin.advise import engine  # noqa: PLC0415  # as above
+
+    of = source.context.dsn, source.context.site, source.context.clock
+    return engine.snooze(*of, recommendation_id, version, actor.strip(), until)
+
+
+def revert(source: Source, recommendation_id: int, actor: str, reason: str) -> Outcome:
+    """Give a setpoint back to the plant's own control now."""
+    from twin.advise import engine  # noqa: PLC0415  # as above
+
+    of = source.context.dsn, source.context.site, source.context.clock
+    return engine.revert(*of, recommendation_id, actor.strip(), reason.strip())
+
+
+def hold(source: Source, actor: str, reason: str) -> Outcome:
+    """Stop everything."""
+    from twin.advise import engine  # noqa: PLC0415  # as above
+
+    of = source.context.dsn, source.context.site, source.context.clock
+    return engine.hold(*of, actor.strip(), reason.strip())
+
+
+def resume(source: Source, actor: str, reason: str) -> Outcome:
+    """Let advice go on."""
+    from twin.advise import engine  # noqa: PLC0415  # as above
+
+    of = source.context.dsn, source.context.site, source.context.clock
+    return engine.resume(*of, actor.strip(), reason.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An outcome of our own."""
+
+    ok: bool
+    message: str
+
+
+def look(source: Source, alarm_id: int, actor: str) -> Outcome:
+    """Put on record that somebody has looked at an alarm; what it suspends goes on."""
     context = source.context
-    return engine.reject(
-        context.dsn, context.clock, recommendation_id, version, actor.strip(), reason.strip()
-    )
+    with db.connect(context.dsn) as conn:
+        row = db.row(
+            conn,
+            "ui_acknowledge_alarm",
+            site=context.site.id,
+            id=alarm_id,
+            actor=actor.strip(),
+            now=context.clock.now(),
+        )
+    if row is None:
+        return Said(ok=False, message="Somebody has looked at it already.")
+    return Said(ok=True, message=f"On record: {actor.strip()} has looked at “{row['message']}”.")
+
+
+def choose_objective(source: Source, wanted: Objective, actor: str, reason: str) -> Outcome:
+    """Choose what advice makes small."""
+    from twin.advise import settings  # noqa: PLC0415  # as above
+
+    of = source.context.dsn, source.context.site, source.context.clock
+    return settings.choose_objective(*of, wanted, actor.strip(), reason.strip())
+
+
+def change_authority(
+    source: Source, setpoint: Setpoint, wanted: Authority, actor: str, reason: str
+) -> Outcome:
+    """Let advice go further on a setpoint, or less far."""
+    from twin.advise import authority  # noqa: PLC0415  # as above
+
+    of = source.context.dsn, source.context.site, source.context.clock
+    return authority.change(*of, setpoint, wanted, actor.strip(), reason.strip())

@@ -7,7 +7,7 @@ Never numpy in here: plotly sends arrays encoded, and appending to those wipes t
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from core.units import from_canonical
@@ -16,7 +16,6 @@ from ui.data.skill import COVERAGE_RANGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from core.series import Series
@@ -394,4 +393,26 @@ def lanes(
         "tickformat": ".3f",
         "nticks": 5,
     }
+    return {"data": traces, "layout": shape}
+
+
+def plan(blocks: Sequence[dict[str, Any]], zone: ZoneInfo) -> Figure:
+    """The setpoints of the hours to come, block by block.
+
+    Args:
+        blocks: each with ``start`` [ISO 8601], ``hours`` and ``setpoints`` by name [degC]; in order.
+        zone: the site's.
+    """
+    times = [datetime.fromisoformat(block["start"]) for block in blocks]
+    x = fmt.axis_times(
+        [*times, times[-1] + timedelta(hours=blocks[-1]["hours"])], fmt.offset_of(times[0], zone)
+    )
+    looks = ((MEASURED, "solid"), (TWIN, "dash"), (WHATIF, "dot"))
+    traces = []
+    for name, (color, dash) in zip(blocks[0]["setpoints"], looks, strict=False):
+        values = numbers([block["setpoints"].get(name) for block in blocks])
+        trace = line(x, [*values, values[-1]], fmt.words(name), color, "°C", dash=dash, digits=".1f")
+        traces.append({**trace, "line": {**trace["line"], "shape": "hv"}})
+    shape = layout(times[0], zone, showlegend=True)
+    shape["yaxis"] = {"title": {"text": "°C", "font": {"size": 12}}, "nticks": 5}
     return {"data": traces, "layout": shape}

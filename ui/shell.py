@@ -10,6 +10,7 @@ from dash import ClientsideFunction, Input, Output, State, dcc, html
 
 from core.errors import ServiceError
 from ui import format as fmt
+from ui import hold
 from ui.components.panel import labelled
 from ui.data import live as live_data
 
@@ -55,6 +56,7 @@ def layout(source: Source, pages: tuple[Page, ...]) -> dmc.MantineProvider:
                     html.Span(id="data-age", className="age"),
                     html.Span(id="plant-time", className="hide-small"),
                     html.Span(site.timezone, className="hide-small"),
+                    hold.button(),
                 ],
                 className="right",
             ),
@@ -64,12 +66,13 @@ def layout(source: Source, pages: tuple[Page, ...]) -> dmc.MantineProvider:
     links = [dcc.Link(page.name, href=page.path, id=link_id(page)) for page in pages]
     nav = html.Div(labelled(html.Nav(links), label="Pages"), className="nav")
     banner = html.Div(id="banner", className="banner", role="alert")
-    main = html.Main([banner, html.Div(id="page", className="page")], className="main")
+    main = html.Main([banner, hold.notice(), html.Div(id="page", className="page")], className="main")
     machinery = [
         dcc.Location(id="url"),
         dcc.Interval(id="tick", interval=TICK_MS),
         dcc.Interval(id="watch", interval=WATCH_MS),
         dcc.Store(id="beat"),
+        hold.dialog(),
     ]
     return dmc.MantineProvider(
         html.Div([head, nav, main, *machinery], className="shell"), defaultColorScheme="auto"
@@ -95,7 +98,8 @@ def mode_class(source: Source) -> str:
 
 
 def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
-    """Routing, heartbeat and watchdog."""
+    """Routing, heartbeat, watchdog and HOLD."""
+    hold.register(app, source)
     by_path = {page.path: page for page in pages}
 
     @app.callback(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from joulecast.demo import gateway
 from joulecast.demo.history import prepare
 
-__all__ = ["prepare"]
+__all__ = ["gateway", "prepare"]

@@ -48,7 +48,7 @@ def prepare(settings: Settings, dsn: str) -> Clock:
     """Give the demo its past and say what time it is there.
 
     At the first start it writes `settings.demo_days` of readings; at a later one, the time since the last
-    reading, with the setpoints that were in force.
+    reading, with the plant's own setpoints.
 
     Returns:
         The clock that every service has to go by: the machine's where the demo runs at its speed, otherwise
@@ -63,7 +63,7 @@ def prepare(settings: Settings, dsn: str) -> Clock:
         end = floor_time(wall, STEP)
         begin = last + STEP if last else end - timedelta(days=settings.demo_days)
         if begin < end:
-            setpoints = resumed(latest) if last else None
+            setpoints = resumed(conn, site.id, latest) if last else None
             write(conn, site, begin, end, setpoints, start_water_m3=water_m3(latest))
         conn.commit()
     ahead = last if last and last > wall else wall
@@ -72,12 +72,15 @@ def prepare(settings: Settings, dsn: str) -> Clock:
     return ScaledClock(SystemClock().now(), ahead + (SystemClock().now() - wall), settings.demo_speed)
 
 
-def resumed(latest: Mapping[str, db.Row]) -> dict[Setpoint, float]:
-    """The setpoints in force at the last reading [degC]."""
-    return {
-        name: float(latest[ref]["value"]) if ref in latest else plant.INITIAL_SETPOINTS[name]
-        for name, ref in plant.SETPOINT_REFS.items()
-    }
+def resumed(conn: db.Connection, site: str, latest: Mapping[str, db.Row]) -> dict[Setpoint, float]:
+    """The plant's own setpoints [degC]: those in force at the last reading, or before somebody leased them.
+
+    While nobody renews a lease the plant goes by its own setpoints.
+    """
+    own = {row["ref"]: float(row["own_value"]) for row in db.rows(conn, "demo_own_setpoints", site=site)}
+    known = {ref: float(row["value"]) for ref, row in latest.items() if ref in plant.SETPOINT_REFS.values()}
+    found = known | own
+    return {name: found.get(ref, plant.INITIAL_SETPOINTS[name]) for name, ref in plant.SETPOINT_REFS.items()}
 
 
 def water_m3(latest: Mapping[str, db.Row]) -> float:

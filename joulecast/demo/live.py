@@ -1,25 +1,31 @@
-"""The demo plant live: publishes its readings every few seconds of its own time and obeys commands."""
+"""The demo plant live: publishes its readings every few seconds of its own time.
+
+Its own controller is a device of MQTT (see `ingest.edge.drivers.mqtt`); in addition ``.../local`` sets what
+somebody at the plant wants.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
-import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from core import db
-from core.clock import parse_time
 from core.series import floor_time
 from ingest import topics
 from ingest.mqtt import Address, Version, make_client
 from joulecast.demo import history, plant
+from joulecast.demo.controller import Controller
+from joulecast.demo.gateway import PREFIX
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterable
+
     import paho.mqtt.client as mqtt
 
     from core.jobs import Context
@@ -37,92 +43,79 @@ AHEAD_EVERY: Final = timedelta(hours=1)
 KEEPALIVE_S: Final = 30
 IN_FLIGHT: Final = 1000
 RECONNECT_MAX_S: Final = 10
-SESSION_S: Final = 3600
-OWN_LIMITS_C: Final = {
-    "supply_air_temperature_setpoint": (15.0, 30.0),
-    "chilled_water_supply_temperature_setpoint": (5.0, 18.0),
-    "condenser_water_supply_temperature_setpoint": (14.0, 35.0),
-}
-"""What the plant's own controller lets itself be told, whoever says it [degC]."""
+STATES_EVERY_S: Final = 2.0
+"""Between two reports of whose setpoints hold [wall s]."""
 
 
 class DemoPlant:
-    """The plant's controller: holds the setpoints, answers commands, publishes readings."""
+    """The plant: its controller, its inertia, its sensors."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._site = context.site.id
         with db.connect(context.dsn) as conn:
             latest = {r["ref"]: r for r in db.rows(conn, "latest", site=self._site)}
-        self._setpoints = history.resumed(latest)
+            own = history.resumed(conn, self._site, latest)
+        refs = plant.SETPOINT_REFS
+        self._controller = Controller({refs[name]: c for name, c in own.items()}, time.monotonic())
         self._water_m3 = history.water_m3(latest)
-        self._inertia = plant.Inertia(dict(self._setpoints))
+        reached = {name: float(latest[ref]["value"]) for name, ref in refs.items() if ref in latest}
+        self._inertia = plant.Inertia(own | reached)
         self._parameters = plant.true_parameters(context.site.plant)
         self._rng = np.random.default_rng()
-        self._lock = threading.Lock()
-        self._done: dict[str, bool] = {}
+        self._said_s = 0.0
         self._client = self._connect()
 
     def _connect(self) -> mqtt.Client:
         settings = self._context.settings
         address, version = Address.parse(settings.broker or ""), Version(settings.mqtt_version)
-        client = make_client(address, "joulecast-demo", version=version, persistent=True)
+        client = make_client(address, "joulecast-demo", version=version)
         client.max_inflight_messages_set(IN_FLIGHT)
         client.on_connect = self._on_connect
         client.on_message = self._on_message
         client.reconnect_delay_set(1, RECONNECT_MAX_S)
-        if version is Version.V5:
-            session = Properties(PacketTypes.CONNECT)
-            session.SessionExpiryInterval = SESSION_S
-            client.connect_async(
-                address.host, address.port, KEEPALIVE_S, clean_start=False, properties=session
-            )
-        else:
-            client.connect_async(address.host, address.port, KEEPALIVE_S)
+        client.connect_async(address.host, address.port, KEEPALIVE_S)
         client.loop_start()
         return client
 
     def _on_connect(self, client: mqtt.Client, *_: Any) -> None:
-        client.subscribe(topics.command_topic(self._site, "+", "+"), qos=1)
+        client.subscribe([(f"{PREFIX}/+/+/set", 1), (f"{PREFIX}/+/+/local", 1), (f"{PREFIX}/heartbeat", 0)])
 
-    def _on_message(self, client: mqtt.Client, _: Any, message: mqtt.MQTTMessage) -> None:
-        *_head, asset, point = message.topic.split("/")
-        try:
-            command = json.loads(message.payload)
-            number, reason = str(command["command_id"]), self._obey(asset, point, command)
-        except (ValueError, KeyError, TypeError) as error:
-            log.warning("command on %s not understood: %s", message.topic, error)
+    def _on_message(self, _c: mqtt.Client, _u: Any, message: mqtt.MQTTMessage) -> None:
+        if message.retain:
+            return  # nobody says it now
+        *parts, what = message.topic.removeprefix(f"{PREFIX}/").split("/")
+        point = "/".join(parts)
+        if not parts:
+            self._controller.beat(time.monotonic())
             return
-        answer = {
-            "command_id": number,
-            "accepted": not reason,
-            "reason": reason,
-            "time": self._context.clock.now().isoformat(),
-        }
-        client.publish(topics.acknowledgement_topic(self._site, asset, point), json.dumps(answer), qos=1)
-        log.info("command %s %s/%s: %s", number, asset, point, reason or f"set to {command['value']}")
+        try:
+            found = json.loads(message.payload)
+            value = None if found is None else float(found)
+            if what == "set":
+                self._controller.tell(point, value, time.monotonic())
+            elif value is not None:
+                self._controller.set_own(point, value)
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("%s not understood: %s", message.topic, error)
+            return
+        log.info("%s: %s", message.topic, found)
+        self._say_states([point])
 
-    def _obey(self, asset: str, point: str, command: dict[str, Any]) -> str:
-        """Do what a command says; the reason where it is refused, "" where it is done."""
-        names = {ref: name for name, ref in plant.SETPOINT_REFS.items()}
-        name = names.get(f"{asset}/{point}")
-        if name is None:
-            return f"no setpoint {asset}/{point} here"
-        if parse_time(command["expires_at"]) < self._context.clock.now():
-            return "expired"
-        low, high = OWN_LIMITS_C[point]
-        value = float(command["value"])
-        if not low <= value <= high:
-            return f"{value} degC is outside the controller's own {low} to {high}"
-        with self._lock:
-            self._setpoints[name] = value
-        return ""
+    def _say_states(self, points: Iterable[str]) -> None:
+        in_force = self._controller.in_force(time.monotonic())
+        for point in points:
+            state = {"value": in_force[point], "mode": self._controller.mode(point)}
+            self._client.publish(f"{PREFIX}/{point}/state", json.dumps(state), qos=1)
 
     def step(self, at: datetime) -> int:
         """Publish what the sensors read at a time; returns how many readings."""
         time_s = np.array([at.timestamp()])
-        with self._lock:
-            commanded = {name: np.array([value]) for name, value in self._setpoints.items()}
+        in_force = self._controller.in_force(time.monotonic())
+        if time.monotonic() - self._said_s >= STATES_EVERY_S:
+            self._said_s = time.monotonic()
+            self._say_states(in_force)
+        commanded = {name: np.array([in_force[ref]]) for name, ref in plant.SETPOINT_REFS.items()}
         reached = self._inertia.follow(commanded, STEP_S)
         found = plant.measure(self._parameters, time_s, commanded, reached, self._rng)
         self._water_m3 += float(found.pop("water")[0]) * STEP_S / 3600.0 / history.LITRES_PER_M3
@@ -131,9 +124,9 @@ class DemoPlant:
         for ref, values in found.items():
             asset, point = ref.split("/")
             by_asset.setdefault(asset, {})[point] = round(float(np.ravel(values)[0]), 4)
-        time = at.isoformat()
+        stamp = at.isoformat()
         for asset, values_of in by_asset.items():
-            payload = json.dumps({"time": time, "values": values_of})
+            payload = json.dumps({"time": stamp, "values": values_of})
             self._client.publish(topics.asset_topic(self._site, asset), payload, qos=1)
         return len(found)
 

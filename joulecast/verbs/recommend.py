@@ -1,28 +1,45 @@
-"""Verbs for recommendations: the same gates as behind the page's buttons."""
+"""Verbs for recommendations: the same gates and the same record as behind the page's buttons."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from core import db
+from core.actions import Authority, Setpoint
 from core.errors import InputError
+from core.tariff import Objective
 from joulecast.verbs.common import Json, emit, table, working
 
 if TYPE_CHECKING:
-    from twin.advise.engine import Outcome
+    from collections.abc import Sequence
+    from enum import StrEnum
+
+    from core.jobs import Context
+    from twin.advise.life import Outcome
 
 app = typer.Typer(
-    help="Recommendations: list, propose, accept, reject.", no_args_is_help=True, rich_markup_mode="markdown"
+    help="Recommendations: list, show, propose, decide; HOLD; how far advice may go and what it saves.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 
 Number = Annotated[int, typer.Argument(help="The recommendation's number.")]
 Actor = Annotated[str, typer.Option("--as", help="Your name; it goes on record.")]
+Version = Annotated[int, typer.Option(help="The version that you saw in the list.")]
+Reason = Annotated[str, typer.Option(help="Why; it goes on record.")]
 
 
-def _version(conn: db.Connection, number: int) -> int:
-    found = db.row(conn, "recommendation_version", number=number)
+def _known(context: Context, number: int) -> db.Row:
+    """The recommendation of that number.
+
+    Raises:
+        InputError: there is none.
+    """
+    with db.connect(context.dsn) as conn:
+        found = db.row(conn, "recommendation_show", site=context.site.id, number=number)
     if not found:
         raise InputError(
             "recommendation",
@@ -30,7 +47,32 @@ def _version(conn: db.Connection, number: int) -> int:
             allowed="a number of `joulecast recommend list`",
             do="list them",
         )
-    return int(found["version"])
+    return found
+
+
+def _one_of(what: str, text: str, allowed: Sequence[StrEnum]) -> str:
+    """The value that a word names; ``-`` is as good as ``_``.
+
+    Raises:
+        InputError: it names none.
+    """
+    found = text.strip().lower().replace("-", "_")
+    if found not in {one.value for one in allowed}:
+        names = ", ".join(one.value for one in allowed)
+        raise InputError(what, found=text, allowed=names, do="choose one of these")
+    return found
+
+
+def _signed(actor: str, reason: str = "given") -> None:
+    """Make sure that a decision has a name and a reason.
+
+    Raises:
+        InputError: one of them is empty.
+    """
+    if not actor.strip():
+        raise InputError("--as", found="nothing", allowed="a name", do="say who you are: it goes on record")
+    if not reason.strip():
+        raise InputError("--reason", found="nothing", allowed="a sentence", do="say why: it goes on record")
 
 
 def _told(outcome: Outcome, *, as_json: bool) -> int:
@@ -39,21 +81,25 @@ def _told(outcome: Outcome, *, as_json: bool) -> int:
     return 0 if outcome.ok else 1
 
 
+def _moves(changes: list[dict[str, Any]]) -> str:
+    return "; ".join(
+        f"{c['setpoint'].replace('_', ' ')} {c['from_c']:g} -> {c['to_c']:g} degC" for c in changes
+    )
+
+
 @app.command("list")
-def list_(*, json: Json = False) -> int:
+def list_(*, count: Annotated[int, typer.Option(min=1, help="How many.")] = 20, json: Json = False) -> int:
     """The newest recommendations and where they stand."""
     with working() as (context, _), db.connect(context.dsn) as conn:
-        rows = db.rows(conn, "recommendation_list", site=context.site.id)
+        rows = db.rows(conn, "recommendation_list", site=context.site.id, count=count)
     lines = [
         {
             "number": r["number"],
             "version": r["version"],
-            "state": r["state"],
+            "kind": r["kind"],
+            "state": r["state"].replace("_", " "),
             "made (UTC)": f"{r['created_at']:%Y-%m-%d %H:%M}",
-            "change": "; ".join(
-                f"{c['setpoint'].replace('_', ' ')} {c['from_c']:g} -> {c['to_c']:g} degC"
-                for c in r["changes"]
-            ),
+            "change": _moves(r["changes"]),
             "saving kW": "{saving_p50_kw:.1f} ({saving_p10_kw:.1f} to {saving_p90_kw:.1f})".format(**r),
         }
         for r in rows
@@ -62,48 +108,183 @@ def list_(*, json: Json = False) -> int:
     return 0
 
 
+@app.command("show")
+def show(number: Number, *, json: Json = False) -> int:
+    """One recommendation: what it changes, what the gates said, everything that happened to it."""
+    with working() as (context, _):
+        row = _known(context, number)
+    head = (
+        f"{number} (version {row['version']}, {row['kind']}) is {row['state'].replace('_', ' ')}:"
+        f" {_moves(row['changes'])}"
+    )
+    gates = [f"  {v['gate']}: {v['reason']}" for v in row["verdicts"]]
+    events = [f"  {e['at'][:16]} {e['to']} by {e['actor']}: {e['reason']}" for e in row["events"] or ()]
+    emit(row, "\n".join([head, "gates", *gates, "events (UTC)", *events]), as_json=json)
+    return 0
+
+
 @app.command("propose")
 def propose(*, json: Json = False) -> int:
     """Look for a better setpoint now and say what was found, or why there is nothing."""
-    from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
+    from twin.advise import propose as proposing  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _):
-        said = engine.propose(context)
+        said = proposing.propose(context)
     emit({"result": said}, said, as_json=json)
     return 0
 
 
 @app.command("accept")
-def accept(
-    number: Number,
-    *,
-    actor: Actor,
-    version: Annotated[int, typer.Option(help="The version that you saw in the list.")],
-    json: Json = False,
-) -> int:
-    """Accept a recommendation: the gates look again, then its setpoints are sent."""
+def accept(number: Number, *, actor: Actor, version: Version, json: Json = False) -> int:
+    """Accept a recommendation: the gates look again, then its setpoint is sent, or you are told to set it."""
+    _signed(actor)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _):
-        with db.connect(context.dsn) as conn:
-            _version(conn, number)
+        _known(context, number)
         outcome = engine.accept(context.dsn, context.site, context.clock, number, version, actor)
     return _told(outcome, as_json=json)
 
 
-@app.command("reject")
-def reject(
-    number: Number,
-    *,
-    actor: Actor,
-    reason: Annotated[str, typer.Option(help="Why; it goes on record.")],
-    json: Json = False,
-) -> int:
-    """Reject a recommendation, with the reason."""
+@app.command("approve")
+def approve(number: Number, *, actor: Actor, version: Version, json: Json = False) -> int:
+    """Agree as the second person, where the site wants two."""
+    _signed(actor)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _):
-        with db.connect(context.dsn) as conn:
-            version = _version(conn, number)
-        outcome = engine.reject(context.dsn, context.clock, number, version, actor, reason)
+        _known(context, number)
+        outcome = engine.approve_second(context.dsn, context.site, context.clock, number, version, actor)
     return _told(outcome, as_json=json)
+
+
+@app.command("reject")
+def reject(number: Number, *, actor: Actor, reason: Reason, json: Json = False) -> int:
+    """Reject a recommendation, with the reason."""
+    _signed(actor, reason)
+    from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
+
+    with working() as (context, _):
+        version = _known(context, number)["version"]
+        outcome = engine.reject(context.dsn, context.site, context.clock, number, version, actor, reason)
+    return _told(outcome, as_json=json)
+
+
+@app.command("snooze")
+def snooze(
+    number: Number,
+    *,
+    actor: Actor,
+    minutes: Annotated[
+        float, typer.Option(min=1.0, max=1440.0, help="For so long, by the plant's clock.")
+    ] = 60.0,
+    json: Json = False,
+) -> int:
+    """Put a recommendation off; it is worked out anew when it comes back."""
+    _signed(actor)
+    from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
+
+    with working() as (context, _):
+        version = _known(context, number)["version"]
+        until = context.clock.now() + timedelta(minutes=minutes)
+        outcome = engine.snooze(context.dsn, context.site, context.clock, number, version, actor, until)
+    return _told(outcome, as_json=json)
+
+
+@app.command("revert")
+def revert(number: Number, *, actor: Actor, reason: Reason, json: Json = False) -> int:
+    """Give a setpoint back to the plant's own control now."""
+    _signed(actor, reason)
+    from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
+
+    with working() as (context, _):
+        _known(context, number)
+        outcome = engine.revert(context.dsn, context.site, context.clock, number, actor, reason)
+    return _told(outcome, as_json=json)
+
+
+@app.command("hold")
+def hold(*, actor: Actor, reason: Reason, json: Json = False) -> int:
+    """Stop everything: nothing new begins, and what is in the plant goes back."""
+    _signed(actor, reason)
+    from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
+
+    with working() as (context, _):
+        outcome = engine.hold(context.dsn, context.site, context.clock, actor, reason)
+    return _told(outcome, as_json=json)
+
+
+@app.command("resume")
+def resume(*, actor: Actor, reason: Reason, json: Json = False) -> int:
+    """Take HOLD off."""
+    _signed(actor, reason)
+    from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
+
+    with working() as (context, _):
+        outcome = engine.resume(context.dsn, context.site, context.clock, actor, reason)
+    return _told(outcome, as_json=json)
+
+
+@app.command("authority")
+def authority(
+    setpoint: Annotated[str, typer.Argument(help="Which one; nothing: show all.")] = "",
+    wanted: Annotated[str, typer.Argument(help="shadow, advisory, supervised or auto_bounded.")] = "",
+    *,
+    actor: Annotated[str, typer.Option("--as", help="Your name; it goes on record.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; it goes on record.")] = "",
+    json: Json = False,
+) -> int:
+    """How far advice may go on each setpoint, and the evidence; or change it: up it takes two people."""
+    from twin.advise import authority as authorities  # noqa: PLC0415  # each verb imports only its own room
+
+    if setpoint:
+        which = Setpoint(_one_of("setpoint", setpoint, tuple(Setpoint)))
+        level = Authority(_one_of("authority", wanted, tuple(Authority)))
+        _signed(actor, reason)
+        with working() as (context, _):
+            outcome = authorities.change(
+                context.dsn, context.site, context.clock, which, level, actor, reason
+            )
+        return _told(outcome, as_json=json)
+    with working() as (context, _), db.connect(context.dsn) as conn:
+        found = [authorities.evidence(conn, context.site, context.clock, s) for s in context.site.setpoints]
+    lines = [
+        {
+            "setpoint": e.setpoint.replace("_", " "),
+            "authority": e.authority.replace("_", " "),
+            "days": e.days,
+            "measured": e.number,
+            "inside interval": e.covered,
+            "too warm": e.breaches,
+            "next": e.next.replace("_", " ") if e.next else "",
+            "missing": "; ".join(e.missing),
+        }
+        for e in found
+    ]
+    emit(found, table(lines) if lines else "no setpoint may be changed", as_json=json)
+    return 0
+
+
+@app.command("objective")
+def objective(
+    wanted: Annotated[str, typer.Argument(help="facility_energy, cost or carbon; nothing: show it.")] = "",
+    *,
+    actor: Annotated[str, typer.Option("--as", help="Your name; it goes on record.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; it goes on record.")] = "",
+    json: Json = False,
+) -> int:
+    """What advice makes small; never PUE, which falls when server fans work harder."""
+    from twin.advise import settings  # noqa: PLC0415  # each verb imports only its own room
+
+    if wanted:
+        chosen = Objective(_one_of("objective", wanted, tuple(Objective)))
+        _signed(actor, reason)
+        with working() as (context, _):
+            outcome = settings.choose_objective(
+                context.dsn, context.site, context.clock, chosen, actor, reason
+            )
+        return _told(outcome, as_json=json)
+    with working() as (context, _), db.connect(context.dsn) as conn:
+        now = settings.read(conn, context.site).objective
+    emit({"objective": now.value}, now.replace("_", " "), as_json=json)
+    return 0

@@ -1,4 +1,4 @@
--- The whole life of a recommendation: every state that waits has a time by which it ends, see core/actions.py.
+-- The whole life of a recommendation: every state that waits has a time by which it ends (core/actions.py).
 
 ALTER TABLE recommendation
 ADD COLUMN kind text NOT NULL DEFAULT 'change' CHECK (kind IN ('change', 'renewal', 'revert')),
@@ -37,15 +37,15 @@ INSERT INTO recommendation_step (from_state, to_state, when_due) VALUES
 ('revert_failed', 'reverted', FALSE);
 
 -- What an earlier version left half done is ended; its events say what happened until then.
-SELECT set_config('joulecast.transition', 'on', TRUE);
+SELECT set_config('joulecast.transition', 'on', TRUE) AS setting;
 INSERT INTO recommendation_event (recommendation_id, at, from_state, to_state, actor, reason)
 SELECT
     r.recommendation_id,
     r.created_at,
     r.state,
-    CASE WHEN r.state IN ('applied', 'verified') THEN 'completed' ELSE 'reverted' END,
-    'migration',
-    'made before setpoints were leases'
+    CASE WHEN r.state IN ('applied', 'verified') THEN 'completed' ELSE 'reverted' END AS to_state,
+    'migration' AS actor,
+    'made before setpoints were leases' AS reason
 FROM recommendation AS r
 WHERE r.state IN ('accepted', 'sent', 'applied', 'verified', 'failed');
 UPDATE recommendation
@@ -55,7 +55,7 @@ SET
 WHERE state IN ('accepted', 'sent', 'applied', 'verified', 'failed');
 UPDATE recommendation SET due_at = expires_at
 WHERE state = 'proposed';
-SELECT set_config('joulecast.transition', 'off', TRUE);
+SELECT set_config('joulecast.transition', 'off', TRUE) AS setting;
 
 DROP FUNCTION transition(bigint, text, integer, timestamptz, text, text, jsonb);
 
@@ -97,6 +97,18 @@ BEGIN
         (recommendation_id, at, from_state, to_state, actor, reason, detail)
     VALUES (of_recommendation, at, was.state, wanted, by_actor, because, with_detail);
     RETURN true;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION guard_recommendation() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF new.state <> old.state AND coalesce(current_setting('joulecast.transition', true), 'off') <> 'on' THEN
+        RAISE EXCEPTION 'a recommendation changes state only through transition()';
+    END IF;
+    IF new.version < old.version THEN
+        RAISE EXCEPTION 'the version of a recommendation only grows';
+    END IF;
+    RETURN new;
 END
 $$;
 

@@ -1,10 +1,9 @@
--- The plant's answer. A command may be answered before it is on record as sent: then this waits for that.
+-- The plant's answer, the first one: a command is answered again when it is sent again.
 UPDATE command
 SET
     state = CASE WHEN %(accepted)s THEN 'acknowledged' ELSE 'refused' END,
-    sent_at = coalesce(sent_at, %(now)s),
     acknowledged_at = %(now)s,
+    answer = %(answer)s,
     reason
     = CASE WHEN %(accepted)s THEN reason ELSE coalesce(nullif(%(reason)s, ''), 'refused by the plant') END
-WHERE
-    site_id = %(site)s AND command_id = %(command_id)s AND state IN ('queued', 'sent')
+WHERE site_id = %(site)s AND command_id = %(command_id)s AND state = 'sent'

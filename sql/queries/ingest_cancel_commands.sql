@@ -1,4 +1,4 @@
--- What has not been sent of a recommendation that has failed.
+-- What has not been sent of a recommendation that goes no further.
 UPDATE command
-SET state = 'failed', reason = 'another command of the same recommendation failed'
-WHERE recommendation_id = %(recommendation_id)s AND state = 'queued'
+SET state = 'failed', reason = %(reason)s
+WHERE recommendation_id = %(id)s AND state = 'queued'

@@ -5,7 +5,8 @@ SELECT
     e.from_state,
     e.to_state,
     e.actor,
-    e.reason
+    e.reason,
+    e.detail
 FROM recommendation_event AS e
 WHERE e.recommendation_id = ANY(%(ids)s)
 ORDER BY e.recommendation_id, e.event_id

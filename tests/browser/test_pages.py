@@ -206,62 +206,6 @@ def test_a_new_reading_moves_the_figures(ui: Ui, browser: Browser) -> None:
     page.context.close()
 
 
-def test_accepting_restates_the_value_and_cancel_has_the_focus(ui: Ui, browser: Browser) -> None:
-    page = watched(browser).page
-    page.goto(f"{ui.url}/recommendations")
-    expect(page.locator("#recommendation-state")).to_have_text("proposed")
-    page.click("#accept-open")
-    expect(page.locator("#recommendation-card")).to_contain_text("Say who you are")
-    expect(page.locator("#accept-confirm")).to_have_count(0)
-    page.fill("#operator-name", "Ann Operator")
-    page.click("#accept-open")
-    expect(page.locator("#accept-text")).to_contain_text("Raise supply air temperature 20.0 → 21.0 °C")
-    expect(page.locator("#accept-text")).to_contain_text("version 1")
-    expect(page.locator("#accept-cancel")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.locator("#accept-confirm")).to_have_count(0)
-    expect(page.locator("#recommendation-state")).to_have_text("proposed")
-    page.context.close()
-
-
-def test_a_card_that_changes_under_the_dialog_is_not_the_one_that_is_acted_on(
-    ui: Ui, browser: Browser
-) -> None:
-    page = watched(browser).page
-    page.goto(f"{ui.url}/recommendations")
-    page.fill("#operator-name", "Ann Operator")
-    expect(page.locator("#reject-open")).to_be_enabled()
-    page.click("#reject-open")
-    page.fill("#reject-reason", "not now")
-    now = datetime.now(UTC)
-    with db.connect(ui.dsn) as conn:
-        seed.transition(conn, ui.seeded.proposed, "superseded", now, "joulecast", "another saves more")
-        newer = seed.recommendation(conn, ui.site, now, to_c=20.5)
-    expect(page.locator("#advice-card")).to_contain_text(f"Recommendation {newer}")
-    page.click("#reject-confirm")
-    expect(page.locator("#advice-result")).to_contain_text("Not done")
-    with db.connect(ui.dsn) as conn:
-        row = conn.execute(
-            "SELECT state FROM recommendation WHERE recommendation_id = %s", (newer,)
-        ).fetchone()
-    assert row == {"state": "proposed"}
-    page.context.close()
-
-
-def test_rejecting_with_a_reason(ui: Ui, browser: Browser) -> None:
-    page = watched(browser).page
-    page.goto(f"{ui.url}/recommendations")
-    page.fill("#operator-name", "Ann Operator")
-    expect(page.locator("#reject-open")).to_be_enabled()
-    page.click("#reject-open")
-    page.fill("#reject-reason", "maintenance until noon")
-    page.click("#reject-confirm")
-    expect(page.locator("#recommendation-state")).to_have_text("rejected")
-    page.locator("details.history").first.click()
-    expect(page.locator(".events").first).to_contain_text("Ann Operator: maintenance until noon")
-    page.context.close()
-
-
 def test_a_day_is_replayed(ui: Ui, browser: Browser, tmp_path: Path) -> None:
     jobs = pytest.importorskip("twin.jobs")
     settings = Settings(dsn=ui.dsn, site_file=SITE_FILE)

@@ -1,265 +1,364 @@
-"""Commands through a real broker to a plant that obeys, refuses, is silent, or says yes and does nothing."""
+"""A setpoint's life under a lease: sent, followed, renewed, released; and each way in which it goes wrong."""
 
 from __future__ import annotations
 
 import json
 import logging
 import threading
-import uuid
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
-from tests_of_ingest import PATIENCE_S, wait_until
+from write_back import AIR, OWN, WATER, World
 
 from core import db
-from core.clock import ManualClock, ScaledClock
-from core.errors import ServiceError
+from core.actions import State
 from core.jobs import Context
 from core.settings import Settings
 from ingest import commands
-from ingest.commands import FOLLOW_S, Dispatcher, follow_time
-from ingest.mqtt import Address, make_client
-from ingest.topics import acknowledgement_topic, command_topic
+from ingest.edge.keys import make
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
-    from paho.mqtt.client import Client, MQTTMessage
-
+    from core.clock import ManualClock
     from core.site import Site
 
-AIR, WATER = "supply_air_temperature_setpoint", "chilled_water_supply_temperature_setpoint"
-ASSETS = {AIR: "hall", WATER: "chw-loop"}
+
+@pytest.fixture
+def world(dsn: str, conn: db.Connection, plant: Site, clock: ManualClock, tmp_path: Path) -> Iterator[World]:
+    found = World(dsn, conn, plant, clock, tmp_path)
+    yield found
+    found.close()
 
 
-@dataclass
-class FakePlant:
-    """Answers commands over MQTT as a building management system would."""
-
-    site: str
-    now: Callable[[], datetime]
-    accepts: bool | None = True
-    follows: bool = True
-    got: list[dict[str, Any]] = field(default_factory=list)
-    properties: list[Any] = field(default_factory=list)
-
-    def on_message(self, client: Client, _: object, message: MQTTMessage) -> None:
-        *_, asset, point = message.topic.split("/")
-        command = json.loads(message.payload)
-        self.got.append(command | {"asset": asset, "point": point, "retain": message.retain})
-        self.properties.append(message.properties)
-        if self.accepts is None:
-            return
-        answer = {
-            "command_id": command["command_id"],
-            "accepted": self.accepts,
-            "reason": None if self.accepts else "interlock",
-            "time": self.now().isoformat(),
-        }
-        client.publish(acknowledgement_topic(self.site, asset, point), json.dumps(answer), qos=1)
-        if self.accepts and self.follows:
-            self.report(client, asset, point, command["value"])
-
-    def report(self, client: Client, asset: str, point: str, value: float) -> None:
-        reading = {"time": self.now().isoformat(), "value": value}
-        client.publish(f"joulecast/{self.site}/{asset}/{point}", json.dumps(reading), qos=1)
+INTO_PLANT = ["queued", "sent", "acked", "applied", "holding"]
 
 
-@contextmanager
-def connected(broker_url: str, plant: FakePlant) -> Iterator[Client]:
-    address, ready = Address.parse(broker_url), threading.Event()
-    client = make_client(address, "")
-    client.on_message = plant.on_message
-    client.on_subscribe = lambda *_: ready.set()
-    client.connect(address.host, address.port)
-    client.loop_start()
-    client.subscribe(command_topic(plant.site, "+", "+"), qos=1)
-    assert ready.wait(PATIENCE_S)
-    yield client
-    client.disconnect()
-    client.loop_stop()
+def test_from_acceptance_to_the_plants_own_control_again(world: World) -> None:
+    number = world.recommend({AIR: 22.0, WATER: 8.0}, hold=timedelta(hours=1))
+    world.until(number, State.HOLDING, within_s=20)
+    assert world.leases() == {AIR: (number, 22.0, 21.0), WATER: (number, 8.0, 7.0)}
+    assert world.plant.told == {AIR: 22.0, WATER: 8.0}
+    world.until(number, State.COMPLETED, within_s=3700, every_s=10)
+    assert world.path(number) == [*INTO_PLANT, "releasing", "completed"]
+    assert (world.plant.told, world.leases(), world.alarms()) == ({}, {}, {})
+    assert world.plant.writes == [(WATER, 8.0), (AIR, 22.0)]
+    assert len(world.sent) > 2 * 50  # two leases were renewed every minute
 
 
-def accepted(conn: db.Connection, site: str, now: datetime, values: dict[str, float]) -> int:
-    """A recommendation that an operator has accepted, with its commands."""
-    expires = now + timedelta(minutes=10)
-    row = conn.execute(
-        "INSERT INTO recommendation (site_id, created_at, expires_at, changes, objective, saving_p10_kw,"
-        " saving_p50_kw, saving_p90_kw, attribution, prediction, verdicts, rule)"
-        " VALUES (%s, %s, %s, '[]', 'energy', 1, 2, 3, '{}', '{}', '{}', '{}') RETURNING recommendation_id",
-        (site, now, expires),
-    ).fetchone()
-    assert row
-    number: int = row["recommendation_id"]
-    with conn.transaction():
-        conn.execute("SELECT transition(%s, 'accepted', NULL, %s, 'olga', 'looks right')", (number, now))
-        for point, value in values.items():
-            conn.execute(
-                "INSERT INTO command (command_id, recommendation_id, site_id, asset_id, point, value,"
-                " previous_value, created_at, expires_at) VALUES (%s, %s, %s, %s, %s, %s, 20, %s, %s)",
-                (uuid.uuid4(), number, site, ASSETS[point], point, value, now, expires),
-            )
-    return number
-
-
-def states(conn: db.Connection) -> list[str]:
-    return [r["state"] for r in conn.execute("SELECT state FROM command ORDER BY point DESC")]
-
-
-def history(conn: db.Connection) -> list[tuple[str, str]]:
-    rows = conn.execute("SELECT to_state, actor FROM recommendation_event ORDER BY event_id")
-    return [(r["to_state"], r["actor"]) for r in rows]
-
-
-Serving = "Callable[..., AbstractContextManager[Context]]"
-
-
-def test_an_obedient_plant(
-    serving: Serving, conn: db.Connection, plant: Site, clock: ManualClock, broker_url: str
-) -> None:
-    fake = FakePlant(plant.id, clock.now)
-    with serving(clock), connected(broker_url, fake):
-        accepted(conn, plant.id, clock.now(), {AIR: 22.0, WATER: 9.5})
-        wait_until(lambda: states(conn) == ["applied", "applied"])
-        wait_until(lambda: history(conn)[-1][0] == "applied")
-    assert history(conn) == [("accepted", "olga"), ("sent", "ingest"), ("applied", "ingest")]
-    air = next(c for c in fake.got if c["point"] == AIR)
-    expires = (clock.now() + timedelta(minutes=10)).isoformat().replace("+00:00", "Z")
-    assert {k: air[k] for k in ("asset", "value", "unit", "issued_by", "expires_at", "retain")} == {
-        "asset": "hall",
+def test_what_is_sent_says_all_that_the_other_side_needs(world: World) -> None:
+    now = world.clock.now()
+    number = world.recommend()
+    world.until(number, State.HOLDING)
+    topic, payload, expiry_s = world.sent[0]
+    command = json.loads(payload)
+    assert topic == f"joulecast/{world.site.id}/$command/{AIR}"
+    assert 0 < expiry_s <= 30
+    assert {k: command[k] for k in ("kind", "point", "value", "unit", "expect_current", "min", "max")} == {
+        "kind": "set",
+        "point": AIR,
         "value": 22.0,
         "unit": "degC",
-        "issued_by": "olga",
-        "expires_at": expires,
-        "retain": False,
+        "expect_current": 21.0,
+        "min": 18.0,
+        "max": 26.0,
     }
-    assert 0 < fake.properties[0].MessageExpiryInterval <= 600
+    assert (command["issued_by"], command["approved_by"]) == ("olga", "olga")
+    assert (command["recommendation_id"], command["lease_s"]) == (number, 900.0)
+    assert command["expires_at"] == (now + timedelta(seconds=30)).isoformat().replace("+00:00", "Z")
 
 
-def test_a_plant_that_refuses(
-    serving: Serving, conn: db.Connection, plant: Site, clock: ManualClock, broker_url: str
+def test_renewals_are_not_heaped_up(world: World) -> None:
+    number = world.recommend()
+    world.until(number, State.HOLDING)
+    world.turns(1500, every_s=5)
+    kept = world.conn.execute("SELECT count(*) AS n FROM command WHERE kind = 'renew'").fetchone()
+    assert kept
+    assert kept["n"] <= 2
+    assert world.state(number) is State.HOLDING
+
+
+def test_a_ramp_goes_step_by_step_under_one_lease(world: World) -> None:
+    number = world.recommend(ramp=(22.0, 23.0, 24.0), hold=timedelta(hours=6))
+    world.until(number, State.RAMPING)
+    assert world.plant.told == {AIR: 22.0}
+    world.turns(1700, every_s=10)
+    assert world.plant.told == {AIR: 22.0}  # the dwell is not over
+    world.until(number, State.HOLDING, within_s=4000, every_s=10)
+    assert world.path(number) == ["queued", "sent", "acked", "applied", "ramping", "holding"]
+    assert world.plant.writes == [(AIR, 22.0), (AIR, 23.0), (AIR, 24.0)]
+    assert world.leases() == {AIR: (number, 24.0, 21.0)}
+
+
+def test_a_step_that_is_refused_takes_the_whole_ramp_back(world: World) -> None:
+    number = world.recommend(ramp=(22.0, 23.0), hold=timedelta(hours=6))
+    world.until(number, State.RAMPING)
+    world.conn.execute("UPDATE command SET value = 27.0 WHERE step = 2")
+    world.until(number, State.REVERTED, within_s=4000, every_s=10)
+    assert world.plant.told == {}
+    assert world.plant.writes == [(AIR, 22.0)]
+    assert "outside 18 to 26" in dict(world.events(number))["reverting"]
+    assert list(world.alarms().values()) == [2]
+
+
+@pytest.mark.parametrize(("value", "why"), [(26.5, "outside 18 to 26"), (22.5, "a step of 1.5; at most 1")])
+def test_this_side_has_its_limits_too(world: World, value: float, why: str) -> None:
+    number = world.recommend({AIR: value})
+    world.until(number, State.WITHDRAWN)
+    assert why in dict(world.events(number))["withdrawn"]
+    assert (world.sent, world.leases()) == ([], {})
+    assert len(world.alarms()) == 1
+
+
+def test_what_is_in_force_must_be_what_was_seen(world: World) -> None:
+    number = world.recommend()
+    world.plant.own[AIR] = 21.5
+    world.clock.advance(timedelta(seconds=1))
+    world.until(number, State.WITHDRAWN)
+    assert "21.5 is in force, not 21" in dict(world.events(number))["withdrawn"]
+
+
+def test_two_changes_of_a_point_are_the_dwell_apart(world: World) -> None:
+    first = world.recommend()
+    world.until(first, State.HOLDING)
+    second = world.recommend({AIR: 22.5})
+    world.turns(600, every_s=10)
+    assert world.state(second) is State.QUEUED
+    world.until(second, State.WITHDRAWN, within_s=600, every_s=10)  # its time in the queue is over
+    assert world.state(first) is State.HOLDING
+    world.turns(600, every_s=10)
+    third = world.recommend({AIR: 22.5})
+    world.until(third, State.HOLDING)
+
+
+def test_a_newer_recommendation_takes_the_lease_over(world: World) -> None:
+    first = world.recommend({AIR: 22.0, WATER: 8.0}, hold=timedelta(hours=6))
+    world.until(first, State.HOLDING)
+    world.turns(1800, every_s=10)
+    second = world.recommend({AIR: 23.0}, hold=timedelta(hours=2))
+    world.until(second, State.HOLDING)
+    assert dict(world.events(first))["completed"] == f"taken over by recommendation {second}"
+    assert world.leases() == {AIR: (second, 23.0, 21.0), WATER: (second, 8.0, 7.0)}
+    world.turns(300, every_s=10)
+    assert {one.recommendation_id for one in world.edge.leases.values()} == {second}
+    world.until(second, State.COMPLETED, within_s=8000, every_s=10)
+    assert (world.plant.told, world.leases()) == ({}, {})
+
+
+def test_a_takeover_that_is_refused_gives_the_point_back(world: World) -> None:
+    first = world.recommend(hold=timedelta(hours=6))
+    world.until(first, State.HOLDING)
+    world.turns(1800, every_s=10)
+    second = world.recommend({AIR: 23.0})
+    world.plant.override = "priority 8 holds it"
+    world.edge_alive = False  # so that only the command meets the override
+    world.dispatcher.step(world.conn)
+    world.hear(world.edge.receive(world.sent[-1][1]))
+    world.edge_alive, world.plant.override = True, ""
+    world.until(second, State.REVERTED)
+    assert "override" in dict(world.events(second))["failed"]
+    assert (world.plant.told, world.leases()) == ({}, {})
+
+
+def test_a_refusal_says_why_and_ends(world: World) -> None:
+    world.plant.override = "priority 8 holds 20"
+    number = world.recommend()
+    world.until(number, State.REVERTED)
+    assert world.path(number) == ["queued", "sent", "failed", "reverting", "reverted"]
+    assert "override: priority 8 holds 20" in dict(world.events(number))["failed"]
+    assert world.plant.writes == []
+    assert list(world.alarms().values()) == [2]
+    world.plant.override = ""
+    world.turns(1800, every_s=10)
+    world.until(world.recommend(), State.HOLDING)
+    assert world.alarms() == {}  # something works again
+
+
+def test_a_plant_that_says_yes_and_does_nothing(world: World) -> None:
+    world.plant.frozen = True
+    number = world.recommend()
+    world.until(number, State.ACKED)
+    assert world.edge.leases
+    world.until(number, State.REVERTED)
+    assert "did not follow within 300 s" in dict(world.events(number))["failed"]
+    assert not world.edge.leases
+    assert world.plant.writes == [(AIR, 22.0)]
+
+
+def test_a_reading_of_before_the_command_is_no_proof(world: World) -> None:
+    world.plant.frozen = True
+    world.plant.own[AIR] = 22.0
+    world.measure()
+    world.plant.own[AIR] = 21.0
+    world.clock.advance(timedelta(seconds=1))
+    world.measure()
+    number = world.recommend()
+    world.sensors = False
+    world.turns(20)
+    assert world.state(number) is State.ACKED
+
+
+def test_a_gateway_that_is_away_ends_it(world: World) -> None:
+    world.edge_alive = False
+    number = world.recommend()
+    world.until(number, State.REVERTED)
+    assert "no answer from the plant" in dict(world.events(number))["failed"]
+    assert world.plant.writes == []
+    assert {json.loads(payload)["kind"] for _, payload, _ in world.sent} == {"set", "release"}
+
+
+def test_a_crash_between_commit_and_publish_sends_the_same_bytes_again(world: World) -> None:
+    number = world.recommend()
+    world.broker = False
+    world.turn()
+    assert (world.state(number), world.sent) == (State.SENT, [])
+    assert world.alarms() == {"write.broker": 2}
+    signed = world.conn.execute("SELECT message FROM command").fetchone()
+    assert signed
+    world.broker = True
+    world.start_server()
+    world.until(number, State.HOLDING)
+    assert world.sent[0][1] == bytes(signed["message"])
+    assert (world.plant.writes, world.alarms()) == ([(AIR, 22.0)], {})
+
+
+def test_a_crash_after_publishing_writes_nothing_twice(world: World) -> None:
+    number = world.recommend()
+    world.edge_alive = False
+    world.turn()
+    world.edge.receive(world.sent[0][1])  # it has arrived, and its answer is lost
+    world.edge_alive = True
+    world.start_server()
+    world.until(number, State.HOLDING)
+    assert world.sent[0][1] == world.sent[1][1]
+    assert world.plant.writes == [(AIR, 22.0)]
+
+
+def test_a_broker_that_stays_away_ends_it(world: World) -> None:
+    number = world.recommend()
+    world.until(number, State.HOLDING)
+    world.broker = False
+    world.until(number, State.REVERTED, every_s=5)
+    assert world.plant.told == {}
+    assert (
+        "not renewed" in dict(world.events(number))["reverting"]
+        or "somebody" in (dict(world.events(number))["reverting"])
+    )
+    assert 2 in world.alarms().values()
+
+
+def test_an_operator_at_the_plant_wins(world: World) -> None:
+    number = world.recommend()
+    world.until(number, State.HOLDING)
+    world.plant.told[AIR] = 20.0
+    world.until(number, State.REVERTED)
+    assert "somebody set 20 instead of 22" in dict(world.events(number))["reverting"]
+
+
+def test_a_gateway_that_lets_go_says_so(world: World) -> None:
+    number = world.recommend()
+    world.until(number, State.HOLDING)
+    world.plant.override = "priority 8 holds it"
+    world.until(number, State.REVERTED)
+    assert "let go: override" in dict(world.events(number))["reverting"]
+
+
+def test_a_gateway_that_was_restarted_holds_nothing(world: World) -> None:
+    number = world.recommend()
+    world.until(number, State.HOLDING)
+    world.start_edge()
+    world.until(number, State.REVERTED)
+    assert (world.plant.told, world.plant.writes) == ({}, [(AIR, 22.0)])
+
+
+def test_hold_takes_it_back(world: World) -> None:
+    number = world.recommend()
+    world.until(number, State.HOLDING)
+    world.operator(number, State.REVERTING)
+    world.until(number, State.REVERTED, within_s=5)
+    assert (world.plant.told, world.leases(), world.alarms()) == ({}, {}, {})
+
+
+def test_a_plant_that_does_not_go_back_is_an_alarm_of_the_first_priority(world: World) -> None:
+    number = world.recommend()
+    world.until(number, State.HOLDING)
+    world.plant.own[AIR] = 22.0  # whatever is released, 22 stays in force
+    world.plant.told[AIR] = 22.0
+    world.operator(number, State.REVERTING)
+    world.until(number, State.REVERT_FAILED, every_s=5)
+    assert world.alarms() == {f"write.revert.{number}": 1}
+    world.plant.own[AIR] = 21.0
+    world.until(number, State.REVERTED, every_s=5)
+    assert world.alarms() == {}
+
+
+def test_writing_back_switched_off_while_it_holds(world: World) -> None:
+    number = world.recommend()
+    world.until(number, State.HOLDING)
+    said = len(world.sent)
+    world.start_server(write_back=False)
+    world.until(number, State.REVERTED, every_s=5)
+    assert len(world.sent) == said
+    assert world.plant.told == {}
+
+
+def test_a_stale_setpoint_is_not_changed(world: World) -> None:
+    world.clock.advance(timedelta(minutes=5))
+    world.sensors = False
+    number = world.recommend()
+    world.until(number, State.WITHDRAWN, every_s=10)
+    assert (world.sent, len(world.alarms())) == ([], 1)
+
+
+def test_a_silent_gateway_is_told_while_something_is_held(world: World) -> None:
+    world.beat()
+    world.turns(40)
+    assert world.alarms() == {}
+    number = world.recommend()
+    world.until(number, State.HOLDING)
+    world.turns(2)
+    assert world.alarms() == {"write.edge.edge-1": 2}
+    world.beat()
+    world.turns(1)
+    assert world.alarms() == {}
+    world.beat(online=False)
+    world.turns(1)
+    assert world.alarms() == {"write.edge.edge-1": 2}
+
+
+def test_a_recommendation_of_another_site_is_left_alone(world: World) -> None:
+    number = world.recommend()
+    world.conn.execute("UPDATE recommendation SET site_id = 'elsewhere'")
+    world.turns(5)
+    assert world.state(number) is State.QUEUED
+    assert world.sent == []
+
+
+def test_own_values_of_a_fresh_world_are_never_touched(world: World) -> None:
+    world.turns(10)
+    assert (world.plant.writes, world.plant.own, world.sent) == ([], OWN, [])
+
+
+@pytest.mark.parametrize("missing", ["write_back", "key"])
+def test_without_permission_or_key_it_is_said_once(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture, missing: str
 ) -> None:
-    with serving(clock), connected(broker_url, FakePlant(plant.id, clock.now, accepts=False)):
-        accepted(conn, plant.id, clock.now(), {AIR: 22.0})
-        wait_until(lambda: history(conn)[-1][0] == "failed")
-    assert states(conn) == ["refused"]
-    row = conn.execute("SELECT reason FROM recommendation_event ORDER BY event_id DESC").fetchone()
-    assert row
-    assert "interlock" in row["reason"]
-
-
-def test_a_plant_that_says_yes_and_does_nothing(
-    serving: Serving, conn: db.Connection, plant: Site, clock: ManualClock, broker_url: str
-) -> None:
-    fake = FakePlant(plant.id, clock.now, follows=False)
-    with serving(clock), connected(broker_url, fake) as client:
-        accepted(conn, plant.id, clock.now(), {AIR: 22.0})
-        wait_until(lambda: states(conn) == ["acknowledged"])
-        clock.advance(timedelta(seconds=FOLLOW_S - 1))
-        fake.report(client, "hall", AIR, 21.9)
-        wait_until(lambda: db.rows(conn, "latest", site=plant.id))
-        assert states(conn) == ["acknowledged"]
-        clock.advance(timedelta(seconds=1))
-        wait_until(lambda: states(conn) == ["failed"])
-        wait_until(lambda: history(conn)[-1][0] == "failed")
-
-
-def test_a_silent_plant(
-    serving: Serving, conn: db.Connection, plant: Site, clock: ManualClock, broker_url: str
-) -> None:
-    with serving(clock), connected(broker_url, FakePlant(plant.id, clock.now, accepts=None)) as _:
-        accepted(conn, plant.id, clock.now(), {AIR: 22.0})
-        wait_until(lambda: states(conn) == ["sent"])
-        wait_until(lambda: history(conn)[-1] == ("sent", "ingest"))
-        clock.advance(timedelta(minutes=10))
-        wait_until(lambda: states(conn) == ["expired"])
-        wait_until(lambda: history(conn)[-1] == ("failed", "ingest"))
-
-
-def test_the_setpoint_of_before_the_command_is_no_proof(
-    serving: Serving, conn: db.Connection, plant: Site, clock: ManualClock, broker_url: str
-) -> None:
-    fake = FakePlant(plant.id, clock.now, follows=False)
-    with serving(clock), connected(broker_url, fake) as client:
-        fake.report(client, "hall", AIR, 22.0)
-        wait_until(lambda: db.rows(conn, "latest", site=plant.id))
-        clock.advance(timedelta(seconds=1))
-        accepted(conn, plant.id, clock.now(), {AIR: 22.0})
-        wait_until(lambda: states(conn) == ["acknowledged"])
-        wait_until(lambda: history(conn)[-1][0] == "sent")
-        clock.advance(timedelta(seconds=1))
-        fake.report(client, "hall", AIR, 22.04)
-        wait_until(lambda: states(conn) == ["applied"])
-
-
-def test_an_answer_to_no_command_changes_nothing(
-    serving: Serving, conn: db.Connection, plant: Site, clock: ManualClock, broker_url: str
-) -> None:
-    fake = FakePlant(plant.id, clock.now)
-    with serving(clock), connected(broker_url, fake) as client:
-        answer = {"command_id": str(uuid.uuid4()), "accepted": True}
-        client.publish(acknowledgement_topic(plant.id, "hall", AIR), json.dumps(answer), qos=1)
-        fake.report(client, "hall", AIR, 20.0)
-        wait_until(lambda: db.rows(conn, "latest", site=plant.id))
-    assert states(conn) == []
-
-
-def dispatcher(dsn: str, broker_url: str, plant: Site, clock: ManualClock) -> Dispatcher:
-    return Dispatcher(Context(Settings(dsn=dsn, broker=broker_url), plant, clock, dsn))
-
-
-def test_without_a_broker_a_command_stays_queued_until_it_expires(
-    dsn: str, conn: db.Connection, plant: Site, clock: ManualClock
-) -> None:
-    accepted(conn, plant.id, clock.now(), {AIR: 22.0})
-    sender = dispatcher(dsn, "mqtt://127.0.0.1:1", plant, clock)
-    with pytest.raises(ServiceError):
-        sender.step(conn)
-    assert states(conn) == ["queued"]
-    clock.advance(timedelta(minutes=10))
-    sender.step(conn)
-    assert states(conn) == ["expired"]
-    assert history(conn)[-1] == ("failed", "ingest")
-
-
-def test_when_one_command_is_lost_the_unsent_ones_are_not_sent(
-    dsn: str, conn: db.Connection, plant: Site, clock: ManualClock
-) -> None:
-    accepted(conn, plant.id, clock.now(), {AIR: 22.0, WATER: 9.5})
-    conn.execute("UPDATE command SET state = 'refused', reason = 'no' WHERE point = %s", (AIR,))
-    dispatcher(dsn, "mqtt://127.0.0.1:1", plant, clock).step(conn)
-    assert states(conn) == ["refused", "failed"]
-    assert history(conn)[-1] == ("failed", "ingest")
-
-
-def test_a_command_of_another_site_is_left_alone(
-    dsn: str, conn: db.Connection, plant: Site, clock: ManualClock
-) -> None:
-    accepted(conn, "elsewhere", clock.now(), {AIR: 22.0})
-    dispatcher(dsn, "mqtt://127.0.0.1:1", plant, clock).step(conn)
-    assert states(conn) == ["queued"]
-
-
-def test_without_write_back_nothing_is_sent_and_it_is_said_once(
-    dsn: str,
-    conn: db.Connection,
-    plant: Site,
-    clock: ManualClock,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    accepted(conn, plant.id, clock.now(), {AIR: 22.0})
-    careful = plant.model_copy(update={"write_back": False})
+    site = world.site.model_copy(update={"write_back": missing != "write_back"})
+    key = make(tmp_path / "keys")[0] if missing != "key" else None
+    stop = threading.Event()
+    stop.set()
+    settings = Settings(dsn=world.dsn, command_key_file=key)
     with caplog.at_level(logging.WARNING):
-        commands.run(Context(Settings(dsn=dsn), careful, clock, dsn), threading.Event())
-    assert [r.message for r in caplog.records if "write_back" in r.message]
+        commands.run(Context(settings, site, world.clock, world.dsn), stop)
     assert len(caplog.records) == 1
-    assert states(conn) == ["queued"]
+    assert "are not sent" in caplog.text
 
 
-def test_a_fast_clock_leaves_messages_their_time(clock: ManualClock) -> None:
-    assert follow_time(clock) == timedelta(seconds=300)
-    fast = ScaledClock(clock.now(), clock.now(), 60.0)
-    assert follow_time(fast) == timedelta(seconds=900)
+def test_one_process_at_a_time(world: World) -> None:
+    with db.connect(world.dsn, autocommit=True) as one, db.connect(world.dsn, autocommit=True) as two:
+        with commands.alone(one, world.site.id) as first, commands.alone(two, world.site.id) as second:
+            assert (first, second) == (True, False)
+        with commands.alone(two, world.site.id) as second:
+            assert second

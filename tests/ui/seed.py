@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from core import db
+from core.actions import Setpoint
 from core.points import point_type
 
 if TYPE_CHECKING:
@@ -262,7 +263,9 @@ def forecaster(conn: db.Connection, site: Site, now: datetime) -> datetime:
     return issued
 
 
-def recommendation(conn: db.Connection, site: Site, at: datetime, to_c: float = 21.0) -> int:
+def recommendation(
+    conn: db.Connection, site: Site, at: datetime, to_c: float = 21.0, authority: str = "supervised"
+) -> int:
     """Propose raising the supply air setpoint; its id."""
     changes = [{"setpoint": "supply_air_temperature", "from_c": 20.0, "to_c": to_c}]
     verdicts = [
@@ -277,15 +280,40 @@ def recommendation(conn: db.Connection, site: Site, at: datetime, to_c: float = 
         "it_kw": 623.0,
         "worst_inlet_c": 26.3,
         "inlet_limit_c": 27.0,
+        "n1_inlet_c": 29.9,
+        "n1_limit_c": 31.0,
+        "dew_point_c": 11.2,
+        "dew_point_limit_c": 15.0,
         "pue_before": 1.268,
         "pue_after": 1.255,
+        "horizon_h": 24.0,
+        "water_l_per_h": -14.0,
+        "beyond_error_ratio": 0.72,
+        "worth_interval": {"unit": "EUR/h", "p10": 0.7, "p50": 1.1, "p90": 1.4, "without": 101.0},
     }
+    blocks = [
+        {
+            "start": (at + timedelta(hours=4 * i)).isoformat(),
+            "hours": 4.0,
+            "chillers": 1 + i % 2,
+            "economizer": i < 3,
+            "saving_kw": 8.0 + i,
+            "held_by": "worst inlet" if i == 2 else "",
+            "relaxed_kw": 1.6 if i == 2 else 0.0,
+            "setpoints": {
+                "supply_air_temperature": 21.0 + i % 2,
+                "chilled_water_supply_temperature": 9.0 + i / 2,
+                "condenser_water_supply_temperature": 22.0 - i / 2,
+            },
+        }
+        for i in range(6)
+    ]
     attribution = {"chiller": 9.4, "crah_fan": -1.6, "pump": 0.4, "tower_fan": 0.2}
     rule = {"changes": [{**changes[0], "to_c": 20.5}], "saving_p50_kw": 4.1}
     row = conn.execute(
         "INSERT INTO recommendation (site_id, created_at, expires_at, changes, objective, saving_p10_kw,"
-        " saving_p50_kw, saving_p90_kw, attribution, prediction, verdicts, rule)"
-        " VALUES (%s, %s, %s, %s, 'total facility energy', 6.1, 8.4, 10.2, %s, %s, %s, %s)"
+        " saving_p50_kw, saving_p90_kw, attribution, prediction, verdicts, rule, authority, due_at, plan)"
+        " VALUES (%s, %s, %s, %s, 'facility_energy', 6.1, 8.4, 10.2, %s, %s, %s, %s, %s, %s, %s)"
         " RETURNING recommendation_id",
         (
             site.id,
@@ -296,19 +324,73 @@ def recommendation(conn: db.Connection, site: Site, at: datetime, to_c: float = 
             db.json(prediction),
             db.json(verdicts),
             db.json(rule),
+            authority,
+            at + timedelta(minutes=45),
+            db.json({"saving_kwh": 252.0, "blocks": blocks}),
         ),
     ).fetchone()
     assert row is not None
-    return int(row["recommendation_id"])
+    number = int(row["recommendation_id"])
+    behind = {
+        "calibration_id": 3,
+        "forecast_model": "ensemble",
+        "forecast_issued_at": (at - timedelta(minutes=10)).isoformat(),
+        "weather_source": "open-meteo",
+        "data_at": at.isoformat(),
+    }
+    conn.execute(
+        "INSERT INTO recommendation_event (recommendation_id, at, to_state, actor, reason, detail)"
+        " VALUES (%s, %s, 'proposed', 'joulecast', '8.4 kW expected', %s)",
+        (number, at, db.json(behind)),
+    )
+    return number
 
 
 def transition(conn: db.Connection, of: int, to: str, at: datetime, actor: str, reason: str) -> None:
     """Move a recommendation on, the way the database allows."""
     done = conn.execute(
-        "SELECT transition(%s, %s, NULL, %s, %s, %s) AS done", (of, to, at, actor, reason)
+        "SELECT transition(%s, %s, NULL, %s, %s, %s, '{}', %s) AS done",
+        (of, to, at, actor, reason, at + timedelta(hours=20)),
     ).fetchone()
     assert done is not None
     assert done["done"]
+
+
+TO_HOLDING = ("accepted", "precheck", "queued", "sent", "acked", "applied", "holding")
+
+
+def held(conn: db.Connection, site: Site, at: datetime, now: datetime) -> int:
+    """A recommendation that the plant follows under a lease, verified, with its days' account; its id."""
+    of = recommendation(conn, site, at)
+    point = site.setpoints[Setpoint.SUPPLY_AIR_TEMPERATURE].point
+    for i, state in enumerate(TO_HOLDING):
+        transition(conn, of, state, at + timedelta(seconds=5 * i), "Ann Operator", "as shown")
+        if state == "precheck":
+            conn.execute(
+                "INSERT INTO command (command_id, recommendation_id, site_id, asset_id, point, value,"
+                " previous_value, created_at, expires_at, state, sent_at, acknowledged_at, applied_at)"
+                " VALUES (gen_random_uuid(), %s, %s, %s, %s, 21, 20, %s, %s, 'applied', %s, %s, %s)",
+                (of, site.id, point.asset, point.point, at, at + timedelta(minutes=15), at, at, at),
+            )
+    conn.execute(
+        "INSERT INTO lease (site_id, asset_id, point, recommendation_id, value, own_value, taken_at,"
+        " renewed_at, expires_at) VALUES (%s, %s, %s, %s, 21, 20, %s, %s, %s)",
+        (site.id, point.asset, point.point, of, at, now, now + timedelta(minutes=14)),
+    )
+    conn.execute(
+        "INSERT INTO verification (recommendation_id, period_from, period_to, measured_kwh,"
+        " counterfactual_kwh, saving_p10_kwh, saving_p50_kwh, saving_p90_kwh, created_at)"
+        " VALUES (%s, %s, %s, 780, 788, 5.5, 8, 10.5, %s)",
+        (of, at + timedelta(minutes=15), at + timedelta(minutes=75), now),
+    )
+    for back in range(3):
+        day = (now - timedelta(days=back)).date()
+        conn.execute(
+            "INSERT INTO saving_day VALUES"
+            " (%s, %s, %s, %s, 18500, 150, 182, 214, 31.5, 60, -340, 0.97, 1, 3, %s)",
+            (site.id, day, now - timedelta(days=back + 1), now - timedelta(days=back), now),
+        )
+    return of
 
 
 @dataclass(frozen=True)

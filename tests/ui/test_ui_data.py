@@ -119,7 +119,8 @@ def test_recommendations_with_events_and_commands(
     assert top.recommendation_id == seeded.proposed
     assert sum(top.attribution_kw.values()) == pytest.approx(top.saving_kw[1])
     events = advice.events(source, [r.recommendation_id for r in found])
-    assert [(e.to_state, e.actor) for e in events[seeded.rejected]] == [("rejected", "M. Jansen")]
+    said = [(e.to_state, e.actor) for e in events[seeded.rejected]]
+    assert said == [("proposed", "joulecast"), ("rejected", "M. Jansen")]
     assert advice.commands(source, [seeded.proposed]) == ()
 
     with db.connect(context.dsn) as conn:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import seed
-from dash import dcc, no_update
+from dash import dcc
 from plotly.utils import PlotlyJSONEncoder
 
-from core import db
 from core.actions import Setpoint
 from ui import actions, guard, shell
 from ui.__main__ import check_port
@@ -20,7 +19,7 @@ from ui.components.graph import GRAPH_CONFIG
 from ui.data import live as live_data
 from ui.data.replay import FACILITY, lines
 from ui.data.shown import Kind, Shown
-from ui.pages import PAGES, live, recommendations, replay
+from ui.pages import PAGES, live, replay
 
 if TYPE_CHECKING:
     from dash import Dash
@@ -104,60 +103,6 @@ def test_an_inlet_above_the_limit_is_an_alarm_in_words_and_shape(source: Source,
 
 def _fields(found: live_data.Live) -> dict[str, Any]:
     return {name: getattr(found, name) for name in live_data.Live.__dataclass_fields__}
-
-
-def test_the_page_sends_a_card_only_when_it_has_changed(source: Source) -> None:
-    first = recommendations.view(source, None, None)
-    assert first[0] == "proposed"
-    assert first[7] is False
-    seen = first[-1]
-    second = recommendations.view(source, None, seen)
-    assert second[2] is no_update
-    assert second[-1] is no_update
-
-
-def test_an_expired_card_cannot_be_accepted(source: Source, clock: ManualClock) -> None:
-    clock.advance(timedelta(hours=1))
-    found = recommendations.view(source, None, None)
-    assert found[7] is True
-    assert "expired" in found[1]
-
-
-@pytest.mark.parametrize(
-    ("seen", "actor", "reason", "said"),
-    [
-        ({}, "Ann", None, "no recommendation"),
-        ({"id": "1; DROP", "version": 1}, "Ann", None, "no recommendation"),
-        ({"id": 1, "version": 1}, " ", None, "Say who you are"),
-        ({"id": 1, "version": 1}, "<script>", None, "A name has letters"),
-        ({"id": 1, "version": 1}, "Ann", " ", "Say why"),
-        ({"id": 1, "version": 1}, "Ann", "x" * 501, "At most 500"),
-    ],
-)
-def test_what_the_browser_sends_is_checked(
-    empty_source: Source, seen: dict[str, Any], actor: str, reason: str | None, said: str
-) -> None:
-    text, pin = recommendations.done(empty_source, seen, actor, reason)
-    assert said in text
-    assert pin is no_update
-
-
-def test_rejecting_goes_through_the_engine_and_needs_the_version_seen(
-    source: Source, context: Context, seeded: seed.Seeded
-) -> None:
-    pytest.importorskip("twin.advise.engine")
-    stale = {"id": seeded.proposed, "version": 7}
-    assert recommendations.done(source, stale, "Ann", "too warm")[0].startswith("Not done")
-    text, pin = recommendations.done(source, {"id": seeded.proposed, "version": 1}, "Ann", "too warm")
-    assert pin == seeded.proposed
-    assert text
-    with db.connect(context.dsn) as conn:
-        row = conn.execute(
-            "SELECT actor, reason FROM recommendation_event"
-            " WHERE recommendation_id = %s AND to_state = 'rejected'",
-            (seeded.proposed,),
-        ).fetchone()
-    assert row == {"actor": "Ann", "reason": "too warm"}
 
 
 def test_operator_names() -> None:

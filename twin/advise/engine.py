@@ -1,22 +1,26 @@
-"""The life of a recommendation: propose, leave standing, replace, withdraw, expire, accept, reject.
+"""What people decide about a recommendation, and how an accepted one gets to the plant.
 
-The only module that writes commands, through a function that takes an `Accepted`. States change through the
-database's transition(), which writes the event in the same transaction.
+Every step is committed by itself with a time by which it ends, so that a process that dies leaves nothing
+open: `carry_on` takes up what was accepted, the guard ends what is overdue. The only module that writes `set`
+commands, in one function that takes an `Accepted`.
 """
 
 from __future__ import annotations
 
+import math
 import uuid
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from core import db
-from core.actions import Change, Setpoint, State
+from core.actions import TIME_LIMITS, Authority, Change, State
 from core.errors import NotReadyError
-from twin.advise import brief, safety
-from twin.advise.reset import RESOLUTION_K
-from twin.advise.safety import Accepted, Rejected, judge, words
+from twin.advise import brief, life, settings
+from twin.advise.life import OvertakenError, no, yes
+from twin.advise.safety import TOLERANCE_K, Accepted, Rejected, judge, words
+from twin.advise.weigh import weigh, without
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,94 +28,16 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.jobs import Context
     from core.site import Site
-    from twin.advise.assess import Assessment
-    from twin.advise.brief import Brief
-    from twin.advise.search import Candidate
+    from twin.advise.life import Card, Outcome
 
-ACTOR: Final = "joulecast"
-"""Who acts where nobody does."""
-PROPOSAL_LIFE: Final = timedelta(hours=2)
-"""How long an operator may think; the gates are asked again every quarter of an hour and at acceptance."""
-COMMAND_LIFE_S: Final = 900.0
-"""How long a command may take to reach the plant [s]."""
-COMMAND_LIFE_WALL_S: Final = 60.0
-"""The same as wall time, for a demonstration whose clock runs fast [s]."""
-LOCK_SPACE: Final = 7_506
-"""First key of the locks under which a site's proposals change, one process at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an operator's decision."""
-
-    ok: bool
-    """Whether it was carried out."""
-    message: str
-    """A sentence for the operator."""
-
-
-def propose(context: Context) -> str:
-    """Advise on the plant as it is now; at most one proposal stands per site.
-
-    Returns:
-        What was done, or why there is no advice.
-
-    Raises:
-        NotReadyError: calibration, forecast or readings are missing.
-    """
-    with db.connect(context.dsn) as conn:
-        return propose_with(conn, context.site, context.clock)
-
-
-def propose_with(conn: db.Connection, site: Site, clock: Clock) -> str:
-    """`propose` on an open connection, in its transaction."""
-    _lock(conn, site)
-    now = clock.now()
-    standing = _expire(conn, db.rows(conn, "twin_proposals", site=site.id), now)
-    try:
-        seen = brief.gather(conn, site, clock)
-    except NotReadyError as reason:
-        for row in standing:
-            _move(conn, row, State.WITHDRAWN, now, f"not to be checked any more: {reason}")
-        if standing:
-            return f"withdrew the standing proposal: {reason}"
-        conn.commit()  # what has expired stays so
-        raise
-    kept = _review(conn, seen, standing)
-    found = brief.advise(seen)
-    if isinstance(found, str):
-        return _kept_words(kept) if kept else f"no advice: {found}"
-    return _compare(conn, seen, kept, found)
-
-
-def _compare(
-    conn: db.Connection,
-    seen: Brief,
-    kept: tuple[db.Row, float] | None,
-    found: Candidate,
-) -> str:
-    change = found.change
-    if kept and _same(_changes(kept[0]), (change,)):
-        return _kept_words(kept)
-    assessment = seen.assess((change,))
-    verdict = judge(seen.evidence((change,), assessment))
-    if isinstance(verdict, Rejected) and not verdict.only_waits:
-        return _kept_words(kept) if kept else f"no advice: {verdict.reason}"
-    if kept:
-        row, saving_kw = kept
-        better_kw = assessment.benefit.p50_kw - saving_kw
-        if better_kw < safety.hysteresis_kw(assessment.benefit.facility_kw):
-            return _kept_words(kept)
-        _move(conn, row, State.SUPERSEDED, seen.now.at, f"another change saves {better_kw:.1f} kW more")
-    number = _insert(conn, seen, found, assessment, verdict.results)
-    return (
-        f"proposed {number}: {words(change.setpoint)} from {change.from_c:.1f} to {change.to_c:.1f} °C,"
-        f" {assessment.benefit.p50_kw:.1f} kW expected"
-    )
+LEASE_S: Final = 900.0
+"""How long the plant's side holds a value that is not renewed [wall s]."""
+SNOOZE_MAX: Final = timedelta(hours=24)
+"""Longest time for which a card may be put off."""
 
 
 def accept(dsn: str, site: Site, clock: Clock, recommendation_id: int, version: int, actor: str) -> Outcome:
-    """Accept a proposal: every gate is asked again on fresh data, then the command is written.
+    """Accept a proposal: every gate is asked again on fresh data, then it is on its way.
 
     Args:
         dsn: the database.
@@ -124,222 +50,329 @@ def accept(dsn: str, site: Site, clock: Clock, recommendation_id: int, version: 
     Returns:
         Whether it was accepted, and a sentence that says what happens now or why not.
     """
-    with db.connect(dsn) as conn:
-        _lock(conn, site)
-        now = clock.now()
-        row = db.row(conn, "twin_recommendation", id=recommendation_id, site=site.id)
-        refusal = _refusal(row, recommendation_id, version, now)
-        if refusal or row is None:
-            return _no(refusal)
-        changes = _changes(row)
-        if not site.write_back:
-            return _no(_by_hand(changes))
-        try:
-            seen = brief.gather(conn, site, clock)
-        except NotReadyError as reason:
-            return _no(f"Not accepted: {reason}.")
-        evidence = replace(seen.evidence(changes, seen.assess(changes)), operator=actor, standing=True)
-        match judge(evidence):
-            case Accepted() as accepted:
-                return _command(conn, site, clock, row, accepted)
-            case Rejected() as rejected:
-                return _no(f"Not accepted: {rejected.reason}.")
+    if not actor.strip():
+        return no("A name is needed: nothing is accepted by nobody.")
+    with life.alone(dsn, site) as conn:
+        return accept_on(conn, site, clock, recommendation_id, version, actor.strip())
 
 
-def reject(dsn: str, clock: Clock, recommendation_id: int, version: int, actor: str, reason: str) -> Outcome:
-    """Decline a proposal; the reason is kept for good.
+def accept_on(
+    conn: db.Connection, site: Site, clock: Clock, number: int, version: int, actor: str
+) -> Outcome:
+    """`accept` on a connection of `life.alone`."""
+    card = life.card(conn, site, number)
+    if card is None:
+        return no(f"There is no recommendation {number} at this site.")
+    if refusal := _refusal(conn, site, clock, card, version):
+        return no(refusal)
+    detail = {"card_version": version}
+    try:
+        taken = life.step(conn, card, State.ACCEPTED, clock, "accepted as shown", actor=actor, detail=detail)
+        return carry_on(conn, site, clock, replace(taken, names=(actor,)))
+    except OvertakenError as told:
+        return no(str(told))
+
+
+def _refusal(conn: db.Connection, site: Site, clock: Clock, card: Card, version: int) -> str:
+    if card.version != version or card.state is not State.PROPOSED:
+        return f"Recommendation {card.number} has changed meanwhile (it is {card.state}); look at it again."
+    if card.expires_at <= clock.now():
+        return f"Recommendation {card.number} has expired; a new one follows where it still holds."
+    chosen = settings.read(conn, site)
+    if chosen.hold:
+        return f"HOLD by {chosen.hold.actor}: nothing is accepted until somebody resumes."
+    if _authority(card, chosen) is Authority.SHADOW:
+        return f"Recommendation {card.number} is only scored (authority shadow) and cannot be accepted."
+    return ""
+
+
+def _authority(card: Card, chosen: settings.Chosen) -> Authority:
+    """What may become of a card: what it said when it was made, or less where people decided so since."""
+    return settings.least((card.authority, chosen.over(card.changes)))
+
+
+def approve_second(
+    dsn: str, site: Site, clock: Clock, recommendation_id: int, version: int, actor: str
+) -> Outcome:
+    """Agree to what somebody else accepted, where a site wants two names.
 
     Args:
         dsn: the database.
+        site: the plant's description.
+        clock: the plant's time.
+        recommendation_id: which one.
+        version: the version of the card that was seen.
+        actor: the second person's name; not the first one's.
+    """
+    name = actor.strip()
+    with life.alone(dsn, site) as conn:
+        card = life.card(conn, site, recommendation_id)
+        if card is None:
+            return no(f"There is no recommendation {recommendation_id} at this site.")
+        if card.state is not State.AWAITING_SECOND or card.version != version:
+            return no(f"Recommendation {card.number} waits for no second name (it is {card.state}).")
+        if not name or name.casefold() in {first.casefold() for first in card.names}:
+            return no(f"A second name is needed, other than {' and '.join(card.names)}.")
+        try:
+            taken = life.step(conn, card, State.PRECHECK, clock, "agreed as second", actor=name)
+            return carry_on(conn, site, clock, replace(taken, names=(*card.names, name)))
+        except OvertakenError as told:
+            return no(str(told))
+
+
+def reject(
+    dsn: str, site: Site, clock: Clock, recommendation_id: int, version: int, actor: str, reason: str
+) -> Outcome:
+    """Decline a recommendation that has not gone to the plant; the reason is kept for good.
+
+    Args:
+        dsn: the database.
+        site: the plant's description.
         clock: the plant's time.
         recommendation_id: which one.
         version: the version of the card that the operator saw.
         actor: the operator's name.
         reason: why.
     """
-    if not actor.strip():
-        return _no("A name is needed to reject a recommendation.")
-    if not reason.strip():
-        return _no("Say why: the reason is kept with the recommendation.")
-    with db.connect(dsn) as conn:
-        if db.row(conn, "twin_recommendation", id=recommendation_id, site=None) is None:
-            return _no(f"There is no recommendation {recommendation_id}.")
-        done = _transition(
-            conn, recommendation_id, State.REJECTED, version, clock.now(), actor.strip(), reason.strip(), {}
+    if refusal := settings.unsigned(actor, reason):
+        return refusal
+    with life.alone(dsn, site) as conn:
+        card = life.card(conn, site, recommendation_id)
+        if card is None:
+            return no(f"There is no recommendation {recommendation_id} at this site.")
+        try:
+            seen = replace(card, version=version)
+            life.step(conn, seen, State.REJECTED, clock, reason.strip(), actor=actor.strip())
+        except OvertakenError as told:
+            return no(str(told))
+    return yes(f"Recommendation {recommendation_id} is rejected.")
+
+
+def snooze(
+    dsn: str, site: Site, clock: Clock, recommendation_id: int, version: int, actor: str, until: datetime
+) -> Outcome:
+    """Put a proposal off; it is worked out anew when it wakes.
+
+    Args:
+        dsn: the database.
+        site: the plant's description.
+        clock: the plant's time.
+        recommendation_id: which one.
+        version: the version of the card that the operator saw.
+        actor: the operator's name.
+        until: when it comes back [plant time].
+    """
+    now, name = clock.now(), actor.strip()
+    if not name:
+        return no("A name is needed: it goes on record.")
+    if not now < until <= now + SNOOZE_MAX:
+        hours = SNOOZE_MAX.total_seconds() / 3600
+        return no(f"A card can be put off until a time from now to {hours:.0f} h ahead.")
+    with life.alone(dsn, site) as conn:
+        card = life.card(conn, site, recommendation_id)
+        if card is None:
+            return no(f"There is no recommendation {recommendation_id} at this site.")
+        due = until + TIME_LIMITS[State.PROPOSED].of(clock)
+        reason = f"put off until {until:%Y-%m-%d %H:%M} UTC"
+        try:
+            with conn.transaction():
+                seen = replace(card, version=version)
+                life.step(conn, seen, State.SNOOZED, clock, reason, actor=name, due=due)
+                db.rows(conn, "twin_wakes_at", id=card.number, wakes_at=until)
+        except OvertakenError as told:
+            return no(str(told))
+    return yes(f"Recommendation {recommendation_id} comes back at {until:%H:%M} UTC if it still holds.")
+
+
+def revert(dsn: str, site: Site, clock: Clock, recommendation_id: int, actor: str, reason: str) -> Outcome:
+    """Give a setpoint back to the plant's own control now.
+
+    Args:
+        dsn: the database.
+        site: the plant's description.
+        clock: the plant's time.
+        recommendation_id: whose setpoint.
+        actor: the operator's name.
+        reason: why.
+    """
+    if refusal := settings.unsigned(actor, reason):
+        return refusal
+    with db.connect(dsn, autocommit=True) as conn:
+        card = life.card(conn, site, recommendation_id)
+        if card is None:
+            return no(f"There is no recommendation {recommendation_id} at this site.")
+        if card.state not in {State.SENT, State.ACKED, *life.HELD}:
+            return no(f"Recommendation {card.number} holds nothing in the plant (it is {card.state}).")
+        try:
+            life.take_back(conn, card, clock, reason.strip(), actor=actor.strip())
+        except OvertakenError as told:
+            return no(str(told))
+    return yes(_going_back(card))
+
+
+def _going_back(card: Card) -> str:
+    if card.by_hand:
+        return f"Set {words(card.setpoint)} back to {card.own_c:.1f} °C yourself; we watch for it."
+    return f"{words(card.setpoint).capitalize()} goes back to the plant's own control."
+
+
+def hold(dsn: str, site: Site, clock: Clock, actor: str, reason: str) -> Outcome:
+    """Stop everything: what has not gone to the plant is withdrawn, what has goes back, nothing new begins.
+
+    Args:
+        dsn: the database.
+        site: the plant's description.
+        clock: the plant's time.
+        actor: who stops it.
+        reason: why.
+    """
+    if refusal := settings.unsigned(actor, reason):
+        return refusal
+    name = actor.strip()
+    with db.connect(dsn, autocommit=True) as conn:
+        settings.decide(conn, site, clock, "hold", settings.ON, actor=name, reason=reason.strip())
+        stopped = life.stop(conn, site, clock, f"HOLD: {reason.strip()}", name)
+    return yes(f"HOLD is on: {stopped} recommendations stopped; nothing begins until somebody resumes.")
+
+
+def resume(dsn: str, site: Site, clock: Clock, actor: str, reason: str) -> Outcome:
+    """Take HOLD off.
+
+    Args:
+        dsn: the database.
+        site: the plant's description.
+        clock: the plant's time.
+        actor: who takes it off.
+        reason: why.
+    """
+    if refusal := settings.unsigned(actor, reason):
+        return refusal
+    with db.connect(dsn, autocommit=True) as conn:
+        if settings.read(conn, site).hold is None:
+            return no("HOLD is not on.")
+        name = actor.strip()
+        settings.decide(conn, site, clock, "hold", settings.OFF, actor=name, reason=reason.strip())
+    return yes("HOLD is off: advice begins again.")
+
+
+def carry_on_all(context: Context) -> str:
+    """Take up what was accepted where the process that did it died on the way; the work of a job."""
+    done = 0
+    with life.alone(context.dsn, context.site) as conn:
+        for card in life.cards(conn, context.site, (State.ACCEPTED, State.PRECHECK)):
+            with suppress(OvertakenError):
+                carry_on(conn, context.site, context.clock, card)
+                done += 1
+    return f"carried on with {done} accepted recommendations"
+
+
+def carry_on(conn: db.Connection, site: Site, clock: Clock, card: Card) -> Outcome:
+    """Take an accepted recommendation as far as it goes without the plant, step by committed step.
+
+    Raises:
+        OvertakenError: somebody else moved it meanwhile.
+    """
+    if card.state is State.ACCEPTED and _needs_second(site, card):
+        life.step(conn, card, State.AWAITING_SECOND, clock, "this site wants two names")
+        return yes(f"Accepted by {card.names[0]}: it waits for a second name.")
+    if card.state is State.ACCEPTED:
+        card = life.step(conn, card, State.PRECHECK, clock, "the gates look at fresh data")
+    chosen = settings.read(conn, site)
+    if chosen.hold:
+        return _withdrawn(conn, card, clock, f"HOLD by {chosen.hold.actor}")
+    if card.kind == life.REVERT:
+        return _take_back(conn, site, clock, card)
+    return _precheck(conn, site, clock, card, _authority(card, chosen))
+
+
+def _needs_second(site: Site, card: Card) -> bool:
+    """Whether two people have to agree; never to go back, nor where two have agreed to a policy."""
+    by_policy = any(name.startswith(settings.POLICY) for name in card.names)
+    return site.advice.two_persons and card.kind != life.REVERT and not by_policy
+
+
+def _withdrawn(conn: db.Connection, card: Card, clock: Clock, reason: str) -> Outcome:
+    life.withdraw(conn, card, clock, reason)
+    return no(f"Not accepted: {reason}.")
+
+
+def _take_back(conn: db.Connection, site: Site, clock: Clock, card: Card) -> Outcome:
+    """An accepted card of kind `revert` moves the one that it is about; then it waits to see that it has."""
+    about = life.card(conn, site, card.of_number or 0)
+    if about is None or about.state not in {State.SENT, State.ACKED, *life.HELD}:
+        return _withdrawn(conn, card, clock, f"recommendation {card.of_number} is not in the plant any more")
+    name = ", ".join(card.names)
+    with conn.transaction():
+        life.take_back(conn, about, clock, f"recommendation {card.number} accepted", actor=name)
+        life.step(conn, card, State.INSTRUCTED, clock, f"recommendation {about.number} is going back")
+    return yes(_going_back(about))
+
+
+def _precheck(conn: db.Connection, site: Site, clock: Clock, card: Card, allowed: Authority) -> Outcome:
+    if allowed is Authority.SHADOW:
+        return _withdrawn(conn, card, clock, "advice on this setpoint is only scored now")
+    try:
+        seen = brief.gather(conn, site, clock)
+    except NotReadyError as reason:
+        return _withdrawn(conn, card, clock, str(reason))
+    evidence, _ = weigh(seen, card.kind, card.changes, allowed)
+    asked = replace(without(evidence, card.number), operator=", ".join(card.names), standing=True)
+    verdict = judge(asked)
+    card = replace(card, sources=seen.sources_json())
+    if isinstance(verdict, Rejected):
+        return _withdrawn(conn, card, clock, verdict.reason)
+    detail = {"verdicts": [result.as_json() for result in verdict.results]}
+    if allowed is Authority.ADVISORY:
+        life.step(conn, card, State.INSTRUCTED, clock, "every gate passed; set by hand", detail=detail)
+        return yes(
+            f"Accepted by {verdict.operator}: set {_moves(verdict.changes)} yourself; we watch for it."
         )
-    if done:
-        return _yes(f"Recommendation {recommendation_id} is rejected.")
-    return _no(f"Recommendation {recommendation_id} has changed meanwhile; look at it again.")
-
-
-def _no(message: str) -> Outcome:
-    return Outcome(ok=False, message=message)
-
-
-def _yes(message: str) -> Outcome:
-    return Outcome(ok=True, message=message)
-
-
-def _lock(conn: db.Connection, site: Site) -> None:
-    conn.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LOCK_SPACE, site.id))
-
-
-def _refusal(row: db.Row | None, number: int, version: int, now: datetime) -> str:
-    if row is None:
-        return f"There is no recommendation {number} at this site."
-    if row["version"] != version or row["state"] != State.PROPOSED:
-        return f"Recommendation {number} has changed meanwhile (it is {row['state']}); look at it again."
-    if row["expires_at"] <= now:
-        return f"Recommendation {number} has expired; a new one follows where it still holds."
-    return ""
-
-
-def _by_hand(changes: tuple[Change, ...]) -> str:
-    return (
-        f"This site is advised only (write_back is off): set {_moves(changes)} yourself; the recommendation"
-        " ends when the plant reports the new setpoint."
-    )
+    return _queue(conn, site, clock, card, verdict, detail)
 
 
 def _moves(changes: tuple[Change, ...]) -> str:
     return ", ".join(f"{words(change.setpoint)} to {change.to_c:.1f} °C" for change in changes)
 
 
-def _command(conn: db.Connection, site: Site, clock: Clock, row: db.Row, accepted: Accepted) -> Outcome:
-    """Move to accepted and write the commands, in the caller's transaction."""
-    now = clock.now()
-    number = row["recommendation_id"]
-    detail = {"verdicts": [result.as_json() for result in accepted.results]}
-    if not _transition(
-        conn, number, State.ACCEPTED, row["version"], now, accepted.operator, "every gate passed", detail
-    ):
-        return _no(f"Recommendation {number} has changed meanwhile; look at it again.")
-    life_s = max(COMMAND_LIFE_S, COMMAND_LIFE_WALL_S * clock.speed_ratio)
+def _queue(
+    conn: db.Connection, site: Site, clock: Clock, card: Card, accepted: Accepted, detail: dict[str, Any]
+) -> Outcome:
+    hold_until = clock.now() + settings.hold_time(site)
+    with conn.transaction():
+        _insert_commands(conn, site, clock, card, accepted)
+        db.rows(conn, "twin_hold_until", id=card.number, hold_until=hold_until)
+        life.step(conn, card, State.QUEUED, clock, "every gate passed", detail=detail)
+    return yes(f"Accepted by {accepted.operator}: {_moves(accepted.changes)} is on its way to the plant.")
+
+
+def _insert_commands(conn: db.Connection, site: Site, clock: Clock, card: Card, accepted: Accepted) -> None:
+    """The steps of each change's ramp, each with the time before which it does not go out."""
+    now, life_time = clock.now(), TIME_LIMITS[State.QUEUED].of(clock)
     for change in accepted.changes:
-        point = site.setpoints[change.setpoint].point
-        db.rows(
-            conn,
-            "twin_insert_command",
-            command_id=uuid.uuid4(),
-            id=number,
-            site=site.id,
-            asset=point.asset,
-            point=point.point,
-            value=change.to_c,
-            previous=change.from_c,
-            now=now,
-            expires_at=now + timedelta(seconds=life_s),
-        )
-    return _yes(f"Accepted by {accepted.operator}: {_moves(accepted.changes)} is on its way to the plant.")
+        bounds = site.setpoints[change.setpoint]
+        before_c, not_before = change.from_c, now
+        for i, to_c in enumerate(ramp(change, bounds.step_max_k)):
+            db.rows(
+                conn,
+                "twin_insert_command",
+                command_id=uuid.uuid4(),
+                id=card.number,
+                site=site.id,
+                asset=bounds.point.asset,
+                point=bounds.point.point,
+                value=to_c,
+                previous=before_c,
+                now=now,
+                expires_at=not_before + life_time,
+                step=i + 1,
+                not_before=not_before,
+                lease_s=LEASE_S,
+            )
+            not_before += timedelta(hours=abs(to_c - before_c) / bounds.rate_max_k_per_h)
+            before_c = to_c
 
 
-def _expire(conn: db.Connection, rows: list[db.Row], now: datetime) -> list[db.Row]:
-    for row in rows:
-        if row["expires_at"] <= now:
-            _move(conn, row, State.EXPIRED, now, "nobody decided in time")
-    return [row for row in rows if row["expires_at"] > now]
-
-
-def _review(conn: db.Connection, seen: Brief, standing: list[db.Row]) -> tuple[db.Row, float] | None:
-    """Ask the gates about what stands: the newest that passes stays, with its saving as of now [kW]."""
-    kept: tuple[db.Row, float] | None = None
-    for row in reversed(standing):
-        changes = _changes(row)
-        assessment = seen.assess(changes)
-        verdict = judge(replace(seen.evidence(changes, assessment), standing=True))
-        if kept:
-            _move(conn, row, State.SUPERSEDED, seen.now.at, "a newer one stands")
-        elif isinstance(verdict, Rejected) and verdict.only_waits:
-            kept = row, assessment.benefit.p50_kw
-        else:
-            reason = verdict.reason if isinstance(verdict, Rejected) else "accepted by nobody"
-            _move(conn, row, State.WITHDRAWN, seen.now.at, reason)
-    return kept
-
-
-def _kept_words(kept: tuple[db.Row, float]) -> str:
-    row, saving_kw = kept
-    return f"recommendation {row['recommendation_id']} still stands, {saving_kw:.1f} kW expected"
-
-
-def _changes(row: db.Row) -> tuple[Change, ...]:
-    return tuple(Change(Setpoint(c["setpoint"]), c["from_c"], c["to_c"]) for c in row["changes"])
-
-
-def _same(one: tuple[Change, ...], other: tuple[Change, ...]) -> bool:
-    return len(one) == len(other) and all(
-        a.setpoint == b.setpoint and abs(a.to_c - b.to_c) < RESOLUTION_K - 1e-9
-        for a, b in zip(one, other, strict=True)
-    )
-
-
-def _move(conn: db.Connection, row: db.Row, state: State, now: datetime, reason: str) -> None:
-    _transition(conn, row["recommendation_id"], state, row["version"], now, ACTOR, reason, {})
-
-
-def _transition(
-    conn: db.Connection,
-    number: int,
-    wanted: State,
-    version: int,
-    now: datetime,
-    actor: str,
-    reason: str,
-    detail: dict[str, Any],
-) -> bool:
-    row = db.row(
-        conn,
-        "twin_transition",
-        id=number,
-        wanted=wanted.value,
-        version=version,
-        now=now,
-        actor=actor,
-        reason=reason,
-        detail=db.json(detail),
-    )
-    return bool(row and row["done"])
-
-
-def _insert(
-    conn: db.Connection,
-    seen: Brief,
-    found: Candidate,
-    assessment: Assessment,
-    results: tuple[safety.GateResult, ...],
-) -> int:
-    benefit = assessment.benefit
-    row = db.row(
-        conn,
-        "twin_insert_recommendation",
-        site=seen.site.id,
-        now=seen.now.at,
-        expires_at=seen.now.at + PROPOSAL_LIFE,
-        changes=db.json([brief.change_json(found.change)]),
-        objective=seen.objective.value,
-        p10=benefit.p10_kw,
-        p50=benefit.p50_kw,
-        p90=benefit.p90_kw,
-        attribution=db.json(assessment.attribution),
-        prediction=db.json({**seen.prediction_json(assessment), "together": seen.together_json()}),
-        verdicts=db.json([_verdict_json(result) for result in results]),
-        rule=db.json(seen.rule_json()),
-        calibration_id=seen.calibration.calibration_id,
-    )
-    number = int(row["recommendation_id"]) if row else 0
-    db.rows(
-        conn,
-        "twin_insert_proposed",
-        id=number,
-        now=seen.now.at,
-        actor=ACTOR,
-        reason=f"{benefit.p50_kw:.1f} kW expected",
-        detail=db.json(seen.sources_json()),
-    )
-    return number
-
-
-def _verdict_json(result: safety.GateResult) -> dict[str, Any]:
-    """As stored; the human gate is not shut while it waits but open to question, so its `ok` is null."""
-    stored = result.as_json()
-    return {**stored, "ok": None} if result.gate == safety.HUMAN and not result.ok else stored
+def ramp(change: Change, step_max_k: float) -> tuple[float, ...]:
+    """The values on the way to a change's end [degC], equal steps that are none too large; at least one."""
+    count = max(math.ceil(abs(change.step_k) / step_max_k - TOLERANCE_K), 1)
+    return tuple(change.from_c + change.step_k * (i + 1) / count for i in range(count))

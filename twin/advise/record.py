@@ -31,13 +31,13 @@ def suspension_source(setpoint: Setpoint) -> str:
 
 def read_record(conn: db.Connection, site: Site, now: datetime) -> Record:
     """What earlier recommendations of this site left behind."""
-    applied = db.rows(conn, "twin_applied", site=site.id)
+    applied = db.rows(conn, "twin_unmeasured", site=site.id)
     waiting = [row for row in applied if row["applied_at"] + SETTLE + WINDOW + PATIENCE > now]
-    rejected = db.rows(conn, "twin_rejected", site=site.id, since=now - PEACE)
+    alone = db.rows(conn, "twin_left_alone", site=site.id, since=now - PEACE)
     return Record(
         unverified=tuple(dict.fromkeys(setpoint for row in waiting for setpoint in setpoints_of(row))),
         misses=_misses(conn, site),
-        declined=tuple(dict.fromkeys(setpoint for row in rejected for setpoint in setpoints_of(row))),
+        declined=tuple(dict.fromkeys(setpoint for row in alone for setpoint in setpoints_of(row))),
     )
 
 

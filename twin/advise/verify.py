@@ -15,23 +15,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core import db
-from core.actions import Change, Setpoint, State
+from core.actions import Change, Setpoint
 from core.units import SECONDS_PER_HOUR
 from twin import calibrate
-from twin.advise import observe
+from twin.advise import ledger, shadow
 from twin.advise.assess import Z_P90
-from twin.advise.record import (
-    PATIENCE,
-    SETTLE,
-    WINDOW,
-    missed,
-    read_record,
-    setpoints_of,
-    suspension_source,
-)
-from twin.advise.safety import DRIFT_MAX_K, MISSES_MAX, words
+from twin.advise.record import PATIENCE, SETTLE, WINDOW, missed, read_record, suspension_source
+from twin.advise.safety import MISSES_MAX, words
 from twin.history import History, load_history
-from twin.network import Parameters, Setpoints, solve
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,10 +30,9 @@ if TYPE_CHECKING:
     from core.jobs import Context
     from core.series import Floats
     from core.site import Site
-    from twin.advise.observe import Observation
     from twin.plant.curves import Flags
+    from twin.simulate import Twin
 
-ACTOR: Final = "joulecast"
 STEP: Final = timedelta(minutes=5)
 """Length of a step of measurement."""
 BASELINE: Final = timedelta(hours=3)
@@ -57,10 +47,9 @@ UNKNOWN_ERROR_RATIO: Final = 0.02
 """Standard error of the saving over the facility's power [1] where there are too few placebos."""
 COMPLETE_MIN_RATIO: Final = 0.8
 """Least share of a period's steps that must be measured [1]."""
-MOVED_RATIO: Final = 0.5
-"""A setpoint that has left the advised value by more than this share of the step was moved by somebody."""
+LOOK_BACK: Final = timedelta(days=2)
+"""Changes held since so long ago are measured; older ones have waited too long."""
 ALARM_MISSES: Final = 3
-ALARM_EXCURSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +66,10 @@ class Saving:
     """What it would have drawn with the old setpoint [kWh]."""
     spread_kwh: float
     """Half of the p10 to p90 range of the saving [kWh]."""
+    twin_kwh: float
+    """What the twin alone says of the same hours [kWh]."""
+    water_l: float
+    """Water saved, by the twin [L]."""
 
     @property
     def p50_kwh(self) -> float:
@@ -89,39 +82,62 @@ class Saving:
         return (self.end - self.start).total_seconds() / SECONDS_PER_HOUR
 
 
-def measure(history: History, parameters: Parameters, change: Change, applied_at: datetime) -> Saving | None:
+def measure(
+    history: History, twin: Twin, change: Change, moved_at: datetime, held_at: datetime | None = None
+) -> Saving | None:
     """The saving of one change.
 
     Args:
         history: readings from at least `BASELINE` before the change to the end of the measurement.
-        parameters: the twin's.
+        twin: the calibrated twin.
         change: what was changed.
-        applied_at: when the plant had it.
+        moved_at: when the plant's setpoint first moved.
+        held_at: when it was where it should be; the same moment where not given.
 
     Returns:
         The saving, or None where too little was measured.
     """
-    times = np.array([(history.start + STEP * i - applied_at) / STEP for i in range(len(history))])
-    residual = _residual(history, parameters, history.setpoints)
-    old = history.setpoints.replace({change.setpoint: change.from_c})
-    without = history.facility_kw - _residual(history, parameters, old)
-    inside = _period(times, SETTLE, SETTLE + WINDOW)
-    before = _period(times, -BASELINE, timedelta(0))
+    known = history.usable
+    if not known.any():
+        return None
+    begin = (held_at or moved_at) + SETTLE
+    residual, kept_kw, water = _twice(history, known, twin, change)
+    inside = _period(_steps_since(history, begin), timedelta(0), WINDOW)
+    before = _period(_steps_since(history, moved_at), -BASELINE, timedelta(0))
     if not (_complete(residual[inside], WINDOW) and _complete(residual[before], BASELINE)):
         return None
-    usable = inside & np.isfinite(without)
-    hours = WINDOW.total_seconds() / SECONDS_PER_HOUR
+    usable, hours = inside & known, WINDOW.total_seconds() / SECONDS_PER_HOUR
     facility_kw = float(np.mean(history.facility_kw[usable]))
-    counterfactual_kw = float(np.mean(without[usable]) + np.nanmean(residual[before]))
+    counterfactual_kw = float(np.mean((history.facility_kw - residual + kept_kw)[usable]))
+    counterfactual_kw += float(np.nanmean(residual[before]))
+    times = _steps_since(history, moved_at)
     spread_kw = Z_P90 * _placebo_error_kw(times, residual, facility_kw)
-    start = applied_at + SETTLE
-    return Saving(start, start + WINDOW, facility_kw * hours, counterfactual_kw * hours, spread_kw * hours)
+    return Saving(
+        start=begin,
+        end=begin + WINDOW,
+        measured_kwh=facility_kw * hours,
+        counterfactual_kwh=counterfactual_kw * hours,
+        spread_kwh=spread_kw * hours,
+        twin_kwh=float(np.mean(kept_kw[usable])) * hours,
+        water_l=float(np.mean(water[usable])) * hours,
+    )
 
 
-def _residual(history: History, parameters: Parameters, setpoints: Setpoints) -> Floats:
-    """Measured minus simulated facility power [kW]; NaN where something was not measured."""
-    state = solve(parameters, history.conditions(parameters), setpoints)
-    return np.where(history.usable, history.facility_kw - state.facility_kw, np.nan)
+def _twice(history: History, known: Flags, twin: Twin, change: Change) -> tuple[Floats, Floats, Floats]:
+    """What the twin misses, what it says was saved [kW], NaN where unknown; and the water saved [L/h]."""
+    filled, step_s = history.bridged(known), history.step.total_seconds()
+    conditions, setpoints = filled.conditions(twin.parameters), filled.setpoints
+    operated = twin.run(conditions, setpoints, step_s)
+    old = setpoints.replace({change.setpoint: change.from_c})
+    without = twin.run(conditions, old, step_s, outside_kw=operated.learned_kw)
+    off = np.where(known, history.facility_kw - operated.facility_kw, np.nan)
+    kept = np.where(known, without.facility_kw - operated.facility_kw, np.nan)
+    return off, kept, without.water_l_per_h - operated.water_l_per_h
+
+
+def _steps_since(history: History, at: datetime) -> Floats:
+    """(n,) each step's start, in steps from a moment."""
+    return np.arange(len(history), dtype=np.float64) + (history.start - at) / STEP
 
 
 def _period(times: Floats, start: timedelta, end: timedelta) -> Flags:
@@ -148,7 +164,7 @@ def _placebo_error_kw(times: Floats, residual: Floats, facility_kw: float) -> fl
 
 
 def verify(context: Context) -> str:
-    """Measure what is due, watch what is in force, and suspend what disappointed.
+    """Measure what is due, account for the days, score what was only shown, suspend what disappointed.
 
     Returns:
         What was done.
@@ -156,42 +172,39 @@ def verify(context: Context) -> str:
     Raises:
         NotReadyError: the twin has not been calibrated yet.
     """
-    site, clock = context.site, context.clock
+    site, now = context.site, context.clock.now()
     with db.connect(context.dsn) as conn:
-        applied = db.rows(conn, "twin_applied", site=site.id)
-        parameters = calibrate.in_use(conn, site).parameters(site.plant)
-        now = observe.observe(conn, site, clock)
-        done = [_one(conn, site, parameters, now, row) for row in applied]
-        done += _excursions(conn, site, now, applied)
+        calibration = calibrate.in_use(conn, site)
+        due = db.rows(conn, "advice_to_verify", site=site.id, since=now - LOOK_BACK)
+        done = [_one(conn, site, calibration.twin(site.plant), now, row) for row in due]
+        done += shadow.score(conn, site, calibration, now)
+        done += ledger.account(conn, site, calibration, now)
         done += _suspensions(conn, site, now)
     return "; ".join(text for text in done if text) or "nothing to verify"
 
 
-def _one(conn: db.Connection, site: Site, parameters: Parameters, now: Observation, row: db.Row) -> str:
-    number, applied_at = row["recommendation_id"], row["applied_at"]
-    change = _change(row)
-    in_force_c = now.motion.in_force.get(change.setpoint, change.to_c)
-    if abs(in_force_c - change.to_c) > max(DRIFT_MAX_K, MOVED_RATIO * abs(change.step_k)):
-        reason = f"{words(change.setpoint)} was moved to {in_force_c:.1f} °C"
-        _close(conn, row, State.REVERTED, now.at, reason)
-        return f"{number} ended: {reason}"
-    if now.at < applied_at + SETTLE + WINDOW:
+def _one(conn: db.Connection, site: Site, twin: Twin, now: datetime, row: db.Row) -> str:
+    number, held_at = row["recommendation_id"], row["held_at"]
+    end = held_at + SETTLE + WINDOW
+    if row["ended_at"] is not None and row["ended_at"] < end:
+        return ""  # what it saved is in the account of its day
+    if now < end:
         return f"{number} is being measured"
-    history = load_history(
-        conn, site, applied_at - PLACEBO_SPAN - BASELINE, applied_at + SETTLE + WINDOW, STEP
-    )
-    saving = measure(history, parameters, change, applied_at)
+    history = load_history(conn, site, row["moved_at"] - PLACEBO_SPAN - BASELINE, end, STEP)
+    saving = measure(history, twin, _change(row), row["moved_at"], held_at)
     if saving is None:
-        late = now.at > applied_at + SETTLE + WINDOW + PATIENCE
-        return f"{number} {'stays unmeasured' if late else 'waits'}: too few readings"
-    return _store(conn, row, now.at, saving)
+        return "" if now > end + PATIENCE else f"{number} waits: too few readings"
+    return _store(conn, site, row, now, saving)
 
 
-def _store(conn: db.Connection, row: db.Row, now: datetime, saving: Saving) -> str:
+def _store(conn: db.Connection, site: Site, row: db.Row, now: datetime, saving: Saving) -> str:
     low, high = saving.p50_kwh - saving.spread_kwh, saving.p50_kwh + saving.spread_kwh
+    verdict = "missed" if missed(high / saving.hours, row["saving_p10_kw"]) else "kept"
+    parts = WINDOW // ledger.STEP
+    worth = ledger.worth(conn, site, saving.start, np.full(parts, saving.p50_kwh / parts), ledger.STEP)
     db.rows(
         conn,
-        "twin_insert_verification",
+        "advice_insert_verification",
         id=row["recommendation_id"],
         period_from=saving.start,
         period_to=saving.end,
@@ -200,28 +213,15 @@ def _store(conn: db.Connection, row: db.Row, now: datetime, saving: Saving) -> s
         p10=low,
         p50=saving.p50_kwh,
         p90=high,
+        cost=worth.cost,
+        carbon=worth.carbon_kg,
+        water=saving.water_l,
+        detail=db.json({"twin_kwh": saving.twin_kwh, "promise": verdict}),
         now=now,
     )
-    verdict = "missed" if missed(high / saving.hours, row["saving_p10_kw"]) else "measured"
-    reason = (
-        f"{saving.p50_kwh:.1f} kWh in {saving.hours:.0f} h {verdict} ({low:.1f} to {high:.1f} kWh),"
-        f" {row['saving_p50_kw']:.1f} kW promised"
-    )
-    _close(conn, row, State.VERIFIED, now, reason)
-    return f"{row['recommendation_id']} verified: {reason}"
-
-
-def _close(conn: db.Connection, row: db.Row, state: State, now: datetime, reason: str) -> None:
-    db.rows(
-        conn,
-        "twin_transition",
-        id=row["recommendation_id"],
-        wanted=state.value,
-        version=row["version"],
-        now=now,
-        actor=ACTOR,
-        reason=reason,
-        detail=db.json({}),
+    return (
+        f"{row['recommendation_id']} verified: {saving.p50_kwh:.1f} kWh in {saving.hours:.0f} h"
+        f" ({low:.1f} to {high:.1f} kWh), {row['saving_p50_kw']:.1f} kW promised, promise {verdict}"
     )
 
 
@@ -230,47 +230,23 @@ def _change(row: db.Row) -> Change:
     return Change(Setpoint(stored["setpoint"]), stored["from_c"], stored["to_c"])
 
 
-def _excursions(conn: db.Connection, site: Site, now: Observation, applied: list[db.Row]) -> list[str]:
-    """Tell the operator to go back where an inlet is too warm while a change waits to be verified."""
-    limit_c = site.limits.envelope.recommended_high_c
-    source = "advise.excursion"
-    if not applied or not now.worst_inlet_c > limit_c:
-        db.rows(conn, "twin_clear_alarm", site=site.id, source=source, now=now.at)
-        return []
-    back = ", ".join(
-        f"{words(setpoint)} to {_change(row).from_c:.1f} °C"
-        for row in applied
-        for setpoint in setpoints_of(row)
-    )
-    message = f"Inlet {now.worst_inlet_c:.1f} °C after an advised change, limit {limit_c:.1f} °C"
-    _alarm(conn, site, now, source, ALARM_EXCURSION, message, f"Put back {back}")
-    return [message]
-
-
-def _suspensions(conn: db.Connection, site: Site, now: Observation) -> list[str]:
+def _suspensions(conn: db.Connection, site: Site, now: datetime) -> list[str]:
     said = []
-    for setpoint, misses in read_record(conn, site, now.at).misses.items():
+    for setpoint, misses in read_record(conn, site, now).misses.items():
         source = suspension_source(setpoint)
         if misses < MISSES_MAX:
-            db.rows(conn, "twin_clear_alarm", site=site.id, source=source, now=now.at)
+            db.rows(conn, "twin_clear_alarm", site=site.id, source=source, now=now)
             continue
         message = f"{misses} promised savings in a row were missed on {words(setpoint)}"
-        action = "Look at these recommendations and at the calibration; acknowledge to resume advice"
-        _alarm(conn, site, now, source, ALARM_MISSES, message, action)
+        db.rows(
+            conn,
+            "twin_raise_alarm",
+            site=site.id,
+            source=source,
+            priority=ALARM_MISSES,
+            message=message,
+            action="Look at these recommendations and at the calibration; acknowledge to resume advice",
+            now=now,
+        )
         said.append(message)
     return said
-
-
-def _alarm(
-    conn: db.Connection, site: Site, now: Observation, source: str, priority: int, message: str, action: str
-) -> None:
-    db.rows(
-        conn,
-        "twin_raise_alarm",
-        site=site.id,
-        source=source,
-        priority=priority,
-        message=message,
-        action=action,
-        now=now.at,
-    )

@@ -39,7 +39,7 @@
       },
       focus: function (opened) {
         if (opened) {
-          setTimeout(() => { const b = document.getElementById("accept-cancel"); if (b) { b.focus(); } }, 150);
+          setTimeout(() => { const b = document.getElementById("act-cancel"); if (b) { b.focus(); } }, 150);
         }
         return window.dash_clientside.no_update;
       },

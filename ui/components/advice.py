@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from dash import dcc, html
 
-from core.actions import State
+from core.actions import Authority, State
 from ui import format as fmt
 from ui.components.panel import empty, facts, labelled, panel, table
+from ui.data.advice import IN_HAND, REVERTIBLE
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from core.actions import Change
@@ -20,20 +21,32 @@ if TYPE_CHECKING:
 
 STATE_WORDS: Final[dict[State, str]] = {
     State.PROPOSED: "proposed: waits for an operator",
-    State.ACCEPTED: "accepted: goes to the plant",
-    State.SENT: "sent: waits for the plant",
-    State.APPLIED: "applied: the plant follows",
-    State.VERIFIED: "verified: the saving was measured",
+    State.SNOOZED: "snoozed: comes back if it still holds",
+    State.ACCEPTED: "accepted",
+    State.AWAITING_SECOND: "accepted: waits for a second name",
+    State.PRECHECK: "accepted: the gates are asked again",
+    State.INSTRUCTED: "accepted: to be set by hand, watched for",
+    State.QUEUED: "queued: goes to the plant",
+    State.SENT: "sent: waits for the plant's answer",
+    State.ACKED: "acknowledged: waits for the setpoint to move",
+    State.APPLIED: "applied: the setpoint has moved",
+    State.RAMPING: "ramping: step by step to the value",
+    State.HOLDING: "holding: the plant has the value",
+    State.RELEASING: "releasing: the hold time is over",
+    State.COMPLETED: "completed",
     State.REJECTED: "rejected",
     State.EXPIRED: "expired",
     State.SUPERSEDED: "superseded by a newer one",
     State.WITHDRAWN: "withdrawn: no longer safe or true",
     State.FAILED: "failed: the plant did not follow",
+    State.REVERTING: "reverting: back to the plant's own value",
     State.REVERTED: "reverted",
+    State.REVERT_FAILED: "REVERT FAILED: set the plant's own value by hand",
 }
+KIND_WORDS: Final = {"change": "", "renewal": "renews", "revert": "takes back"}
 _NONE: Final = (
     "No recommendation. The twin proposes one when a forecast, weather and a calibration are there "
-    "and a change of setpoints would save power within every limit."
+    "and a change of setpoints would save something within every limit."
 )
 
 
@@ -53,13 +66,17 @@ def saving(found: Recommendation) -> str:
 
 
 def expiry(found: Recommendation, now: datetime, zone: ZoneInfo) -> str:
-    """Until when it may be accepted."""
-    if found.state is not State.PROPOSED:
+    """How long its state lasts."""
+    if found.state is State.SNOOZED and found.wakes_at:
+        return f"back at {fmt.clock_time(found.wakes_at, zone, now)}"
+    due = found.expires_at if found.state is State.PROPOSED else found.due_at
+    if due is None:
         return ""
-    left_s = (found.expires_at - now).total_seconds()
+    left_s = (due - now).total_seconds()
     if left_s <= 0:
-        return "expired"
-    return f"expires {fmt.clock_time(found.expires_at, zone, now)}, in {fmt.age(left_s)}"
+        return "expired" if found.state is State.PROPOSED else "time is over"
+    word = {State.PROPOSED: "expires", State.HOLDING: "until"}.get(found.state, "by")
+    return f"{word} {fmt.clock_time(due, zone, now)}, in {fmt.age(left_s)}"
 
 
 def state_badge(state: State) -> html.Span:
@@ -69,7 +86,7 @@ def state_badge(state: State) -> html.Span:
 
 def summary(found: Recommendation | None, zone: ZoneInfo, now: datetime) -> Child:
     """The card on the first page: the top one only, with a link to the rest."""
-    if found is None or found.state not in {State.PROPOSED, State.ACCEPTED, State.SENT, State.APPLIED}:
+    if found is None or found.due_at is None:
         return panel("Recommendation", empty(_NONE), dcc.Link("All recommendations", href="/recommendations"))
     return panel(
         f"Recommendation {found.recommendation_id}",
@@ -95,20 +112,50 @@ def card(found: Recommendation | None, zone: ZoneInfo, now: datetime) -> list[Ch
     if found is None:
         return [empty(_NONE)]
     made = fmt.clock_time(found.created_at, zone, now)
+    kind = KIND_WORDS.get(found.kind, "")
+    title = f"{found.title} · {kind} {found.of}" if kind else found.title
     return [
-        html.Div(
-            [html.Span(found.title, className="note"), html.Span(f"made {made}", className="note")],
-            style={"display": "flex", "justifyContent": "space-between", "gap": "12px"},
-        ),
+        html.Div([html.Span(title), html.Span(f"made {made}")], className="note apart"),
         html.P(action(found.changes), className="action"),
         html.Div(fmt.sentence(saving(found)) + ", modelled", className="saving"),
+        *_instruction(found),
         facts(_effects(found)),
     ]
+
+
+def _instruction(found: Recommendation) -> list[Child]:
+    """What an operator has to do at the plant, where we do not write."""
+    if found.state is State.INSTRUCTED:
+        text = f"Do this at the plant: {action(found.changes)}. Watching for the change; nothing is written."
+        return [html.P(text, className="notice p3")]
+    if found.state is State.REVERT_FAILED:
+        own = f" to {fmt.temperature(found.lease.own_c)}" if found.lease else ""
+        return [
+            html.P(f"The plant's own value was not seen again: set it by hand{own}.", className="notice p1")
+        ]
+    if found.authority is Authority.SHADOW:
+        text = (
+            "Shadow: it is shown and scored against what operators do, and cannot be accepted. "
+            "Give this setpoint more authority below when the evidence is there."
+        )
+        return [html.P(text, className="notice")]
+    return []
 
 
 def _effects(found: Recommendation) -> list[tuple[str, Child]]:
     say = found.prediction
     pairs: list[tuple[str, Child]] = [("Objective", fmt.words(found.objective))]
+    hours = say.get("horizon_h")
+    if hours:
+        low, middle, high = (kw * hours for kw in found.saving_kw)
+        text = f"{fmt.fixed(middle, 0)} kWh ({fmt.band(low, high, 0, 'kWh')}) in {fmt.fixed(hours, 0)} h"
+        pairs.append(("Energy", f"{text}, modelled"))
+    worth = say.get("worth_interval")
+    if worth:
+        band = fmt.band(worth["p10"], worth["p90"], 2, worth["unit"])
+        pairs.append(("In its own unit", f"{fmt.fixed(worth['p50'], 2)} {worth['unit']} ({band}), modelled"))
+    if say.get("beyond_error_ratio") is not None:
+        pairs.append(("Beyond the twin's error", f"{fmt.percent(say['beyond_error_ratio'])} of the saving"))
     if "facility_kw_before" in say and "facility_kw_after" in say:
         before, after = (fmt.fixed(say[f"facility_kw_{when}"], 1) for when in ("before", "after"))
         text = f"{before} → {after} kW, modelled"
@@ -116,18 +163,116 @@ def _effects(found: Recommendation) -> list[tuple[str, Child]]:
     if "pue_before" in say and "pue_after" in say:
         text = f"{fmt.fixed(say['pue_before'], 3)} → {fmt.fixed(say['pue_after'], 3)}, modelled"
         pairs.append(("Power ratio", text))
-    if inlet_text(found):
-        pairs.append(("Worst inlet", inlet_text(found).removeprefix("Worst inlet afterwards ")))
+    water = say.get("water_l_per_h")
+    if water:
+        verb = "saves" if water > 0 else "takes"
+        more = "" if water > 0 else " more"
+        pairs.append(("Water", f"{verb} {fmt.fixed(abs(water), 0)} L/h{more}, modelled"))
     pairs.append(("The rule alone", rule_text(found)))
+    if found.state in {State.PROPOSED, State.SNOOZED, State.HOLDING}:
+        pairs.append(("Held", hold_text(found)))
+    if found.names:
+        pairs.append(("Accepted by", " and ".join(found.names)))
+    pairs.append(("Authority", found.authority.replace("_", " ")))
+    pairs.append(("Rests on", sources_text(found.sources, found.calibration_id)))
     return pairs
 
 
+def hold_text(found: Recommendation) -> str:
+    """What happens to the setpoint afterwards."""
+    own = f" ({fmt.temperature(found.lease.own_c)})" if found.lease else ""
+    return f"under a lease; then the plant's own control has it back{own}, unless it is renewed"
+
+
+def sources_text(sources: dict[str, Any], calibration_id: int | None = None) -> str:
+    """The versions of model, calibration and data behind something."""
+    calibration = sources.get("calibration_id", calibration_id)
+    said = [
+        f"calibration {calibration}" if calibration is not None else "",
+        f"forecast {sources['forecast_model']}" if sources.get("forecast_model") else "",
+        f"issued {sources['forecast_issued_at'][:16].replace('T', ' ')} UTC"
+        if sources.get("forecast_issued_at")
+        else "",
+        f"weather {sources['weather_source']}" if sources.get("weather_source") else "",
+        f"data of {sources['data_at'][:16].replace('T', ' ')} UTC" if sources.get("data_at") else "",
+    ]
+    return ", ".join(text for text in said if text) or "nothing on record"
+
+
 def rule_text(found: Recommendation) -> str:
-    """What the plain reset rule would have done, and its saving."""
+    """What the plain reset rule would have done, its saving, and what advice is worth over it."""
     if not found.rule_changes:
         return "would change nothing"
-    saved = f", saves {fmt.fixed(found.rule_saving_kw, 1)} kW" if found.rule_saving_kw is not None else ""
-    return f"{action(found.rule_changes)}{saved}, modelled"
+    if found.rule_saving_kw is None:
+        return f"{action(found.rule_changes)}, modelled"
+    over = found.saving_kw[1] - found.rule_saving_kw
+    return (
+        f"{action(found.rule_changes)}, saves {fmt.fixed(found.rule_saving_kw, 1)} kW; "
+        f"this one {fmt.signed(over, 1)} kW over it, modelled"
+    )
+
+
+_LIMITS: Final = (
+    ("Worst inlet", "worst_inlet_c", "inlet_limit_c", "°C"),
+    ("Worst inlet, one machine lost", "n1_inlet_c", "n1_limit_c", "°C"),
+    ("Dew point", "dew_point_c", "dew_point_limit_c", "°C"),
+)
+"""Limits from above: name, what is expected, the limit, unit."""
+_NEAR_K: Final = 5.0
+"""From so far below its limit on the bar of a value fills [K]."""
+
+
+def limits(found: Recommendation | None) -> Child:
+    """The limits that hold it, nearest first, each with its margin as a bar."""
+    say = found.prediction if found else {}
+    there = [
+        (say[limit] - say[value], name, say[value], say[limit], unit)
+        for name, value, limit, unit in _LIMITS
+        if say.get(value) is not None and say.get(limit) is not None
+    ]
+    if not there:
+        return empty("No limits on record.")
+    cells: list[Child] = []
+    for margin, name, value, limit, unit in sorted(there):
+        full = min(max(1.0 - margin / _NEAR_K, 0.0), 1.0)
+        bar = html.Div(html.Span(style={"left": "0", "width": f"{100 * full:.0f}%"}), className="bar")
+        text = f"{fmt.fixed(value, 1)} of {fmt.fixed(limit, 1)} {unit}, {fmt.fixed(margin, 1)} K left"
+        cells += [html.Span(name), bar, html.Span(text)]
+    return html.Div(cells, className="attribution")
+
+
+def plan(found: Recommendation | None, zone: ZoneInfo) -> Child:
+    """The blocks of the hours to come: who cools, where the setpoints lie, and what holds them back."""
+    blocks = found.plan.get("blocks") if found else None
+    if not blocks:
+        return empty("No plan was made with this recommendation.")
+    rows = [
+        (
+            _block_time(block, zone),
+            _mode(block),
+            " / ".join(fmt.fixed(value, 1) for value in block["setpoints"].values()),
+            fmt.signed(block["saving_kw"], 1),
+            f"{block['held_by']}; 1 K more saves {fmt.fixed(block['relaxed_kw'], 1)} kW"
+            if block.get("held_by")
+            else "nothing",
+        )
+        for block in blocks
+    ]
+    total = found.plan.get("saving_kwh") if found else None
+    said = "" if total is None else f"All of it would save {fmt.fixed(total, 0)} kWh, modelled."
+    head = ("From", "Who cools", "Setpoints, °C", "Saves, kW", "Held back by")
+    return html.Div([table(head, rows, numeric=(3,)), html.P(said, className="note")])
+
+
+def _block_time(block: dict[str, Any], zone: ZoneInfo) -> str:
+    start = datetime.fromisoformat(block["start"]).astimezone(zone)
+    return f"{start:%H:%M}, {fmt.fixed(block['hours'], 0)} h"
+
+
+def _mode(block: dict[str, Any]) -> str:
+    running = int(block["chillers"])
+    chillers = f"{running} chiller{'s' if running > 1 else ''}" if running else "no chiller"
+    return f"{chillers}, economizer" if block["economizer"] else chillers
 
 
 def attribution(found: Recommendation | None) -> Child:
@@ -140,7 +285,7 @@ def attribution(found: Recommendation | None) -> Child:
     width = (high - low) or 1.0
     cells: list[Child] = []
     for name, saved in sorted(parts.items(), key=lambda item: -item[1]):
-        if not saved:
+        if not fmt.fixed(saved, 1).strip("0.\N{MINUS SIGN}"):
             continue  # what the plant lacks, or what the change does not touch
         left, size = 100 * (min(saved, 0.0) - low) / width, 100 * abs(saved) / width
         bar = html.Div(
@@ -150,9 +295,12 @@ def attribution(found: Recommendation | None) -> Child:
             ],
             className="bar",
         )
-        cells += [html.Span(fmt.words(name)), bar, html.Span(f"{fmt.signed(saved, 1)} kW")]
+        cells += [html.Span(fmt.sentence(fmt.words(name))), bar, html.Span(f"{fmt.signed(saved, 1)} kW")]
+    water = found.prediction.get("water_l_per_h")
+    if water:
+        cells += [html.Span("Water"), html.Span(), html.Span(f"{fmt.signed(water, 0)} L/h")]
     cells += [
-        html.Span("Sum", className="sum"),
+        html.Span("Sum of powers", className="sum"),
         html.Span(),
         html.Span(f"{fmt.signed(whole, 1)} kW", className="sum"),
     ]
@@ -179,13 +327,42 @@ def _gate(verdict: Verdict) -> html.Li:
     )
 
 
+def in_hand(found: tuple[Recommendation, ...], zone: ZoneInfo, now: datetime) -> Child:
+    """All that is on its way to the plant or held there, with what is left of each lease."""
+    there = [r for r in found if r.state in IN_HAND]
+    if not there:
+        return empty("Nothing is on its way and nothing is held: the plant runs by its own control.")
+    rows = [
+        (
+            f"#{r.recommendation_id}",
+            action(r.changes),
+            [state_badge(r.state), " ", html.Span(expiry(r, now, zone), className="note")],
+            _lease_text(r, now),
+            html.Button("Revert…", id={"type": "revert", "of": r.recommendation_id}, className="btn small")
+            if r.state in REVERTIBLE
+            else "",
+        )
+        for r in there
+    ]
+    return table(("", "Change", "State", "Lease", ""), rows)
+
+
+def _lease_text(found: Recommendation, now: datetime) -> str:
+    if found.lease is None:
+        return "none: set by hand" if found.authority is Authority.ADVISORY else "none yet"
+    left_s = (found.lease.until - now).total_seconds()
+    renewed = fmt.age((now - found.lease.renewed_at).total_seconds())
+    left = f"{fmt.age(left_s)} left" if left_s > 0 else "over: the plant lets go by itself"
+    return f"{left}, renewed {renewed} ago; own value {fmt.temperature(found.lease.own_c)}"
+
+
 def command_table(found: tuple[Command, ...], zone: ZoneInfo, now: datetime) -> Child:
     """Each setpoint on its way, and what the plant reports for it."""
     if not found:
         return empty("Nothing has been sent to the plant for this recommendation.")
     rows = [
         (
-            c.ref,
+            f"{c.ref}, {'release' if c.kind == 'release' else f'step {c.step}'}",
             fmt.temperature(c.previous_value),
             fmt.temperature(c.value),
             f"{fmt.temperature(c.measured_value)} at {fmt.clock_time(c.measured_at, zone, now)}",
@@ -200,6 +377,7 @@ def command_table(found: tuple[Command, ...], zone: ZoneInfo, now: datetime) -> 
 def _moments(command: Command, zone: ZoneInfo, now: datetime) -> str:
     moments = [
         ("queued", command.created_at),
+        ("not before", command.not_before),
         ("sent", command.sent_at),
         ("acknowledged", command.acknowledged_at),
         ("applied", command.applied_at),
@@ -227,14 +405,19 @@ def _entry(found: Recommendation, events: tuple[Event, ...], zone: ZoneInfo, now
             html.Span(_result(found), className="note"),
         ]
     )
-    lines = [
-        html.Li(
-            f"{fmt.clock_time(e.at, zone, now)} · {e.from_state or 'new'} → {e.to_state}"
-            f" · {e.actor}: {e.reason}"
-        )
-        for e in events
-    ]
+    lines = [_event(e, zone, now) for e in events]
     return html.Details([head, html.Ul(lines, className="events")], className="history")
+
+
+def _event(event: Event, zone: ZoneInfo, now: datetime) -> html.Li:
+    step = f"{event.from_state or 'new'} → {event.to_state}"
+    behind = sources_text(event.detail) if event.detail.get("calibration_id") is not None else ""
+    return html.Li(
+        [
+            f"{fmt.clock_time(event.at, zone, now)} · {step} · {event.actor}: {event.reason}",
+            html.Span(f" ({behind})", className="note") if behind else "",
+        ]
+    )
 
 
 def _result(found: Recommendation) -> str:

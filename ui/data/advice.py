@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from core.actions import Change, Setpoint, State
+from core.actions import ON_THE_WAY, Authority, Change, Setpoint, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 
 HISTORY: Final = 30
 """How many recommendations the page lists."""
-IN_HAND: Final = frozenset({State.ACCEPTED, State.SENT, State.APPLIED})
+IN_HAND: Final = ON_THE_WAY | {State.HOLDING, State.REVERT_FAILED}
 """Accepted and not at its end yet."""
+ASKS: Final = (State.REVERT_FAILED, State.AWAITING_SECOND, State.INSTRUCTED)
+"""States that ask for somebody beside one that is proposed."""
+REVERTIBLE: Final = frozenset({State.SENT, State.ACKED, State.APPLIED, State.RAMPING, State.HOLDING})
+"""States in which an operator may give the setpoint back."""
+CHANGE, RENEWAL, REVERT = "change", "renewal", "revert"
+"""Kinds of recommendation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,8 @@ class Event:
     to_state: str
     actor: str
     reason: str
+    detail: dict[str, Any]
+    """Versions of model, calibration and data behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +45,15 @@ class Command:
     command_id: str
     recommendation_id: int
     ref: str
+    kind: str
+    """set, or release."""
+    step: int
+    """Of the ramp."""
     value: float
     previous_value: float
     state: str
     created_at: datetime
+    not_before: datetime | None
     sent_at: datetime | None
     acknowledged_at: datetime | None
     applied_at: datetime | None
@@ -72,6 +85,17 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """Under what the plant holds an advised value."""
+
+    own_c: float
+    """What the plant's own control held before [degC]."""
+    until: datetime
+    """When the plant's side lets go by itself unless the lease is renewed."""
+    renewed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """One card."""
 
@@ -91,6 +115,26 @@ class Recommendation:
     rule_changes: tuple[Change, ...]
     rule_saving_kw: float | None
     verified: Verified | None
+    kind: str
+    """change, renewal or revert."""
+    authority: Authority
+    """How far it may go."""
+    due_at: datetime | None
+    """When its state ends by itself."""
+    wakes_at: datetime | None
+    """When a snoozed one is looked at again."""
+    hold_until: datetime | None
+    """When the plant's own control has its setpoint back."""
+    of: int | None
+    """The one that it renews or takes back."""
+    plan: dict[str, Any]
+    """The blocks of the hours to come."""
+    calibration_id: int | None
+    sources: dict[str, Any]
+    """Versions of model, calibration and data that it rests on."""
+    names: tuple[str, ...]
+    """Who accepted it."""
+    lease: Lease | None
 
     @property
     def title(self) -> str:
@@ -99,15 +143,17 @@ class Recommendation:
 
 
 def recommendations(source: Source, count: int = HISTORY) -> tuple[Recommendation, ...]:
-    """The newest ones; those still proposed first."""
+    """The newest ones; those that wait for something first."""
     rows = source.rows("ui_recommendations", site=source.context.site.id, count=count)
     return tuple(_recommendation(row) for row in rows)
 
 
 def top(found: tuple[Recommendation, ...], pinned: int | None = None) -> Recommendation | None:
-    """The one to show: the pinned one, else the newest proposed, else the newest in hand, else the newest."""
+    """The one to show: the pinned one, what asks for somebody, what is proposed, in hand, the newest."""
     for wanted in (
         lambda r: r.recommendation_id == pinned,
+        lambda r: r.state is State.PROPOSED and r.kind == REVERT,
+        lambda r: r.state in ASKS,
         lambda r: r.state is State.PROPOSED,
         lambda r: r.state in IN_HAND,
         lambda _: True,
@@ -154,7 +200,24 @@ def _recommendation(row: dict[str, Any]) -> Recommendation:
         rule_changes=_changes(rule.get("changes")),
         rule_saving_kw=rule.get("saving_p50_kw"),
         verified=_verified(row),
+        kind=row["kind"],
+        authority=Authority(row["authority"]),
+        due_at=row["due_at"],
+        wakes_at=row["wakes_at"],
+        hold_until=row["hold_until"],
+        of=row["of_recommendation_id"],
+        plan=row["plan"] or {},
+        calibration_id=row["calibration_id"],
+        sources=row["sources"] or {},
+        names=tuple(row["names"] or ()),
+        lease=_lease(row),
     )
+
+
+def _lease(row: dict[str, Any]) -> Lease | None:
+    if row["lease_until"] is None:
+        return None
+    return Lease(row["own_value"], row["lease_until"], row["renewed_at"])
 
 
 def _verified(row: dict[str, Any]) -> Verified | None:

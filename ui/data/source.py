@@ -102,3 +102,8 @@ class Source:
                 found = _Kept(now, make())
                 self._kept[key] = found
             return found.value
+
+    def forget(self, key: str) -> None:
+        """Make a derived value anew when it is asked for next: it was changed from here."""
+        with self._lock:
+            self._kept.pop(key, None)

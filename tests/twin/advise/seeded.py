@@ -96,7 +96,7 @@ def seed(dsn: str, site: Site, now: datetime) -> SeededPlant:
     """Days of history up to `now`, a calibration and a forecast."""
     truth = Parameters.from_design(site.plant).with_multipliers(TRUTH)
     with db.connect(dsn) as conn:
-        ids = {str(ref): _register(conn, site, ref) for ref in site.refs()}
+        ids = {str(ref): register(conn, site, ref) for ref in site.refs()}
     plant = SeededPlant(dsn, site, now, truth, ids)
     start = now - timedelta(days=DAYS)
     times = [start + STEP * i for i in range(int((now - start) / STEP) + 1)]
@@ -172,7 +172,8 @@ def wet_bulb_c(times: list[datetime]) -> Floats:
     return 14.0 + 2.5 * np.sin(2 * np.pi * (hour - 9.0) / 24.0) + np.sin(2 * np.pi * hour / 70.0)
 
 
-def _register(conn: db.Connection, site: Site, ref: PointRef) -> int:
+def register(conn: db.Connection, site: Site, ref: PointRef) -> int:
+    """A point of the site in the database; its id."""
     kind = point_type(ref.point)
     db.rows(
         conn,

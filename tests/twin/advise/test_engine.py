@@ -18,8 +18,9 @@ from core.actions import Setpoint
 from core.clock import ManualClock, ScaledClock
 from core.errors import NotReadyError
 from core.points import Status, status_name
-from twin.advise.engine import PROPOSAL_LIFE, accept, propose, reject
+from twin.advise.engine import accept, reject
 from twin.advise.observe import age_max_s, observe
+from twin.advise.propose import PROPOSAL_LIFE, propose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -151,10 +152,14 @@ def test_accept_writes_the_command(plant: SeededPlant, context: Context, site: S
     assert command["state"] == "queued"
     assert command["expires_at"] > context.clock.now()
     (after,) = rows(plant.dsn, "recommendation")
-    assert (after["state"], after["version"]) == ("accepted", row["version"] + 1)
-    event = rows(plant.dsn, "recommendation_event")[-1]
-    assert (event["to_state"], event["actor"]) == ("accepted", "Ada")
-    assert all(verdict["ok"] for verdict in event["detail"]["verdicts"])
+    assert (after["state"], after["version"]) == ("queued", row["version"] + 3)
+    assert after["hold_until"] - context.clock.now() == timedelta(hours=24)
+    accepted, precheck, queued = rows(plant.dsn, "recommendation_event")[1:]
+    assert (accepted["to_state"], accepted["actor"]) == ("accepted", "Ada")
+    assert accepted["detail"]["card_version"] == row["version"]
+    assert (precheck["to_state"], queued["to_state"]) == ("precheck", "queued")
+    assert all(verdict["ok"] for verdict in queued["detail"]["verdicts"])
+    assert queued["detail"]["calibration_id"] == row["calibration_id"]
     assert "still under way" in propose(context)
 
 
@@ -185,23 +190,31 @@ def test_accept_is_refused_with_a_reason(
     row = proposal(plant.dsn)
     number, version = row["recommendation_id"], row["version"]
     tries = {
-        "no recommendation 999": (site, 999, version, "Ada"),
-        "changed meanwhile": (site, number, version + 1, "Ada"),
-        "waits for an operator": (site, number, version, " "),
-        "advised only": (site.model_copy(update={"write_back": False}), number, version, "Ada"),
+        "no recommendation 999": (999, version, "Ada"),
+        "changed meanwhile": (number, version + 1, "Ada"),
+        "A name is needed": (number, version, " "),
     }
-    for reason, (where, which, seen, who) in tries.items():
-        outcome = accept(plant.dsn, where, clock, which, seen, who)
+    for reason, (which, seen, who) in tries.items():
+        outcome = accept(plant.dsn, site, clock, which, seen, who)
         assert not outcome.ok
         assert reason in outcome.message
-    clock.advance(timedelta(minutes=10))
-    stale = accept(plant.dsn, site, clock, number, version, "Ada")
-    assert not stale.ok
-    assert "s old, 120 s allowed" in stale.message
     clock.advance(PROPOSAL_LIFE)
     assert "has expired" in accept(plant.dsn, site, clock, number, version, "Ada").message
     assert rows(plant.dsn, "command") == []
     assert proposal(plant.dsn)["version"] == version
+
+
+def test_accepted_on_a_plant_that_fell_silent_it_is_withdrawn(
+    plant: SeededPlant, context: Context, site: Site, clock: ManualClock
+) -> None:
+    propose(context)
+    row = proposal(plant.dsn)
+    clock.advance(timedelta(minutes=10))
+    stale = accept(plant.dsn, site, clock, row["recommendation_id"], row["version"], "Ada")
+    assert not stale.ok
+    assert "s old, 120 s allowed" in stale.message
+    assert rows(plant.dsn, "command") == []
+    assert [row["state"] for row in rows(plant.dsn, "recommendation")] == ["withdrawn"]
 
 
 def mark(plant: SeededPlant, refs: Iterable[PointRef], status: int, plus_c: float = 0.0) -> None:
@@ -249,9 +262,10 @@ def test_reject_keeps_the_reason(plant: SeededPlant, context: Context) -> None:
     row = proposal(plant.dsn)
     number, version = row["recommendation_id"], row["version"]
     for actor, reason, seen in (("", "no", version), ("Ada", " ", version), ("Ada", "no", version + 1)):
-        assert not reject(plant.dsn, context.clock, number, seen, actor, reason).ok
-    assert not reject(plant.dsn, context.clock, 999, 1, "Ada", "no").ok
-    assert reject(plant.dsn, context.clock, number, version, "Ada", "maintenance at noon").ok
+        assert not reject(plant.dsn, context.site, context.clock, number, seen, actor, reason).ok
+    assert not reject(plant.dsn, context.site, context.clock, 999, 1, "Ada", "no").ok
+    told = reject(plant.dsn, context.site, context.clock, number, version, "Ada", "maintenance at noon")
+    assert told.ok
     event = rows(plant.dsn, "recommendation_event")[-1]
     propose(context)
     again = {c["setpoint"] for r in rows(plant.dsn, "recommendation")[1:] for c in r["changes"]}

@@ -1,0 +1,1 @@
+"""Drivers: how a setpoint is written, given back and read, by protocol."""

@@ -1,0 +1,33 @@
+"""Which driver a gateway's file asks for; a new one is one entry here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingest.edge.config import BacnetPlant, MqttPlant
+from ingest.mqtt import Version
+
+if TYPE_CHECKING:
+    from ingest.edge.config import Edge
+    from ingest.edge.drivers.base import Driver
+
+
+def make(edge: Edge) -> Driver:
+    """The driver that a gateway's file asks for.
+
+    Raises:
+        InputError: its library is not installed, or it names something impossible.
+    """
+    plant = edge.plant
+    if isinstance(plant, MqttPlant):
+        from ingest.edge.drivers.mqtt import MqttDriver  # noqa: PLC0415  # each gateway needs one of them
+
+        url = plant.broker or edge.broker
+        return MqttDriver(url, plant.prefix, edge.points, Version(edge.mqtt_version), plant.patience_s)
+    if isinstance(plant, BacnetPlant):
+        from ingest.edge.drivers.bacnet import BacnetDriver  # noqa: PLC0415
+
+        return BacnetDriver(plant, edge.points)
+    from ingest.edge.drivers.modbus import ModbusDriver  # noqa: PLC0415
+
+    return ModbusDriver(plant, edge.points)

@@ -1,0 +1,3 @@
+SELECT state FROM recommendation
+WHERE recommendation_id = %(id)s
+FOR UPDATE

@@ -1,3 +1,0 @@
-SELECT r.version
-FROM recommendation AS r
-WHERE r.recommendation_id = %(number)s

@@ -1,0 +1,3 @@
+UPDATE recommendation
+SET wakes_at = %(wakes_at)s
+WHERE recommendation_id = %(id)s

@@ -1,0 +1,130 @@
+"""The verbs of recommendations decide what the page's buttons decide, and refuse in one sentence."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core import db
+from joulecast import cli
+from joulecast.verbs.common import DEMO_SITE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = datetime.now(UTC)
+AIR = "supply_air_temperature"
+
+
+@pytest.fixture
+def say(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, Any]]:
+    """Run a verb on the test's database; its exit status and what it printed."""
+    monkeypatch.setenv("JOULECAST_DSN", dsn)
+    monkeypatch.setenv("JOULECAST_SITE_FILE", str(DEMO_SITE))
+
+    def run(*arguments: str) -> tuple[int, Any]:
+        capsys.readouterr()
+        status = cli.run(["recommend", *arguments, "--json"])
+        printed = capsys.readouterr()
+        return status, json.loads(printed.out or printed.err)
+
+    return run
+
+
+@pytest.fixture
+def card(dsn: str) -> int:
+    """A recommendation that stands."""
+    with db.connect(dsn) as conn:
+        row = conn.execute(
+            "INSERT INTO recommendation (site_id, created_at, expires_at, changes, objective, saving_p10_kw,"
+            " saving_p50_kw, saving_p90_kw, attribution, prediction, verdicts, rule)"
+            " VALUES ('demo', %s, %s, %s, 'facility_energy', 8, 10, 12, '{}', '{}', %s, '{}')"
+            " RETURNING recommendation_id",
+            (
+                NOW,
+                NOW + timedelta(hours=2),
+                db.json([{"setpoint": AIR, "from_c": 21.0, "to_c": 22.0}]),
+                db.json([{"gate": "data", "ok": True, "reason": "all good"}]),
+            ),
+        ).fetchone()
+    assert row is not None
+    return int(row["recommendation_id"])
+
+
+def test_what_stands_is_listed_and_shown(say: Callable[..., tuple[int, Any]], card: int) -> None:
+    status, rows = say("list")
+    assert (status, rows[0]["number"], rows[0]["state"]) == (0, card, "proposed")
+    status, row = say("show", str(card))
+    assert (status, row["verdicts"][0]["reason"]) == (0, "all good")
+
+
+def test_a_card_is_put_off_and_turned_down(say: Callable[..., tuple[int, Any]], card: int) -> None:
+    status, told = say("snooze", str(card), "--as", "Ada", "--minutes", "30")
+    assert (status, told["ok"]) == (0, True), told
+    status, told = say("reject", str(card), "--as", "Ada", "--reason", "not today")
+    assert (status, told["ok"]) == (0, True), told
+    _, row = say("show", str(card))
+    assert [event["to"] for event in row["events"]] == ["snoozed", "rejected"]
+    assert row["events"][-1]["reason"] == "not today"
+
+
+def test_nothing_is_accepted_on_a_plant_that_is_not_read(
+    say: Callable[..., tuple[int, Any]], card: int
+) -> None:
+    status, told = say("accept", str(card), "--as", "Ada", "--version", "1")
+    assert (status, told["ok"]) == (1, False)
+    assert told["message"].startswith("Not accepted:")
+    status, told = say("approve", str(card), "--as", "Ada", "--version", "1")
+    assert (status, "waits for no second name" in told["message"]) == (1, True)
+    status, told = say("revert", str(card), "--as", "Ada", "--reason", "no")
+    assert (status, "holds nothing in the plant" in told["message"]) == (1, True)
+
+
+def test_hold_and_resume(say: Callable[..., tuple[int, Any]], card: int) -> None:
+    assert say("hold", "--as", "Ada", "--reason", "smoke")[0] == 0
+    assert say("show", str(card))[1]["state"] == "withdrawn"
+    assert say("propose")[1]["result"] == "HOLD by Ada: nothing is proposed"
+    assert say("resume", "--as", "Ada", "--reason", "it was toast")[0] == 0
+    assert say("resume", "--as", "Ada", "--reason", "again")[0] == 1
+
+
+def test_authority_and_objective_are_shown_and_changed(say: Callable[..., tuple[int, Any]]) -> None:
+    status, found = say("authority")
+    assert status == 0
+    assert {(one["setpoint"], one["authority"], one["next"]) for one in found} >= {
+        (AIR, "supervised", "auto_bounded")
+    }
+    status, told = say("authority", AIR, "auto-bounded", "--as", "Ada", "--reason", "it does well")
+    assert (status, "30 needed" in told["message"]) == (1, True)
+    assert say("authority", AIR, "shadow", "--as", "Ada", "--reason", "no more")[0] == 0
+    assert say("objective")[1] == {"objective": "facility_energy"}
+    assert say("objective", "cost", "--as", "Ada", "--reason", "prices")[0] == 0
+    assert say("objective")[1] == {"objective": "cost"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("show", "999"), "999"),
+        (("accept", "999", "--as", "Ada", "--version", "1"), "999"),
+        (("approve", "999", "--as", " ", "--version", "1"), "--as"),
+        (("reject", "1", "--as", "Ada", "--reason", " "), "--reason"),
+        (("snooze", "1", "--as", "Ada", "--minutes", "2000"), "1440"),
+        (("hold", "--as", "", "--reason", "x"), "--as"),
+        (("authority", "fan_speed", "shadow", "--as", "Ada", "--reason", "x"), AIR),
+        (("authority", AIR, "--as", "Ada", "--reason", "x"), "auto_bounded"),
+        (("objective", "pue", "--as", "Ada", "--reason", "x"), "facility_energy, cost, carbon"),
+        (("objective", "carbon"), "--as"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    say: Callable[..., tuple[int, Any]], arguments: tuple[str, ...], word: str
+) -> None:
+    status, said = say(*arguments)
+    assert status == 2
+    assert word in json.dumps(said)
