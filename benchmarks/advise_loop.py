@@ -1,4 +1,4 @@
-"""Seven days of a plant that the twin does not know, four ways: as it stands, by rule, as advised, by foresight."""
+"""Seven days of a plant that the twin does not know: as it stands, by rule, as advised, by foresight."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from core.actions import Setpoint
 from joulecast.demo import plant, weather
 from twin.advise import outlook, policy, realised, usual
 from twin.advise.brief import Fitted
-from twin.advise.confirmed import widened
 from twin.advise.outlook import Load, Weather
 from twin.advise.reset import RESOLUTION_K
 from twin.calibrate import calibrate, refusal
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
     from core.series import Floats
     from core.site import Site
-    from twin.calibration import Calibration
     from twin.history import History
     from twin.network import PlantState
 
@@ -134,12 +132,10 @@ class Knowledge:
         if self._fitted is None or tick % DAY_TICKS == 0:
             found = calibrate(self.site, self.simulation.history(HISTORY_D))
             if refusal(found) is None or self._fitted is None:
-                self._fitted = Fitted.of(self.site, replace_id(found, tick // DAY_TICKS + 1))
+                self._fitted = Fitted.of(self.site, replace(found, calibration_id=tick // DAY_TICKS + 1))
             else:
                 self.refused += 1
-        base = self._fitted
-        calibration = widened(base.calibration, base.parameters, self.simulation.history(1.0))
-        return Fitted(calibration, base.parameters, base.drawn)
+        return self._fitted.after(self.simulation.history(1.0))
 
     @property
     def fitted(self) -> Fitted:
@@ -169,11 +165,6 @@ class Knowledge:
             found.dry_bulb_c,
             outlook.spread(found.wet_bulb_c, outlook.WEATHER_SPREAD_K),
         )
-
-
-def replace_id(calibration: Calibration, number: int) -> Calibration:
-    """The same as if it were stored."""
-    return replace(calibration, calibration_id=number)
 
 
 def proving_site(site: Site) -> Site:
@@ -212,6 +203,7 @@ def closed_loop(site: Site, seed: int, *, foresight: bool = True) -> dict[str, A
             name = "foresight_free" if free else "foresight"
             looks = FORESIGHT_AHEAD[:1] if free else FORESIGHT_AHEAD
             tried = [_foresight(site, true, start, ahead, free=free) for ahead in looks]
+            tried += [courses["foresight"]] if free else []
             courses[name] = min(tried, key=lambda c: _outcome(true, c, reached)["facility_kwh"])
     found = {name: _outcome(true, course, reached) for name, course in courses.items()}
     took["all_s"] = time.perf_counter() - begun

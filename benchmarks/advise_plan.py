@@ -26,7 +26,7 @@ TICK: Final = policy.DECISION_TICKS
 
 
 def plan() -> dict[str, float]:
-    """Seconds of processor time of the whole decision with its plan, and the most memory the process had [MB]."""
+    """Processor time of the whole decision with its plan [s], and the most memory of the process [MB]."""
     site = load_site(DEMO_SITE)
     run = Simulation(TruePlant(site, 100))
     known = Knowledge(site, run)
