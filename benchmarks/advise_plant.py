@@ -2,7 +2,7 @@
 
 Beside drawn multipliers there are a chiller whose power follows the water temperature otherwise than its
 curves, setpoints that are reached with a lag, noise, biased meters, a drifting inlet sensor, and a load that
-nobody models and that varies slowly. None of it leaves in doubt what a change saves: the same plant without it.
+nobody models and that varies slowly. None of it leaves in doubt what a change saves: the plant without it.
 """
 
 from __future__ import annotations

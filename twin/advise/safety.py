@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 INLETS_LIVE_MIN_RATIO: Final = 0.9
 """Least share of the inlet sensors that must be GOOD and fresh [1]."""
-HYSTERESIS_MIN_KW: Final = 0.3
+HYSTERESIS_MIN_KW: Final = 0.5
 """A change that saves less is not worth an operator's time [kW]."""
-HYSTERESIS_RATIO: Final = 0.0005
-"""The same, as a share of the facility's power [1]; the larger of the two counts. It is judged by the step: the
-last kelvins of a way worth 10 kW save a few tenths each, and asking for more leaves them undone."""
+HYSTERESIS_RATIO: Final = 0.001
+"""The same, as a share of the facility's power, or of the objective [1]; the larger of the two counts. One
+kelvin of chilled water is worth 2 to 6 % of a chiller's power, some 0.3 to 0.8 % of a facility's, one of
+condenser water about half: asking for much more would forbid every single step of a long way."""
 SETTLE_S: Final = 900.0
 """Least time between changes of two different loops, for the first to settle [s]."""
 MISSES_MAX: Final = 2

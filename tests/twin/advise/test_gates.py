@@ -104,11 +104,11 @@ FAULTS: list[tuple[str, str, dict[str, Any], str]] = [
     (
         "benefit",
         "benefit",
-        {"worth": Worth("kg/h", 0.1, 0.4, 0.9, 250.0)},
+        {"worth": Worth("kg/h", 0.1, 0.4, 0.9, 500.0)},
         "0.4 kg/h expected, more than 0.5",
     ),
     ("benefit", "benefit", {"p10_kw": -0.5}, "one case in ten saves -0.5 kW"),
-    ("benefit", "benefit", {"p50_kw": 1.5}, "1.5 kW expected, more than 1.6 kW needed"),
+    ("benefit", "benefit", {"p50_kw": 0.7}, "0.7 kW expected, more than 0.8 kW needed"),
     ("verification", "record", {"unverified": (AIR,)}, "not been verified yet"),
     ("verification", "record", {"misses": {AIR: 2}}, "2 savings in a row were missed"),
 ]
@@ -169,7 +169,7 @@ def test_hysteresis_is_for_new_proposals_only(good: Evidence) -> None:
 
 
 def test_hysteresis_grows_with_the_plant(good: Evidence) -> None:
-    assert isinstance(judge(replace(good, benefit=Benefit(1.0, 2.0, 3.0, 1100.0))), Rejected)
+    assert isinstance(judge(replace(good, benefit=Benefit(0.5, 1.0, 1.5, 1100.0))), Rejected)
 
 
 def test_a_rate_counts_beside_the_hold(good: Evidence, site: Site) -> None:
