@@ -19,6 +19,7 @@ from twin.advise.objective import amounts
 from twin.advise.outlook import MEDIAN, Outlook
 from twin.advise.search import EXPECTED, Situation, expected, protect, run, search, together
 from twin.network import BREAKDOWN, Parameters
+from twin.plant.air_economizer import AirEconomizerParameters
 from twin.plant.cdu import CduParameters
 from twin.plant.evaporative import DirectParameters, IndirectParameters
 from twin.plant.pump import AffinityParameters
@@ -165,20 +166,32 @@ def test_a_saving_in_the_objectives_own_unit_is_the_sum_of_its_parts(objective: 
         assert found.worth["water"] == pytest.approx(settled * litres / 1000 * SITE.tariff.water_per_m3)
 
 
-def test_drawn_plants_as_one_are_those_one_by_one() -> None:
-    rng = np.random.default_rng(3)
-    names = PARAMETERS.adjustable
+VARIANTS = {
+    "water": PARAMETERS,
+    "liquid": replace(PARAMETERS, liquid=CduParameters(700.0, AffinityParameters(12.0), liquid_ratio=0.7)),
+    "indirect": replace(PARAMETERS, indirect=IndirectParameters(20.0)),
+    "outdoor air": replace(
+        PARAMETERS, direct=DirectParameters(0.5), air_economizer=AirEconomizerParameters(present=True)
+    ),
+    "return air": replace(PARAMETERS, return_air_control=True),
+    "envelope": replace(PARAMETERS, envelope_kw_per_k=2.0),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_drawn_plants_as_one_are_those_one_by_one(name: str) -> None:
+    rng, plant = np.random.default_rng(3), VARIANTS[name]
     plants = [
-        PARAMETERS.with_multipliers({name: float(rng.normal(1, 0.1)) for name in names}) for _ in range(5)
+        plant.with_multipliers({of: float(rng.normal(1, 0.05)) for of in plant.adjustable}) for _ in range(5)
     ]
     drawn = Drawn.of(plants)
-    assert drawn.stack is not None
+    assert (drawn.stack is None) == (name == "envelope")  # whose equations take one plant at a time
     now = situation(600.0, 10.0)
     grid = {s: np.array([v, v + 0.5]) for s, v in SETTING.items()}
-    (together_,) = drawn.run(now.block, grid)
-    alone = Drawn(drawn.plants, None).run(now.block, grid)
-    assert np.array_equal(together_.facility_kw, np.stack([state.facility_kw for state in alone]))
-    assert stacked([PARAMETERS, PARAMETERS]) is PARAMETERS
+    found = np.concatenate([np.atleast_1d(state.facility_kw) for state in drawn.run(now.block, grid)])
+    alone = [state.facility_kw for state in Drawn(drawn.plants, None).run(now.block, grid)]
+    assert np.array_equal(found.reshape(5, 2, 1, 4), np.stack(alone))
+    assert stacked([plant, plant]) is plant
 
 
 def trap() -> tuple[Site, Parameters, Situation]:
