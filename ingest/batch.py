@@ -112,6 +112,7 @@ class _Answer(msgspec.Struct):
     time: datetime | float | None = None
     detail: str = ""
     value: float | None = None
+    point: str = ""
     released: bool = False
     recommendation_id: int = 0
 
@@ -362,8 +363,16 @@ def read_acknowledgement(payload: bytes) -> Acknowledgement | Rejected:
         return Rejected(f"no acknowledgement: {quoted(str(error))}")
     reason = ": ".join(part for part in (found.reason, found.detail) if part)
     content = msgspec.to_builtins(found)
+    asset, _, point = found.point.partition("/")
     return Acknowledgement(
-        found.command_id, found.accepted, reason, content, found.released, found.recommendation_id
+        found.command_id,
+        found.accepted,
+        reason,
+        content,
+        found.released,
+        found.recommendation_id,
+        asset,
+        point,
     )
 
 

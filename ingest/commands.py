@@ -11,27 +11,25 @@ from __future__ import annotations
 
 import logging
 import uuid
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import psycopg
 
-from core import actions, db
+from core import db, moves
 from core.actions import TIME_LIMITS, WHEN_DUE, State
 from core.errors import ServiceError
 from core.limits import DATA_AGE_MAX_S
 from core.points import BAD_FROM, point_type
+from ingest.command_link import Link, alone
 from ingest.edge import keys
 from ingest.edge.protocol import HEARTBEAT_S, LEASE_S, RENEW_S, Command, Kind, seal
-from ingest.mqtt import Publisher, Version, expiry
-from ingest.topics import ACKNOWLEDGEMENT, COMMAND, command_topic
+from ingest.topics import command_topic
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -44,8 +42,6 @@ POLL_S: Final = 1.0
 """How often commands are looked after [wall s]."""
 STANDBY_S: Final = 10.0
 """How often another process looks whether nobody does it any more [wall s]."""
-PUBLISH_S: Final = 5.0
-"""Longest wait for the broker to take a command [wall s]."""
 TOLERANCE: Final = 0.05
 """How close the measured setpoint must come [canonical unit; K for temperatures]."""
 EXPECT_TOLERANCE: Final = 0.1
@@ -59,8 +55,6 @@ SILENT_S: Final = 3 * HEARTBEAT_S
 """A gateway that has not been heard for so long is away [wall s]."""
 ALARM_KEPT: Final = timedelta(hours=24)
 """How long it is said that a recommendation failed, where nothing has worked since."""
-LOCK: Final = 7_506
-"""First key of the advisory lock: one process at a time looks after a site's commands."""
 ACTOR: Final = "ingest"
 FAILED, REVERT, BROKER, EDGE = "write.failed.", "write.revert.", "write.broker", "write.edge."
 """How the sources of our alarms begin."""
@@ -195,14 +189,16 @@ class Dispatcher:
         for lease in held:
             if _ref(lease) not in ours:
                 self._hold(turn, lease, lease["own_value"], lease["expires_at"])
-        actions.move(turn.conn, holder, State.COMPLETED, at=turn.now, actor=ACTOR, reason=reason)
+        moves.move(turn.conn, holder, State.COMPLETED, at=turn.now, actor=ACTOR, reason=reason)
 
     def _must_wait(self, rows: Sequence[db.Row], turn: _Turn) -> bool:
         """Whether these may not be sent yet: too early, too soon after a change, not free, not seen."""
         for row in rows:
-            hold_s = self._ranges[_ref(row)].hold_s if _ref(row) in self._ranges else 0.0
+            found = self._ranges.get(_ref(row))
+            hold = timedelta(seconds=found.hold_s if found else 0.0)
+            pause = row["planned_pause"] or hold  # between steps of a ramp as planned, but no shorter if late
             early = row["not_before"] is not None and row["not_before"] > turn.now
-            soon = row["moved_at"] is not None and row["moved_at"] + timedelta(seconds=hold_s) > turn.now
+            soon = row["moved_at"] is not None and row["moved_at"] + pause > turn.now
             free = row["holder"] in {None, turn.number} or row["holder_state"] == State.HOLDING
             if early or soon or not free or not self._is_fresh(row, turn.now):
                 return True
@@ -505,7 +501,7 @@ class Dispatcher:
     def _move(self, turn: _Turn, wanted: State, reason: str) -> bool:
         """The next state; an exception undoes the transaction where somebody else was first."""
         due = self._due(turn, wanted)
-        moved = actions.move(turn.conn, turn.number, wanted, at=turn.now, actor=ACTOR, reason=reason, due=due)
+        moved = moves.move(turn.conn, turn.number, wanted, at=turn.now, actor=ACTOR, reason=reason, due=due)
         if not moved:
             raise ServiceError(f"recommendation {turn.number} cannot become {wanted}")
         return True
@@ -577,62 +573,6 @@ def _apart(lease: db.Row, what: str) -> bool:
 def _end(turn: _Turn, leases: Sequence[db.Row], reason: str) -> None:
     ids = [lease["lease_id"] for lease in leases]
     db.rows(turn.conn, "ingest_end_leases", leases=ids, now=turn.now, reason=reason)
-
-
-class _Named(msgspec.Struct):
-    """The name of a command."""
-
-    command_id: str
-
-
-class Link:
-    """The way to the broker; after a failure it is made anew, and nothing goes out later by itself."""
-
-    def __init__(self, context: Context) -> None:
-        settings = context.settings
-        self._broker, self._client_id = settings.broker or "", f"{settings.ingest_client_id}-commands"
-        self._version = Version(settings.mqtt_version)
-        self._open = ExitStack()
-        self._publisher: Publisher | None = None
-
-    def send(self, topic: str, payload: bytes, expiry_s: int) -> None:
-        """Publish, and wait until the broker has it.
-
-        Raises:
-            ServiceError: it does not take it.
-        """
-        try:
-            if self._publisher is None:
-                publisher = Publisher(
-                    self._broker, self._client_id, in_flight=1, patience_s=PUBLISH_S, version=self._version
-                )
-                self._publisher = self._open.enter_context(publisher)
-            properties = expiry(expiry_s)
-            properties.ResponseTopic = topic.replace(COMMAND, ACKNOWLEDGEMENT, 1)
-            properties.CorrelationData = msgspec.json.decode(payload, type=_Named).command_id.encode()
-            self._publisher.publish(topic, payload, properties)
-            self._publisher.flush()
-        except ServiceError:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Leave the broker."""
-        self._publisher = None
-        self._open.close()
-
-
-@contextmanager
-def alone(conn: db.Connection, site: str) -> Iterator[bool]:
-    """Whether nobody else looks after this site's commands; nobody will while the block runs."""
-    key = uuid.uuid5(uuid.NAMESPACE_DNS, site).int % 2**31
-    got = conn.execute("SELECT pg_try_advisory_lock(%s, %s) AS got", (LOCK, key)).fetchone()
-    mine = bool(got and got["got"])
-    try:
-        yield mine
-    finally:
-        if mine and not conn.broken:
-            conn.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK, key))
 
 
 def run(context: Context, stop: threading.Event) -> None:

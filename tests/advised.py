@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from core import actions
+from core import moves
 from core.actions import State
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ def queued(
     number: int = row["recommendation_id"]
     with conn.transaction():
         for state, actor in ((State.ACCEPTED, "olga"), (State.PRECHECK, "engine")):
-            assert actions.move(conn, number, state, at=now, actor=actor, reason="test", due=now + due)
+            assert moves.move(conn, number, state, at=now, actor=actor, reason="test", due=now + due)
         for one in wanted:
             _insert(conn, number, site, now, one)
-        assert actions.move(
+        assert moves.move(
             conn, number, State.QUEUED, at=now, actor="engine", reason="gates passed", due=now + due
         )
     return number

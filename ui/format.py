@@ -165,3 +165,8 @@ def words(name: str) -> str:
 def sentence(text: str) -> str:
     """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
+
+
+def count(number: int, word: str) -> str:
+    """How many of something, e.g. ``1 day``, ``3 days``."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

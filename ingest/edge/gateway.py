@@ -125,6 +125,12 @@ class Gateway:
 
     def receive(self, payload: bytes, *, retained: bool = False) -> Answer:
         """Judge a command and do it, or not."""
+        answer = self._judge(payload, retained=retained)
+        if not answer.accepted:
+            log.warning("command for %s refused: %s: %s", answer.point, answer.reason, answer.detail)
+        return answer
+
+    def _judge(self, payload: bytes, *, retained: bool) -> Answer:
         now = self._clock.now()
         command = unseal(payload, self._keys)
         if isinstance(command, Refused):
@@ -316,8 +322,6 @@ class Gateway:
         *,
         value: float | None = None,
     ) -> Answer:
-        if reason is not Reason.DONE:
-            log.warning("%s %s refused: %s: %s", command.kind, command.point, reason, detail)
         return Answer(
             command_id=command.command_id,
             accepted=reason is Reason.DONE,

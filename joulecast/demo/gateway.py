@@ -19,7 +19,7 @@ PREFIX: Final = "plant/demo"
 """Begin of the topics of the plant's own controller."""
 STEP_MAX_K: Final = 2.0
 DWELL_S: Final = 600.0
-PER_HOUR: Final = 4
+PER_HOUR: Final = 6
 
 
 def prepare(data_dir: Path, site: str, broker: str, version: str, clock: Clock) -> tuple[Path, Path]:

@@ -17,6 +17,12 @@ SELECT
     l.own_value,
     l.recommendation_id AS holder,
     h.state AS holder_state,
+    c.not_before - (
+        SELECT max(o.not_before) FROM command AS o
+        WHERE
+            o.recommendation_id = c.recommendation_id AND o.asset_id = c.asset_id AND o.point = c.point
+            AND o.kind = 'set' AND o.step < c.step
+    ) AS planned_pause,
     (
         SELECT max(o.sent_at) FROM command AS o
         WHERE o.site_id = c.site_id AND o.asset_id = c.asset_id AND o.point = c.point AND o.kind = 'set'

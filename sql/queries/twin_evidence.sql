@@ -1,4 +1,5 @@
--- How advice on a setpoint did since its authority began: what was measured, and what went wrong.
+-- How advice on a setpoint did since its authority began: what was measured, or scored where it was only
+-- shown, and what went wrong.
 WITH mine AS (
     SELECT
         r.recommendation_id,
@@ -19,6 +20,12 @@ measured AS (
         BETWEEN m.saving_p10_kw AND m.saving_p90_kw AS covered
     FROM mine AS m
     INNER JOIN verification AS v ON m.recommendation_id = v.recommendation_id
+    UNION ALL
+    SELECT
+        s.advised_kwh / (extract(EPOCH FROM s.period_to - s.period_from) / 3600.0)
+        BETWEEN m.saving_p10_kw AND m.saving_p90_kw AS covered
+    FROM mine AS m
+    INNER JOIN shadow_score AS s ON m.recommendation_id = s.recommendation_id
 )
 
 SELECT

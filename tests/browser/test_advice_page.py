@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from test_pages import OVERFLOW_PX, PHONE_PX, Ui, seed, ui, watched
+from test_pages import OVERFLOW_PX, PHONE_PX, SITE_FILE, STEP, Ui, seed, ui, watched
 
 from core import db
+from core.jobs import Context
+from core.settings import Settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -198,3 +200,30 @@ def test_the_whole_page_in_both_themes_and_on_a_phone(ui: Ui, browser: Browser, 
         assert found.errors == []
         assert found.offsite == []
         found.page.context.close()
+
+
+def test_a_day_is_replayed_with_advice(ui: Ui, browser: Browser, tmp_path: Path) -> None:
+    jobs = pytest.importorskip("twin.jobs")
+    now = datetime.now(UTC)
+    with db.connect(ui.dsn) as conn:
+        seed.readings(conn, ui.site, now - timedelta(days=3), now - timedelta(hours=31), STEP)
+    settings = Settings(dsn=ui.dsn, site_file=SITE_FILE)
+    jobs.calibrate_site(Context(settings, ui.site, settings.make_clock(), ui.dsn))
+    with db.connect(ui.dsn) as conn:
+        conn.execute("UPDATE calibration SET created_at = created_at - interval '3 days'")
+    folder = Path(os.environ.get("JOULECAST_SCREENSHOTS", tmp_path))
+    for scheme, width in (("light", 1440), ("dark", 1440), ("light", PHONE_PX)):
+        found = watched(browser, scheme, width)
+        page = found.page
+        page.goto(f"{ui.url}/replay")
+        page.click("#advised-run")
+        expect(page.locator("#advised-said")).to_contain_text("with advice", timeout=30_000)
+        rows = page.locator("#advised-lanes tbody tr").all_inner_texts()
+        names = ["As operated", "Guideline 36 resets", "Advised, as known then", "Perfect foresight"]
+        assert [row.split("\t")[0].strip() for row in rows] == names
+        expect(page.locator("#advised-lanes")).to_contain_text("foresight asks the same twin")
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width + OVERFLOW_PX
+        page.screenshot(path=folder / f"advised-{scheme}-{width}.png", full_page=True)
+        assert found.errors == []
+        page.context.close()

@@ -14,8 +14,9 @@ import pytest
 
 import joulecast
 from core import db
-from core.actions import IN_PLANT, ON_THE_WAY, TIME_LIMITS, TRANSITIONS, WHEN_DUE, State, move
+from core.actions import IN_PLANT, ON_THE_WAY, TIME_LIMITS, TRANSITIONS, WHEN_DUE, State
 from core.clock import ScaledClock
+from core.moves import move
 
 if TYPE_CHECKING:
     from core.clock import ManualClock

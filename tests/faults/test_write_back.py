@@ -54,9 +54,9 @@ class Edge:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "joulecast", "edge", "--config", str(self._config)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, cwd=ROOT)
 
-    def signal(self, number: int) -> None:
+    def tell(self, number: int) -> None:
         assert self.process
         self.process.send_signal(number)
 
@@ -99,6 +99,8 @@ class System:
         """Wait until both sides know each other and the plant."""
 
         def known() -> bool:
+            assert self.edge.process
+            assert self.edge.process.poll() is None, "the gateway has ended"
             rows = list(self.conn.execute("SELECT 1 FROM edge_status WHERE online"))
             seen = {row["ref"] for row in db.rows(self.conn, "latest", site=self.site)}
             return bool(rows) and (seen >= set(OWN) or not self.plant.measures)
@@ -117,7 +119,8 @@ def running(dsn: str, broker: str, site_file: Path, folder: Path) -> Iterator[Sy
     points = "\n".join(f'[points."{ref}"]\nmin = {c - 5}\nmax = {c + 5}\n' for ref, c in OWN.items())
     config.write_text(
         f'site = "{site}"\nedge = "edge-1"\nbroker = "{broker}"\nkeys = ["{keys.PUBLIC_NAME}"]\n'
-        f'clock = "{clock_spec(clock)}"\n[plant]\nkind = "mqtt"\nprefix = "{prefix}"\npatience_s = 2\n{points}',
+        f'clock = "{clock_spec(clock)}"\n[plant]\nkind = "mqtt"\nprefix = "{prefix}"\n'
+        f"patience_s = 2\n{points}",
         encoding="utf-8",
     )
     worker = Worker(
@@ -179,13 +182,13 @@ def test_a_gateway_that_is_killed(system: System) -> None:
 
 
 def test_a_service_that_is_killed_while_it_applies(system: System) -> None:
-    system.edge.signal(signal.SIGSTOP)  # so that nobody answers yet
+    system.edge.tell(signal.SIGSTOP)  # so that nobody answers yet
     number = system.recommend()
     system.until(number, State.SENT)
     time.sleep(2.0)  # the broker has it by now, or never will
     system.worker.kill()
     assert state_of(system.conn, number) is State.SENT
-    system.edge.signal(signal.SIGCONT)
+    system.edge.tell(signal.SIGCONT)
     system.worker.start()
     system.until(number, State.HOLDING)
     assert system.plant.writes == [(AIR, 22.0)]

@@ -15,7 +15,7 @@ from core import db
 from core.actions import State
 from core.jobs import Context
 from core.settings import Settings
-from ingest import commands
+from ingest import command_link, commands
 from ingest.edge.keys import make
 
 if TYPE_CHECKING:
@@ -358,7 +358,10 @@ def test_without_permission_or_key_it_is_said_once(
 
 def test_one_process_at_a_time(world: World) -> None:
     with db.connect(world.dsn, autocommit=True) as one, db.connect(world.dsn, autocommit=True) as two:
-        with commands.alone(one, world.site.id) as first, commands.alone(two, world.site.id) as second:
+        with (
+            command_link.alone(one, world.site.id) as first,
+            command_link.alone(two, world.site.id) as second,
+        ):
             assert (first, second) == (True, False)
-        with commands.alone(two, world.site.id) as second:
+        with command_link.alone(two, world.site.id) as second:
             assert second

@@ -12,8 +12,7 @@ import msgspec
 from advised import Wanted, alarms_of, events_of, queued, state_of
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from core import actions
-from core.actions import State
+from core import moves
 from core.errors import ServiceError
 from core.jobs import Context
 from core.settings import Settings
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core import db
+    from core.actions import State
     from core.clock import ManualClock
     from core.site import Site
 
@@ -198,7 +198,7 @@ class World:
     def operator(self, number: int, wanted: State) -> None:
         """What the engine or the guard would do."""
         now = self.clock.now()
-        done = actions.move(
+        done = moves.move(
             self.conn, number, wanted, at=now, actor="olga", reason="asked", due=now + timedelta(minutes=10)
         )
         assert done

@@ -17,6 +17,7 @@ from core.jobs import Context
 from core.settings import Settings
 from core.store import point_ids, series_sum
 from joulecast.demo import history, live, load, plant, weather
+from joulecast.demo.controller import Controller
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,19 +142,66 @@ def test_a_faster_clock_goes_on_from_the_last_reading(settings: Settings) -> Non
     assert abs(clock.now() - ahead) < timedelta(minutes=10)
 
 
-def test_the_live_plant_obeys_and_answers_commands(settings: Settings, site: Site) -> None:
+def test_the_plants_own_controller_needs_nobody() -> None:
+    air = plant.SETPOINT_REFS[Setpoint.SUPPLY_AIR_TEMPERATURE]
+    found = Controller({air: 21.0}, 0.0)
+    found.tell(air, 23.0, 0.0)
+    assert (found.in_force(30.0), found.mode(air)) == ({air: 23.0}, "remote")
+    found.tell(air, 40.0, 0.0)  # outside its own limits
+    assert found.in_force(0.0) == {air: 23.0}
+    assert (found.in_force(30.1), found.mode(air)) == ({air: 21.0}, "local")
+    found.tell(air, 23.0, 100.0)
+    found.beat(120.0)
+    assert found.in_force(140.0) == {air: 23.0}
+    found.tell(air, None, 140.0)
+    assert found.in_force(140.0) == {air: 21.0}
+
+
+def test_who_stands_at_the_plant_wins() -> None:
+    air = plant.SETPOINT_REFS[Setpoint.SUPPLY_AIR_TEMPERATURE]
+    found = Controller({air: 21.0}, 0.0)
+    found.set_own(air, 50.0)  # outside
+    found.set_own(air, 20.0)
+    assert (found.in_force(0.0), found.mode(air)) == ({air: 20.0}, "local")
+    found.tell(air, 23.0, 0.0)
+    found.set_own(air, 22.0)
+    found.tell(air, 24.0, 0.0)
+    assert (found.in_force(0.0), found.mode(air)) == ({air: 22.0}, "override")
+    found.tell(air, None, 0.0)
+    assert found.mode(air) == "local"
+
+
+def test_while_nobody_renews_a_lease_the_plant_goes_by_its_own_setpoints(
+    settings: Settings, site: Site
+) -> None:
+    assert settings.dsn
+    air, now = plant.SETPOINT_REFS[Setpoint.SUPPLY_AIR_TEMPERATURE], datetime.now(UTC)
+    with db.connect(settings.dsn) as conn:
+        conn.execute(
+            "INSERT INTO recommendation (site_id, created_at, expires_at, changes, objective, saving_p10_kw,"
+            " saving_p50_kw, saving_p90_kw, attribution, prediction, verdicts, rule)"
+            " VALUES (%s, %s, %s, '[]', 'energy', 1, 2, 3, '{}', '{}', '{}', '{}')",
+            (site.id, now, now),
+        )
+        conn.execute(
+            "INSERT INTO lease (site_id, asset_id, point, recommendation_id, value, own_value, taken_at,"
+            " renewed_at, expires_at) SELECT %s, %s, %s, recommendation_id, 24, 20.5, %s, %s, %s"
+            " FROM recommendation",
+            (site.id, *air.split("/"), now, now, now),
+        )
+        found = history.resumed(conn, site.id, {air: {"value": 24.0}})
+        assert found[Setpoint.SUPPLY_AIR_TEMPERATURE] == pytest.approx(20.5)
+        conn.execute("UPDATE lease SET released_at = now()")
+        again = history.resumed(conn, site.id, {air: {"value": 24.0}})
+    assert again[Setpoint.SUPPLY_AIR_TEMPERATURE] == pytest.approx(24.0)
+    water = Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE
+    assert again[water] == plant.INITIAL_SETPOINTS[water]
+
+
+def test_the_live_plant_publishes_what_its_sensors_read(settings: Settings, site: Site) -> None:
     assert settings.dsn
     demo = live.DemoPlant(Context(settings, site, SystemClock(), settings.dsn))
     try:
-        later = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
-        order = {"command_id": "7b0e0a52-5ab3-4a0b-9d5e-3a1f9a4f3f10", "value": 9.0, "expires_at": later}
-        point = "chilled_water_supply_temperature_setpoint"
-        obey = demo._obey
-        assert obey("chw-loop", point, order) == ""
-        assert demo._setpoints[Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE] == pytest.approx(9.0)
-        assert "outside" in obey("chw-loop", point, {**order, "value": 40.0})
-        assert "no setpoint" in obey("chiller-1", "power", order)
-        assert obey("chw-loop", point, {**order, "expires_at": "2020-01-01T00:00:00Z"}) == "expired"
         assert demo.step(datetime.now(UTC)) == len(plant.measure(
             plant.true_parameters(site.plant), np.array([0.0]),
             {k: np.array([v]) for k, v in plant.INITIAL_SETPOINTS.items()},
@@ -172,7 +220,7 @@ def test_readings_go_out_and_commands_come_in_over_the_broker(settings: Settings
     seen: dict[str, dict[str, object]] = {}
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     client.on_message = lambda _c, _u, m: seen.update({m.topic: json.loads(m.payload)})
-    client.on_connect = lambda c, *_: c.subscribe("joulecast/demo/#", qos=1)
+    client.on_connect = lambda c, *_: c.subscribe([("joulecast/demo/#", 1), ("plant/demo/+/+/state", 1)])
     client.connect(host, int(port))
     client.loop_start()
     stop = threading.Event()
@@ -182,18 +230,12 @@ def test_readings_go_out_and_commands_come_in_over_the_broker(settings: Settings
     try:
         ahead = {"joulecast/demo/weather/$forecast", "joulecast/demo/$schedule/booked_gpu_kw"}
         _until(lambda: {"joulecast/demo/utility", *ahead} <= set(seen))
-        order = {
-            "command_id": "7b0e0a52-5ab3-4a0b-9d5e-3a1f9a4f3f11",
-            "value": 22.0,
-            "expires_at": (datetime.now(UTC) + timedelta(minutes=5)).isoformat(),
-        }
-        client.publish(
-            "joulecast/demo/$command/hall/supply_air_temperature_setpoint", json.dumps(order), qos=1
-        )
-        answer = "joulecast/demo/$ack/hall/supply_air_temperature_setpoint"
-        _until(lambda: answer in seen)
-        assert seen[answer]["accepted"] is True
-        assert seen[answer]["command_id"] == order["command_id"]
+        air = "plant/demo/hall/supply_air_temperature_setpoint"
+        client.publish(f"{air}/set", "22.0", qos=1)
+        _until(lambda: seen.get(f"{air}/state") == {"value": 22.0, "mode": "remote"})
+        client.publish(f"{air}/set", "what?", qos=1)
+        client.publish(f"{air}/set", "null", qos=1)
+        _until(lambda: seen[f"{air}/state"]["mode"] == "local")
     finally:
         stop.set()
         runner.join(20)

@@ -406,7 +406,15 @@ def reaches(dsn: str) -> bool:
 def test_services_are_told_where_everything_is(tmp_path: Path) -> None:
     clock = ScaledClock(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), 60.0)
     settings = Settings(data_dir=tmp_path, ui_port=8123, log_level="debug", health_port=9000)
-    plan = Plan(settings, "postgresql://x", "mqtt://y", clock, tmp_path / "site.toml", is_demo=True)
+    plan = Plan(
+        settings,
+        "postgresql://x",
+        "mqtt://y",
+        clock,
+        tmp_path / "site.toml",
+        is_demo=True,
+        edge_file=tmp_path / "edge.toml",
+    )
     env = plan.environment()
     assert env["JOULECAST_DSN"] == "postgresql://x"
     assert env["JOULECAST_BROKER"] == "mqtt://y"
@@ -419,5 +427,8 @@ def test_services_are_told_where_everything_is(tmp_path: Path) -> None:
     assert {name for name in env if name.startswith("JOULECAST_")} <= {
         f"JOULECAST_{key.upper()}" for key in Settings.model_fields
     }
-    assert [spec.argv[-1] for spec in plan.specs()] == list(DEMO_SERVICES)
-    assert set(DEMO_SERVICES) - set(SERVICES) == {"joulecast.demo"}
+    modules = {spec.name: spec.argv[-1] for spec in plan.specs()}
+    gateway = next(spec.argv for spec in plan.specs() if spec.name == "edge")
+    assert gateway[1:] == ("-m", "joulecast", "edge", "--config", str(tmp_path / "edge.toml"))
+    assert list((modules | {"edge": "edge"}).values()) == list(DEMO_SERVICES)
+    assert set(DEMO_SERVICES) - set(SERVICES) == {"joulecast.demo", "edge"}

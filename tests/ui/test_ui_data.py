@@ -124,7 +124,8 @@ def test_recommendations_with_events_and_commands(
     assert advice.commands(source, [seeded.proposed]) == ()
 
     with db.connect(context.dsn) as conn:
-        seed.transition(conn, seeded.proposed, "accepted", context.clock.now(), "Ann", "every gate passed")
+        for state in ("accepted", "precheck"):
+            seed.transition(conn, seeded.proposed, state, context.clock.now(), "Ann", "every gate passed")
         conn.execute(
             "INSERT INTO command (command_id, recommendation_id, site_id, asset_id, point, value,"
             " previous_value, created_at, expires_at) VALUES (gen_random_uuid(), %s, 'demo', 'hall',"

@@ -101,3 +101,7 @@ def test_any_float_can_be_shown(value: float) -> None:
 def test_identifiers_become_words() -> None:
     assert fmt.words("supply_air_temperature") == "supply air temperature"
     assert fmt.sentence(fmt.words("crah_fan")) == "CRAH fan"
+
+
+def test_counts() -> None:
+    assert [fmt.count(n, "day") for n in (0, 1, 2)] == ["0 days", "1 day", "2 days"]

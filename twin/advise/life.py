@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from core import db
-from core.actions import TIME_LIMITS, TRANSITIONS, WHEN_DUE, Authority, Change, Setpoint, State, move
+from core.actions import TIME_LIMITS, TRANSITIONS, WHEN_DUE, Authority, Change, Setpoint, State
 from core.errors import JoulecastError
+from core.moves import move
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

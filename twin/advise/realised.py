@@ -3,11 +3,11 @@
 The twin says what each setpoint saved in each step: its power under the plant's own value less that under the
 one in force, for the load and weather that came (IPMVP option D). How much of that was realised is read off
 the meters. Where the twin is right, what it misses does not depend on what it says was saved; where it
-promises too much, the meters read the higher above it the more it says was saved. So the realised shares, one
-a setpoint, come from a regression of what the twin misses on load, weather and the twin's effects, with priors
-around 1 as wide as the calibration's draws and the error of form allow. What operators moved before tells as
-much as what advice moved. Days in which the meters say little leave the twin's saving with the priors' width;
-many correct it.
+promises too much, the meters read the higher above it the more it says was saved. So the realised shares,
+one a setpoint, come from a regression of what the twin misses on load, weather and the twin's effects, with
+priors around 1 as wide as the calibration's draws and the error of form allow. What operators moved before
+tells as much as what advice moved. Days in which the meters say little leave the twin's saving with the
+priors' width; many correct it.
 """
 
 from __future__ import annotations
@@ -273,7 +273,8 @@ def _shares(seen: _Seen, off_kw: Floats, prior_sds: Floats) -> _Shares:
         precision = columns.T @ columns / variance + np.diag(sds**-2.0)
         found = np.linalg.solve(precision, columns.T @ off / variance)
         variance = _variance(off - columns @ found)
-    return _Shares(1.0 - found[:many], np.linalg.inv(precision)[:many, :many])
+    mean: Floats = 1.0 - np.asarray(found[:many], dtype=np.float64)
+    return _Shares(mean, np.asarray(np.linalg.inv(precision)[:many, :many], dtype=np.float64))
 
 
 def _hourly(filled: History, off_kw: Floats, *series: Floats) -> tuple[Floats, ...]:

@@ -271,7 +271,7 @@ def _block_time(block: dict[str, Any], zone: ZoneInfo) -> str:
 
 def _mode(block: dict[str, Any]) -> str:
     running = int(block["chillers"])
-    chillers = f"{running} chiller{'s' if running > 1 else ''}" if running else "no chiller"
+    chillers = fmt.count(running, "chiller") if running else "no chiller"
     return f"{chillers}, economizer" if block["economizer"] else chillers
 
 

@@ -41,7 +41,7 @@ def total(found: Savings, currency: str) -> Child:
         ),
         ("Water", fmt.signed(sum_.water_l, 0), "L", "modelled; towers may take more when chillers take less"),
     )
-    days = f"{sum_.days} day{'s' if sum_.days > 1 else ''}, verified"
+    days = f"{fmt.count(sum_.days, 'day')}, verified"
     return html.Div(
         [
             html.Div(
@@ -100,8 +100,8 @@ def promises(found: Savings) -> Child:
         (
             f"#{p.number}",
             fmt.sentence(fmt.words(p.setpoint)),
-            _interval(p.promised_kw),
-            _interval(p.verified_kw),
+            interval(p.promised_kw),
+            interval(p.verified_kw),
             "yes" if p.covered else "no",
         )
         for p in verified[:SHOWN_PROMISES]
@@ -111,7 +111,8 @@ def promises(found: Savings) -> Child:
     return html.Div([table(head, rows, numeric=(2, 3)), html.P(said, className="note")])
 
 
-def _interval(found_kw: tuple[float, float, float]) -> str:
+def interval(found_kw: tuple[float, float, float]) -> str:
+    """A middle with its p10 and p90 [kW]."""
     low, middle, high = (fmt.fixed(kw, 1) for kw in found_kw)
     return f"{middle} ({low} to {high})"
 

@@ -11,9 +11,11 @@ from dash import Input, Output, State, dcc, html, no_update
 from core.errors import JoulecastError
 from ui import figures
 from ui import format as fmt
+from ui.components import advised as advised_parts
 from ui.components.graph import graph
 from ui.components.panel import empty, panel, table
 from ui.data import status
+from ui.data.advised import DAYS_MAX, advised
 from ui.data.replay import FACILITY, OUTSIDE_WORTH_SAYING, Replayed, replay
 from ui.shell import Page
 
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from ui.data import Source
     from ui.data.replay import Spread
 
+_ADVISED: Final = (
+    "Choose the last day and press Replay with advice: the days from the one above on are run as operated, "
+    "with your setpoints, by Guideline 36 resets, as advised, and with perfect foresight."
+)
 LANES: Final = {"measured": "Measured", "twin": "Twin", "alternative": "Alternative"}
 SETPOINT_STEP_K: Final = 0.5
 SHIFT_STEP_KW: Final = 10
@@ -62,6 +68,15 @@ def layout(source: Source) -> list[Child]:
                     "Energy by subsystem",
                     html.Div(empty(_FIRST), id="replay-energies"),
                     note="modelled: twin as operated, alternative with your changes, difference between them",
+                    span=12,
+                ),
+                panel(
+                    "With advice",
+                    _advised_controls(days),
+                    html.Div(id="advised-said", className="result", role="status"),
+                    dcc.Loading(html.Div(empty(_ADVISED), id="advised-lanes"), delay_show=300),
+                    html.Div(id="advised-moves"),
+                    note="modelled; with what was known at each hour, every recommendation followed",
                     span=12,
                 ),
             ],
@@ -135,6 +150,24 @@ def _inputs(site: Site, days: Sequence[date]) -> list[Child]:
     ]
 
 
+def _advised_controls(days: Sequence[date]) -> Child:
+    return html.Div(
+        [
+            dmc.Select(
+                id="advised-last",
+                label="Last day",
+                description=f"at most {DAYS_MAX} days; empty: that one day",
+                data=[{"value": d.isoformat(), "label": f"{d:%a} {d.day} {d:%b %Y}"} for d in days],
+                searchable=True,
+                clearable=True,
+                disabled=not days,
+            ),
+            html.Button("Replay with advice", id="advised-run", className="btn primary", disabled=not days),
+        ],
+        className="controls",
+    )
+
+
 def field_id(setpoint: Setpoint) -> str:
     """Element id of a setpoint's field."""
     return f"replay-{setpoint.value.replace('_', '-')}"
@@ -159,6 +192,47 @@ def register(app: Dash, source: Source) -> None:
             return no_update, no_update, no_update
         count = len(names)
         return view(source, day, dict(zip(names, fields[:count], strict=True)), fields[count:])
+
+    @app.callback(
+        Output("advised-lanes", "children"),
+        Output("advised-moves", "children"),
+        Output("advised-said", "children"),
+        Input("advised-run", "n_clicks"),
+        State("replay-day", "value"),
+        State("advised-last", "value"),
+        *[State(field_id(name), "value") for name in names],
+        running=[(Output("advised-run", "disabled"), True, False)],
+        prevent_initial_call=True,
+    )
+    def run_advised(_clicks: int | None, day: Any, last: Any, *fields: Any) -> tuple[Any, Any, Any]:
+        return advised_view(source, day, last, dict(zip(names, fields, strict=True)))
+
+
+def advised_view(source: Source, day: Any, last: Any, fields: dict[Setpoint, Any]) -> tuple[Any, Any, Any]:
+    """Replay days with advice and show; bad input and missing data are said, not raised."""
+    try:
+        begin = date.fromisoformat(str(day))
+        end = date.fromisoformat(str(last)) if last else begin
+        setpoints_c = {name: float(field) for name, field in fields.items() if field not in (None, "")}
+    except ValueError:
+        return no_update, no_update, "Choose a day, and give setpoints as numbers."
+    if not 0 <= (end - begin).days < DAYS_MAX:
+        return (
+            no_update,
+            no_update,
+            f"Choose a last day that is not before the first, at most {DAYS_MAX} days.",
+        )
+    problem = outside(source.context.site, setpoints_c)
+    if problem:
+        return no_update, no_update, problem
+    try:
+        found = advised(source, begin, end, setpoints_c)
+    except JoulecastError as error:
+        return no_update, no_update, fmt.sentence(f"{error}")
+    site = source.context.site
+    days, moves = fmt.count(found.days, "day"), fmt.count(len(found.moves), "recommendation")
+    told = f"Replayed {days} with advice: {moves} followed."
+    return advised_parts.lanes(found, site.tariff.currency), advised_parts.moves(found, site.zone), told
 
 
 def view(

@@ -37,7 +37,11 @@ class BacnetDriver:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="bacnet", daemon=True)
         self._thread.start()
-        self._app: Application = self._run(self._open())
+        try:
+            self._app: Application = self._run(self._open())
+        except DriverError:
+            self._end_loop()
+            raise
 
     def read(self, point: str) -> Seen:
         """The present value, and whether a higher priority than ours holds it."""
@@ -66,6 +70,9 @@ class BacnetDriver:
     def close(self) -> None:
         """Close our port and end the thread."""
         self._run(self._shut())
+        self._end_loop()
+
+    def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(self._plant.patience_s)
         self._loop.close()
@@ -95,7 +102,7 @@ class BacnetDriver:
     def _run(self, work: Coroutine[Any, Any, Any], what: str = "BACnet") -> Any:
         try:
             return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-        except (ErrorRejectAbortNack, OSError, TimeoutError, ValueError) as error:
+        except (ErrorRejectAbortNack, OSError, RuntimeError, TimeoutError, ValueError) as error:
             raise DriverError(f"{what}: {error or type(error).__name__}") from error
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.errors import InputError
 from ingest.edge.config import BacnetPlant, MqttPlant
+from ingest.edge.drivers.base import DriverError
 from ingest.mqtt import Version
 
 if TYPE_CHECKING:
@@ -24,10 +26,22 @@ def make(edge: Edge) -> Driver:
 
         url = plant.broker or edge.broker
         return MqttDriver(url, plant.prefix, edge.points, Version(edge.mqtt_version), plant.patience_s)
-    if isinstance(plant, BacnetPlant):
-        from ingest.edge.drivers.bacnet import BacnetDriver  # noqa: PLC0415
+    try:
+        if isinstance(plant, BacnetPlant):
+            from ingest.edge.drivers.bacnet import BacnetDriver  # noqa: PLC0415
 
-        return BacnetDriver(plant, edge.points)
-    from ingest.edge.drivers.modbus import ModbusDriver  # noqa: PLC0415
+            return BacnetDriver(plant, edge.points)
+        from ingest.edge.drivers.modbus import ModbusDriver  # noqa: PLC0415
 
-    return ModbusDriver(plant, edge.points)
+        return ModbusDriver(plant, edge.points)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "plant.kind",
+            found=f"{plant.kind}, without the library {error.name}",
+            allowed="mqtt, or an installation with the extra edge",
+            do="pip install 'joulecast[edge]'",
+        ) from error
+    except DriverError as error:
+        raise InputError(
+            "plant", found=str(error), allowed="an address of this machine", do="correct plant.address"
+        ) from error

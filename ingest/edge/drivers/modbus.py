@@ -38,8 +38,11 @@ class ModbusDriver:
         wired = self._points[point]
         format_ = FORMATS[wired.format]
         found = self._ask("read_holding_registers", wired.in_force_register, count=format_.value[1]).registers
-        value = float(self._client.convert_from_registers(found, format_)) * wired.scale
-        return Seen(value, "somebody at the controller has taken over" if self._taken(wired) else "")
+        value: Any = self._client.convert_from_registers(found, format_)
+        return Seen(
+            float(value) * wired.scale,
+            "somebody at the controller has taken over" if self._taken(wired) else "",
+        )
 
     def _taken(self, wired: Point) -> bool:
         if wired.local_register is None:

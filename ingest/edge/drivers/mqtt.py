@@ -59,6 +59,8 @@ class MqttDriver:
         self._client.reconnect_delay_set(1, 10)
         self._client.connect_async(address.host, address.port, KEEPALIVE_S)
         self._client.loop_start()
+        with self._changed:  # what is owed to the plant is given back at once, if it is there
+            self._changed.wait_for(self._client.is_connected, patience_s)
 
     def read(self, point: str) -> Seen:
         """What the device said last."""
@@ -110,6 +112,8 @@ class MqttDriver:
 
     def _on_connect(self, client: Client, *_: Any) -> None:
         client.subscribe([(f"{self._prefix}/{point}/state", QOS) for point in self._points])
+        with self._changed:
+            self._changed.notify_all()
 
     def _on_disconnect(self, *_: Any) -> None:
         with self._changed:

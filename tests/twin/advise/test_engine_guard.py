@@ -242,6 +242,18 @@ def test_what_the_evidence_lacks_is_said(
     assert world.rows("SELECT * FROM advice_setting") == []
 
 
+def test_what_was_only_shown_is_scored(world: World) -> None:
+    world.site = at(world.site, authority=Authority.SHADOW)
+    number = world.propose()
+    with db.connect(world.dsn) as conn:
+        conn.execute(
+            "INSERT INTO shadow_score VALUES (%s, now(), now() + interval '2 hours', 24, 0, now())", (number,)
+        )
+        found = authority.evidence(conn, world.site, world.clock, AIR)
+    assert (found.authority, found.next) == (Authority.SHADOW, Authority.ADVISORY)
+    assert (found.number, found.covered, found.coverage_ratio) == (1, 1, 1.0)
+
+
 def test_no_step_is_left_out_and_nothing_is_written_that_may_not_be(world: World) -> None:
     world.site = at(world.site, authority=Authority.SHADOW)
     assert "after shadow comes advisory" in ask(world, Authority.SUPERVISED, "Ada").message

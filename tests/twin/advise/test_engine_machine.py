@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from core.actions import Setpoint
     from core.site import Site
 
-EXAMPLES: Final = int(os.environ.get("JOULECAST_MACHINE_EXAMPLES", "40"))
+EXAMPLES: Final = int(os.environ.get("JOULECAST_MACHINE_EXAMPLES", "30"))
 STEPS: Final = 30
 TABLES: Final = (
     "recommendation, recommendation_event, command, lease, advice_setting, verification, alarm, edge_status,"
@@ -144,11 +144,21 @@ class Life(RuleBasedStateMachine):
         self.dispatcher = self._started_dispatcher()
         self.gateway = self._started_gateway()
 
-    @initialize(level=st.sampled_from(SITE_LEVELS), two=st.booleans(), rounds=st.integers(0, 6))
-    def site_says(self, level: Authority, two: bool, rounds: int) -> None:  # hypothesis names it
-        """Most sequences begin somewhere on the way to the plant, where chance alone would hardly get."""
+    @initialize(
+        level=st.sampled_from(SITE_LEVELS), two=st.booleans(), rounds=st.integers(0, 6), twice=st.booleans()
+    )
+    def site_says(self, level: Authority, two: bool, rounds: int, twice: bool) -> None:
+        """Most sequences begin somewhere on the way to the plant, where chance alone would hardly get.
+
+        Twice: a second step on the same setpoint, which takes the first one's lease over.
+        """
+        self.plant.wanted_c = 24.0
         self.plant.site = at(self.given.site, authority=level, two_persons=two)
         self.dispatcher = self._started_dispatcher()
+        if twice:
+            self.advice_goes_through(4, None)
+            self.savings_are_measured(12.0)
+            self._rounds(15, 150.0, None)
         self.advice_goes_through(rounds, None)
 
     # --- how things run

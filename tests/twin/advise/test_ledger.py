@@ -7,12 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from seeded import SETTING
+from seeded import SETTING, register
 from test_verify import DONE, WARMER, held, live, moved, recommended, rows, saved_kwh
 
 from core import db
 from core.actions import State
-from core.points import PointRef
 from twin import calibrate
 from twin.advise import ledger
 from twin.advise.verify import verify
@@ -103,15 +102,12 @@ def test_carbon_is_what_the_grid_was_while_it_was_saved(
 ) -> None:
     start = clock.now()
     held(plant, start)
-    ref = PointRef.parse(str(CARBON)) if isinstance(CARBON, str) else CARBON
-    from seeded import _register  # noqa: PLC0415  # only here a point beside the site's
-
     with db.connect(plant.dsn) as conn:
-        plant.ids[str(ref)] = _register(conn, plant.site, ref)
+        point = register(conn, plant.site, CARBON)
         conn.execute(
             "INSERT INTO reading SELECT t, 250, %s FROM generate_series(%s::timestamptz - interval '20 days',"
             " %s::timestamptz + interval '1 day', interval '30 min') AS t",
-            (plant.ids[str(ref)], start, start),
+            (point, start, start),
         )
     live(plant, clock, DONE)
     verify(context)

@@ -10,7 +10,8 @@ import pytest
 from seeded import SETTING, SeededPlant
 
 from core import db
-from core.actions import Change, Setpoint, State, move
+from core.actions import Change, Setpoint, State
+from core.moves import move
 from twin import calibrate
 from twin.advise.record import SETTLE, WINDOW, read_record, suspension_source
 from twin.advise.verify import PLACEBO_SPAN, STEP, measure, verify
