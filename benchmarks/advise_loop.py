@@ -1,4 +1,4 @@
-"""Seven days of a plant that the twin does not know, four ways: as it stands, by rule, as advised, by foresight."""
+"""Seven days of a plant that the twin does not know: as it stands, by rule, as advised, by foresight."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from core.actions import Setpoint
 from joulecast.demo import plant, weather
 from twin.advise import outlook, policy, realised, usual
 from twin.advise.brief import Fitted
-from twin.advise.confirmed import widened
 from twin.advise.outlook import Load, Weather
 from twin.advise.reset import RESOLUTION_K
 from twin.calibrate import calibrate, refusal
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
     from core.series import Floats
     from core.site import Site
-    from twin.calibration import Calibration
     from twin.history import History
     from twin.network import PlantState
 
@@ -134,12 +132,10 @@ class Knowledge:
         if self._fitted is None or tick % DAY_TICKS == 0:
             found = calibrate(self.site, self.simulation.history(HISTORY_D))
             if refusal(found) is None or self._fitted is None:
-                self._fitted = Fitted.of(self.site, replace_id(found, tick // DAY_TICKS + 1))
+                self._fitted = Fitted.of(self.site, replace(found, calibration_id=tick // DAY_TICKS + 1))
             else:
                 self.refused += 1
-        base = self._fitted
-        calibration = widened(base.calibration, base.parameters, self.simulation.history(1.0))
-        return Fitted(calibration, base.parameters, base.drawn)
+        return self._fitted.after(self.simulation.history(1.0))
 
     @property
     def fitted(self) -> Fitted:
@@ -169,11 +165,6 @@ class Knowledge:
             found.dry_bulb_c,
             outlook.spread(found.wet_bulb_c, outlook.WEATHER_SPREAD_K),
         )
-
-
-def replace_id(calibration: Calibration, number: int) -> Calibration:
-    """The same as if it were stored."""
-    return replace(calibration, calibration_id=number)
 
 
 def proving_site(site: Site) -> Site:
@@ -212,6 +203,7 @@ def closed_loop(site: Site, seed: int, *, foresight: bool = True) -> dict[str, A
             name = "foresight_free" if free else "foresight"
             looks = FORESIGHT_AHEAD[:1] if free else FORESIGHT_AHEAD
             tried = [_foresight(site, true, start, ahead, free=free) for ahead in looks]
+            tried += [courses["foresight"]] if free else []
             courses[name] = min(tried, key=lambda c: _outcome(true, c, reached)["facility_kwh"])
     found = {name: _outcome(true, course, reached) for name, course in courses.items()}
     took["all_s"] = time.perf_counter() - begun
@@ -222,7 +214,7 @@ def closed_loop(site: Site, seed: int, *, foresight: bool = True) -> dict[str, A
         "held_back": dict(follows.held_back),
         "took": took,
         "verified": _verified(site, advised, known, start),
-        "courses": courses,
+        "courses": {n: {s.value: v for s, v in course.items()} for n, course in courses.items()},
         "refused": known.refused,
     }
 
@@ -269,8 +261,12 @@ def _outcome(
     state = true.solve(steps, true.reached(course, reached))
     limit_c = true.site.limits.envelope.recommended_high_c
     hours = STEP_S / 3600.0
+    kwh, tariff = state.facility_kw * hours, true.site.tariff
+    prices = tariff.energy_prices(true.start, STEP, TICKS, true.site.zone)
     return {
-        "facility_kwh": float(state.facility_kw.sum() * hours),
+        "facility_kwh": float(kwh.sum()),
+        "cost": float((kwh * prices).sum()),
+        "carbon_kg": float(kwh.sum() * (tariff.carbon_g_per_kwh or 0.0) / 1000.0),
         "it_kwh": float(state.it_kw.sum() * hours),
         "inlet_max_c": float(state.inlet_c.max()),
         "excursion_ticks": int((state.inlet_c > limit_c).sum()),

@@ -1,8 +1,8 @@
-"""A plant that the twin does not know: its equations with other parameters, and things that it has no word for.
+"""A plant that the twin does not know: its equations with other parameters, and what it has no word for.
 
-Beside drawn multipliers there are a chiller whose power follows the water temperature otherwise than its curves,
-setpoints that are reached with a lag, noise, a biased meter, a drifting inlet sensor, and a load that nobody
-models and that varies slowly. None of it leaves in doubt what a change saves: the same plant without it.
+Beside drawn multipliers there are a chiller whose power follows the water temperature otherwise than its
+curves, setpoints that are reached with a lag, noise, biased meters, a drifting inlet sensor, and a load that
+nobody models and that varies slowly. None of it leaves in doubt what a change saves: the plant without it.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ SPREAD: Final[dict[str, float]] = {
 }
 """Standard deviation of the logarithm of each drawn multiplier [1]."""
 CHILLER_SLOPE_SD_PER_K: Final = 0.008
-"""What a kelvin of chilled water is worth beyond the curves [1/K]: curves of 37 chillers of variable speed give
-3 to 6 % a kelvin, so that a quarter of it is not known from the plate."""
+"""What a kelvin of chilled water is worth beyond the curves [1/K]: curves of 37 chillers of variable speed
+give 3 to 6 % a kelvin, so that a quarter of it is not known from the plate."""
 CHILLER_SLOPE_AT_C: Final = 9.0
 LAG_S: Final = (200.0, 900.0)
 """Time constants with which setpoints are reached lie between these [s]."""

@@ -1,8 +1,8 @@
 """Past days as they were operated, and as rules, advice and perfect foresight would have run them.
 
 Every day stands for itself: it begins with what was in force at its midnight. Advice knows what was known at
-each of its hours, every recommendation that passes the gates is followed, and the calibrated twin says what the
-plant would have done: so foresight, which asks the same twin, is the bound.
+each of its hours, every recommendation that passes the gates is followed, and the calibrated twin says what
+the plant would have done: so foresight, which asks the same twin, is the bound.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class AdvisedDay:
     calibrated_later: bool
     """Whether that was made after the day began, because there was none yet."""
     forecasts: Mapping[str, int]
-    """How many decisions rested on which forecast of the load; `twin.past.USUAL`: made from data up to then."""
+    """How many decisions rested on which forecast of the load; `USUAL`: made from data up to then."""
     weathers: Mapping[str, int]
     """The same of the weather."""
 

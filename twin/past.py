@@ -13,8 +13,7 @@ from core import db
 from core.errors import NotReadyError
 from core.units import W_PER_KW
 from twin.advise import outlook, usual
-from twin.advise.brief import Fitted
-from twin.advise.confirmed import widened
+from twin.advise.brief import LATELY, Fitted
 from twin.advise.outlook import HORIZON_H, MODELS, PLAN_H, STEP_H, STEP_S, STEPS, TARGET, Load, Weather
 from twin.calibration import Calibration
 
@@ -29,8 +28,6 @@ USUAL: Final = "usual course"
 """What a forecast is called that was made from data up to its hour."""
 BEFORE: Final = timedelta(days=usual.DAYS)
 """How far back such a forecast looks."""
-SINCE: Final = timedelta(days=1)
-"""So much lately measured says where the twin has been right since it was calibrated."""
 REACH: Final = timedelta(days=3)
 """A weather forecast older than this is of no use."""
 LATEST: Final = 8
@@ -93,8 +90,8 @@ class Past:
         if number not in self._fitted:
             self._fitted[number] = Fitted.of(self.site, calibration)
         base, now = self._fitted[number], self.step(at)
-        lately = self.history.part(slice(max(now - round(SINCE / self.history.step), 0), now))
-        return Fitted(widened(calibration, base.parameters, lately), base.parameters, base.drawn)
+        lately = self.history.part(slice(max(now - round(LATELY / self.history.step), 0), now))
+        return base.after(lately)
 
     def load(self, at: datetime) -> Load:
         """The forecast of the IT power that was in force, else one made from data up to then."""

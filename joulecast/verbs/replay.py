@@ -47,10 +47,10 @@ def replay(
 ) -> int:
     """A past day: measured, the twin as operated, the twin otherwise.
 
-    With --advise, each day is also run by Guideline 36 resets, as advised, and with perfect foresight, which is
-    the bound. Forecasts of load and weather are those that were issued and known at each hour; where none were
-    stored they are made from data up to that hour, and the calibration is the one in use then: the answer says
-    which. Each day begins with what was in force at its midnight.
+    With --advise, each day is also run by Guideline 36 resets, as advised, and with perfect foresight, which
+    is the bound. Forecasts of load and weather are those that were issued and known at each hour; where none
+    were stored they are made from data up to that hour, and the calibration is the one in use then: the
+    answer says which. Each day begins with what was in force at its midnight.
     """
     if not advise:
         if begin or end or day is None:

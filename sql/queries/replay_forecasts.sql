@@ -22,7 +22,7 @@ chosen AS (
             AND c.decided_at <= i.issued_at
         ORDER BY c.decided_at DESC
         LIMIT 1
-    ) AS c ON true
+    ) AS c ON TRUE
     WHERE c.model IS NULL OR c.model = i.model
 )
 

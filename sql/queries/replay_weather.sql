@@ -1,4 +1,4 @@
--- Weather forecasts as they were issued in a period, each as arrays, with the time from which they were known.
+-- Weather forecasts as they were issued in a period, each as arrays, with when they were known.
 SELECT
     w.issued_at,
     max(w.available_at) AS available_at,

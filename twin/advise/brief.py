@@ -10,11 +10,13 @@ import numpy as np
 
 from core.actions import Change, Setpoint
 from core.errors import NotReadyError
+from core.series import floor_time
 from twin import calibrate
 from twin.advise import assess as assessing
 from twin.advise import observe, outlook, reset
 from twin.advise import plan as planning
 from twin.advise import search as searching
+from twin.advise.confirmed import widened
 from twin.advise.drawn import Drawn
 from twin.advise.evidence import Disagreement, Evidence, ModelQuality, Record
 from twin.advise.record import read_record
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from twin.advise.outlook import Load, Weather
     from twin.advise.plan import Plan
     from twin.calibrate import Calibration
+    from twin.history import History
 
 
 ERRORS_P95: Final = 2.0
@@ -47,6 +50,8 @@ ENVELOPE_MARGIN_RATIO: Final = 0.1
 lie one step outside: otherwise a plant that has always held still could never be advised to move."""
 DRAWN: Final = 32
 """How many plants are drawn from the calibration's covariance."""
+LATELY: Final = timedelta(days=1)
+"""So much of what was measured says where the twin has been right since it was calibrated."""
 NO_RECORD: Final = Record((), {})
 """Of a site that has never been advised."""
 
@@ -84,6 +89,10 @@ class Fitted:
         rng = np.random.default_rng(calibration.calibration_id if seed is None else seed)
         drawn = [replace(p, **held) for p in calibration.samples(site.plant, count, rng)]
         return cls(calibration, replace(calibration.parameters(site.plant), **held), Drawn.of(drawn))
+
+    def after(self, lately: History) -> Fitted:
+        """The same with what it has lately been right about, see `twin.advise.confirmed`."""
+        return replace(self, calibration=widened(self.calibration, self.parameters, lately))
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,9 +335,10 @@ def gather(conn: db.Connection, site: Site, clock: Clock) -> Brief:
     load = outlook.load(conn, site, clock)
     if not load.model:
         raise NotReadyError("no fresh forecast of the IT power")
+    upto = floor_time(now.at, outlook.STEP)
     return make(
         site,
-        twin,
+        twin.after(calibrate.load_history(conn, site, upto - LATELY, upto, outlook.STEP)),
         now,
         load,
         outlook.weather(conn, site, now.at, load.it_kw.shape[1]),

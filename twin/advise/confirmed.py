@@ -1,4 +1,4 @@
-"""What the twin has been right about since it was calibrated: there it may be believed as in the calibration."""
+"""What the twin has been right about since it was calibrated: there it may be believed as well."""
 
 from __future__ import annotations
 

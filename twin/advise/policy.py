@@ -1,7 +1,7 @@
 """Ways to run a plant over time: fixed, by rule, with perfect foresight, and as advised.
 
-A policy is asked at every step what is to be in force next, and a plant is anything that can be read and run on
-setpoints: the twin over a past period, or a simulated plant whose parameters nobody knows.
+A policy is asked at every step what is to be in force next, and a plant is anything that can be read and run
+on setpoints: the twin over a past period, or a simulated plant whose parameters nobody knows.
 """
 
 from __future__ import annotations
@@ -154,8 +154,8 @@ class Rules:
 class Foresight:
     """Knows the plant and everything that is to come; the bound of what could be saved.
 
-    It aims for the best of all setpoints together over the hours ahead, and moves there by the best step of one
-    setpoint at a time, within the site's limits of motion, or at once.
+    It aims for the best of all setpoints together over the hours ahead, and moves there by the best step of
+    one setpoint at a time, within the site's limits of motion, or at once.
     """
 
     site: Site
@@ -249,7 +249,7 @@ class Move:
 
 @dataclass
 class Advised:
-    """Every recommendation that passes the gates is accepted and followed, one decision every quarter hour."""
+    """Every recommendation that passes the gates is accepted and followed; one decision a quarter hour."""
 
     site: Site
     at: Callable[[int], datetime]
@@ -276,7 +276,7 @@ class Advised:
         if tick % DECISION_TICKS or tick < self._again or not self._free(tick):
             return {}
         self._again = tick + self.pause_ticks
-        known = self._brief(tick, read(), in_force)
+        known = self.brief(tick, read(), in_force)
         found = brief.advise(known)
         if isinstance(found, str):
             self.held_back[found] += 1
@@ -318,7 +318,8 @@ class Advised:
         wait_s = (SETTLE + WINDOW).total_seconds()
         return tuple(s for s, at in self._moved.items() if (tick - at) * TICK_S < wait_s)
 
-    def _brief(self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]) -> brief.Brief:
+    def brief(self, tick: int, seen: Reading, in_force: Mapping[Setpoint, float]) -> brief.Brief:
+        """What is known at a step."""
         since = {s: (tick - self._moved[s]) * TICK_S if s in self._moved else np.inf for s in in_force}
         inputs, inlets = len(in_force) + _METERS_READ, len(seen.inlets_c)
         now = Observation(
