@@ -261,6 +261,7 @@ class _Knowing:
 
     past: Past
     start: datetime
+    """When the first tick begins."""
     forecasts: Counter[str] = field(default_factory=Counter)
     weathers: Counter[str] = field(default_factory=Counter)
 
@@ -280,8 +281,8 @@ class _Knowing:
 
 def _day(task: _Task) -> AdvisedDay:
     """Replay one day; runs at a worker."""
-    past, site, first = task.past, task.past.site, task.past.step(task.start)
-    today = past.history.part(slice(max(first, 0), None))
+    past, site = task.past, task.past.site
+    today = past.history.part(slice(past.step(task.start), None))
     steps = len(today)
     measured = task.measured[-steps:]
     conditions = today.conditions(task.judge)
@@ -290,7 +291,7 @@ def _day(task: _Task) -> AdvisedDay:
     operated = solve(task.judge, conditions, Setpoints.of({s: held[s] for s in start}))
     offset_k = np.nan_to_num(today.inlet_c - operated.inlet_c)
     ticks, every = steps * TICKS, policy.DECISION_TICKS
-    knows = _Knowing(past, task.start)
+    knows = _Knowing(past, task.end - STEP * steps)
     advised = policy.Advised(
         site, knows.at, knows.twin, knows.ahead, site.advice.objective, pause_ticks=PAUSE_TICKS
     )

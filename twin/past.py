@@ -75,8 +75,8 @@ class Past:
     _errors: dict[tuple[str, int], Floats] = field(default_factory=dict)
 
     def step(self, at: datetime) -> int:
-        """How many steps of the history had been measured at a time."""
-        return int((at - self.history.start) / self.history.step)
+        """How many steps of the history had been measured at a time; none before it begins."""
+        return max((at - self.history.start) // self.history.step, 0)
 
     def calibration(self, at: datetime) -> tuple[Calibration, bool]:
         """The calibration in use at a time, and whether it is of a later one because there was none yet."""

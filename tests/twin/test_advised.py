@@ -127,6 +127,36 @@ def test_days_stand_for_themselves(filled: str, site: Site) -> None:
     assert both[1].moves == alone.moves
 
 
+@pytest.mark.parametrize("missing_h", [0, 5])
+def test_the_first_day_of_the_data_is_replayed_from_its_first_step_on(
+    dsn: str, site: Site, measured: History, calibration: Calibration, missing_h: int
+) -> None:
+    day = measured.start.date() + timedelta(days=1)
+    first = (23 + missing_h) * 4  # the site's day begins at 23:00 UTC
+    begun = replace(
+        measured.part(slice(first, 2 * STEPS_PER_DAY)), start=measured.start + first * measured.step
+    )
+    with db.connect(dsn) as conn:
+        store(conn, site, begun)
+        save(conn, site, replace(calibration, created_at=begun.start + timedelta(hours=12)))
+    [found] = days(dsn, site, day, day)
+    assert found.complete_ratio == pytest.approx(1 - missing_h / 24)
+    assert found.lanes[AS_OPERATED].facility_kwh == pytest.approx(found.measured_kwh, rel=0.01)
+    assert found.calibrated_later
+    assert set(found.forecasts) == {USUAL}
+    assert found.moves
+    assert all(begun.start < made.at for made in found.moves)
+
+
+def test_nothing_is_known_before_anything_was_measured(
+    site: Site, measured: History, calibration: Calibration
+) -> None:
+    past = Past(site, measured, [calibration])
+    assert past.step(measured.start - timedelta(minutes=5)) == 0
+    assert past.step(measured.start - timedelta(days=1)) == 0
+    assert np.isnan(past.load(measured.start - timedelta(days=1)).it_kw).all()
+
+
 def test_the_verb_tells_what_would_have_been_done(
     filled: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
