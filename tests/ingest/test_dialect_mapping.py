@@ -142,7 +142,7 @@ class TestUnmapped:
     def test_who_feeds_whom_is_kept_once(self, conn: db.Connection, clock: ManualClock) -> None:
         for _ in range(2):
             unmapped.save_serves(conn, "s", [Serves("ups", "serves", "pdu")] * 2, clock.now())
-        assert [r["other_id"] for r in db.rows(conn, "ingest_serves", site="s")] == ["pdu"]
+        assert [r["other_id"] for r in conn.execute("SELECT * FROM asset_serves")] == ["pdu"]
 
 
 def test_the_power_tree_reaches_the_database(dsn: str, conn: db.Connection, clock: ManualClock) -> None:
@@ -153,7 +153,7 @@ def test_the_power_tree_reaches_the_database(dsn: str, conn: db.Connection, cloc
     writer = Writer(dsn, "demo", clock, threading.Event())
     assert writer.write(batch).filtered == 1
     writer.close()
-    found = db.rows(conn, "ingest_serves", site="demo")
+    found = list(conn.execute("SELECT * FROM asset_serves WHERE site_id = 'demo'"))
     assert [(r["object_id"], r["relation"]) for r in found] == [("UPS-A", "serves")]
 
 
