@@ -208,7 +208,7 @@ def test_a_moving_pue_then_a_forecast_then_a_recommendation_that_is_accepted(up:
     page.locator("#operator-name").fill("Ann Operator")
     page.locator("#accept-open").click()
     page.locator("#act-confirm").click()
-    statement = "SELECT FROM recommendation WHERE recommendation_id = %s AND state = 'applied'"
+    statement = "SELECT FROM recommendation_event WHERE recommendation_id = %s AND to_state = 'applied'"
     _until(lambda: _rows(up, statement, change["id"]), 120, "the recommendation is applied")
     after = _latest(up, ref)
     assert after["value"] == pytest.approx(wanted["to_c"], abs=0.05)
