@@ -89,7 +89,7 @@ class Past:
         number = calibration.calibration_id or 0
         if number not in self._fitted:
             self._fitted[number] = Fitted.of(self.site, calibration)
-        base, now = self._fitted[number], self.step(at)
+        base, now = self._fitted[number], max(self.step(at), 0)
         lately = self.history.part(slice(max(now - round(LATELY / self.history.step), 0), now))
         return base.after(lately)
 
@@ -122,10 +122,10 @@ class Past:
         return Weather(USUAL, self._usual("dry_bulb_c", at)[1], self._usual("wet_bulb_c", at))
 
     def _usual(self, name: str, at: datetime) -> Floats:
-        now = self.step(at)
+        now = max(self.step(at), 1)  # at the beginning of everything, what is read right now is known
         quarters = np.asarray(getattr(self.history, name), dtype=np.float64)[:now]
         if len(quarters) < usual.DAYS * STEPS:
-            flat = np.full(STEPS, quarters[-1] if now else np.nan)
+            flat = np.full(STEPS, quarters[-1])
             return np.stack([flat, flat, flat])
         key = (name, now // STEPS)
         if key not in self._errors:

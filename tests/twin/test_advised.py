@@ -15,7 +15,7 @@ from core import db
 from core.units import W_PER_KW
 from joulecast.cli import run
 from twin.advise import policy
-from twin.advised import ADVISED, AS_OPERATED, FORESIGHT, RULES, AdvisedDay, replay_days
+from twin.advised import ADVISED, AS_OPERATED, FORESIGHT, RULES, AdvisedDay, replay_days, replay_past
 from twin.calibrate import Calibration, calibrate, save
 from twin.past import USUAL, Issue, Past, WeatherIssue
 
@@ -125,6 +125,24 @@ def test_days_stand_for_themselves(filled: str, site: Site) -> None:
     assert [one.day for one in both] == [DAY - timedelta(days=1), DAY]
     assert both[1].lanes == alone.lanes
     assert both[1].moves == alone.moves
+
+
+def test_the_first_day_of_all_knows_nothing_of_the_day_before(
+    site: Site, measured: History, calibration: Calibration
+) -> None:
+    begun = measured.start + timedelta(days=DAYS - 1)
+    alone = replace(measured.part(slice((DAYS - 1) * STEPS_PER_DAY, None)), start=begun)
+    past = Past(site, alone, [calibration])
+    load = past.load(begun)
+    assert load.model == USUAL
+    assert load.it_kw == pytest.approx(np.full((3, STEPS_PER_DAY), alone.it_kw[0]))
+    assert past.twin(begun).calibration == calibration
+    local = (begun + timedelta(hours=12)).astimezone(site.zone).date()
+    before = np.arange(len(measured)) < (DAYS - 1) * STEPS_PER_DAY
+    seen = replace(measured, facility_kw=np.where(before, np.nan, measured.facility_kw))
+    [found] = replay_past(past, seen, local, local)
+    assert found.lanes[ADVISED].facility_kwh > 0
+    assert found.complete_ratio < 1
 
 
 def test_the_verb_tells_what_would_have_been_done(
