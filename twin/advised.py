@@ -40,7 +40,7 @@ TICKS: Final = round(STEP.total_seconds() / policy.TICK_S)
 """Ticks of a policy in a step."""
 AHEAD_TICKS: Final = 12
 """How far foresight looks."""
-AIM_TICKS: Final = 24
+AIM_TICKS: Final = 36
 """How often it looks."""
 PAUSE_TICKS: Final = 12
 """After there was nothing to change, advice is asked again so much later."""

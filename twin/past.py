@@ -122,10 +122,10 @@ class Past:
         return Weather(USUAL, self._usual("dry_bulb_c", at)[1], self._usual("wet_bulb_c", at))
 
     def _usual(self, name: str, at: datetime) -> Floats:
-        now = self.step(at)
+        now = max(self.step(at), 1)  # at the beginning of everything, what is read right now is known
         quarters = np.asarray(getattr(self.history, name), dtype=np.float64)[:now]
         if len(quarters) < usual.DAYS * STEPS:
-            flat = np.full(STEPS, quarters[-1] if now else np.nan)
+            flat = np.full(STEPS, quarters[-1])
             return np.stack([flat, flat, flat])
         key = (name, now // STEPS)
         if key not in self._errors:

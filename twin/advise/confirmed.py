@@ -30,6 +30,8 @@ def widened(calibration: Calibration, parameters: Parameters, since: History) ->
         parameters: its plant.
         since: what was measured lately.
     """
+    if len(since) < STEPS_MIN:
+        return calibration
     agreed = since.part(_agreed(calibration, parameters, since))
     if len(agreed) < STEPS_MIN:
         return calibration
