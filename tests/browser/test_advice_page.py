@@ -168,6 +168,22 @@ def test_what_is_held_can_be_taken_back(ui: Ui, browser: Browser) -> None:
     page.context.close()
 
 
+def test_a_press_is_not_lost_where_answers_take_a_while(ui: Ui, browser: Browser) -> None:
+    now = datetime.now(UTC)
+    with db.connect(ui.dsn) as conn:
+        seed.held(conn, ui.site, now - timedelta(hours=2), now)
+    page = opened(ui, browser)
+    slow = {"offline": False, "latency": 1200, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    for _ in range(3):
+        for button in ("#reject-open", "#advice-hand button"):
+            page.locator(button).click()
+            expect(page.locator("#act-confirm")).to_be_visible()
+            page.locator("#act-cancel").click()
+            expect(page.locator("#act-confirm")).to_have_count(0)
+    page.context.close()
+
+
 def test_authority_is_taken_away_at_once(ui: Ui, browser: Browser) -> None:
     page = opened(ui, browser)
     row = page.locator("#advice-authority tr", has_text="Supply air temperature")

@@ -37,6 +37,13 @@
           children: [cell(r[0]), cell(r[1], "num"), cell(r[2]), cell(r[3], "num")],
         }));
       },
+      /* Which of the buttons that come and go was pressed; those that have just come were not. */
+      pressed: function () {
+        const found = (window.dash_clientside.callback_context.triggered || []).find((t) => t.value);
+        if (!found) { return window.dash_clientside.no_update; }
+        const id = found.prop_id.slice(0, found.prop_id.lastIndexOf("."));
+        return { id: id.startsWith("{") ? JSON.parse(id) : id, at: Date.now() };
+      },
       focus: function (opened) {
         if (opened) {
           setTimeout(() => { const b = document.getElementById("act-cancel"); if (b) { b.focus(); } }, 150);

@@ -40,6 +40,7 @@ BUTTONS: Final[dict[str, tuple[str, str]]] = {
 }
 """Of the card: by id, less ``-open`` where a dialog opens; text and look."""
 SNOOZES: Final = ("snooze-1", "snooze-4", "snooze-tomorrow")
+STORES: Final = ("advice-seen", "advice-pin", "advice-asked", "advice-pressed")
 
 
 def layout(_: Source) -> list[Child]:
@@ -47,7 +48,7 @@ def layout(_: Source) -> list[Child]:
     return [
         html.H1("Recommendations", className="sr"),
         dcc.Interval(id="advice-tick", interval=TICK_MS),
-        *[dcc.Store(id=name) for name in ("advice-seen", "advice-pin", "advice-asked")],
+        *[dcc.Store(id=name) for name in STORES],
         html.Div(id="advice-notices"),
         html.Div(
             [
@@ -313,10 +314,7 @@ def _register_dialog(app: Dash, source: Source) -> None:
         },
         inputs={
             "opens": [Input(f"{name}-open", "n_clicks") for name in (*deciding.OF_CARD,)],
-            "objective_open": Input("objective-open", "n_clicks", allow_optional=True),
-            "reverts": Input({"type": "revert", "of": ALL}, "n_clicks"),
-            "looks": Input({"type": "look", "of": ALL}, "n_clicks"),
-            "steps": Input({"type": "authority", "setpoint": ALL, "to": ALL}, "n_clicks"),
+            "pressed": Input("advice-pressed", "data"),
             "cancels": Input("act-cancel", "n_clicks"),
             "confirms": Input("act-confirm", "n_clicks"),
             "seen": State("advice-seen", "data"),
@@ -330,8 +328,19 @@ def _register_dialog(app: Dash, source: Source) -> None:
     def dialog(**given: Any) -> dict[str, Any]:
         if not ctx.triggered[0]["value"]:
             return dict.fromkeys(DIALOG, no_update)
-        return answer(source, ctx.triggered_id, given)
+        pressed = ctx.triggered_id
+        return answer(source, given["pressed"]["id"] if pressed == "advice-pressed" else pressed, given)
 
+    # buttons that a tick makes anew would start `dialog` anew: a press that it was answering would be lost
+    app.clientside_callback(
+        ClientsideFunction("joulecast", "pressed"),
+        Output("advice-pressed", "data"),
+        Input("objective-open", "n_clicks", allow_optional=True),
+        Input({"type": "revert", "of": ALL}, "n_clicks"),
+        Input({"type": "look", "of": ALL}, "n_clicks"),
+        Input({"type": "authority", "setpoint": ALL, "to": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
     app.clientside_callback(
         ClientsideFunction("joulecast", "focus"),
         Output("advice-focus", "children"),
