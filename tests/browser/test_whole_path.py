@@ -191,14 +191,12 @@ def test_a_moving_pue_then_a_forecast_then_a_recommendation_that_is_accepted(up:
         LEARNT_S - (time.monotonic() - up.started_s), "a forecast by the LSTM",
     )  # fmt: skip
     page.goto(f"{up.url}/recommendations")
-    _until(
-        lambda: page.locator("#accept-open").is_visible() and page.locator("#accept-open").is_enabled(),
+    statement = "SELECT recommendation_id AS id, changes FROM recommendation WHERE state = 'proposed'"
+    accept = page.locator("#accept-open")
+    change = _until(
+        lambda: accept.is_visible() and accept.is_enabled() and _rows(up, statement),
         ADVICE_S, "a recommendation",
-    )  # fmt: skip
-
-    change = _rows(
-        up, "SELECT recommendation_id AS id, changes FROM recommendation WHERE state = 'proposed'"
-    )[0]
+    )[0]  # fmt: skip
     wanted = change["changes"][0]
     ref = next(r for name, r in SETPOINT_REFS.items() if name.value == wanted["setpoint"])
     before = _latest(up, ref)
