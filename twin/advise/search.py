@@ -69,8 +69,8 @@ class Situation:
     """Kept to the recommended inlet limit [K]."""
     spans: Mapping[Setpoint, tuple[float, float]] = field(default_factory=dict)
     """Where the calibration lets a setpoint lie [degC], if it says so."""
-    carbon_g_per_kwh: float | None = None
-    """What the grid says of its energy; none where it says nothing."""
+    carbon_g_per_kwh: Floats | None = None
+    """(n,) what the grid's energy is at each step of the outlook; none: as the tariff has it."""
 
     @property
     def block(self) -> Outlook:
