@@ -83,7 +83,7 @@ def test_an_inlet_that_would_become_too_warm_is_brought_down_by_the_least_step()
     assert protect(PARAMETERS, now, SITE) is None
     inlet_c = assess(PARAMETERS, now, SITE, ()).prediction.inlet_c
     limit_c = SITE.limits.envelope.recommended_high_c - now.margin_k
-    for beyond_k, to_c in ((0.35, 22.6), (3.0, 22.0)):
+    for beyond_k, to_c in ((0.15, 22.6), (3.0, 22.0)):
         warm = replace(now, inlet_offset_k=limit_c - inlet_c + beyond_k)
         change = protect(PARAMETERS, warm, SITE)
         assert change
