@@ -216,6 +216,7 @@ def _cut(past: Past, start: datetime, end: datetime) -> Past:
         [*before, *during] or past.calibrations[:1],
         [i for i in past.issues if from_s <= i.known_s <= to_s],
         [i for i in past.weathers if from_s <= i.known_s <= to_s],
+        None if past.carbon_g_per_kwh is None else past.carbon_g_per_kwh[a:b],
     )
 
 
@@ -293,7 +294,13 @@ def _day(task: _Task) -> AdvisedDay:
     ticks, every = steps * TICKS, policy.DECISION_TICKS
     knows = _Knowing(past, task.end - STEP * steps)
     advised = policy.Advised(
-        site, knows.at, knows.twin, knows.ahead, site.advice.objective, pause_ticks=PAUSE_TICKS
+        site,
+        knows.at,
+        knows.twin,
+        knows.ahead,
+        site.advice.objective,
+        carbon=lambda tick: past.carbon(knows.at(tick)),
+        pause_ticks=PAUSE_TICKS,
     )
 
     def plant() -> _Replayed:

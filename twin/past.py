@@ -11,11 +11,24 @@ import numpy as np
 
 from core import db
 from core.errors import NotReadyError
+from core.series import floor_time
 from core.units import W_PER_KW
 from twin.advise import outlook, usual
 from twin.advise.brief import LATELY, Fitted
-from twin.advise.outlook import HORIZON_H, MODELS, PLAN_H, STEP_H, STEP_S, STEPS, TARGET, Load, Weather
+from twin.advise.outlook import (
+    HORIZON_H,
+    MODELS,
+    PLAN_H,
+    STEP_H,
+    STEP_S,
+    STEPS,
+    TARGET,
+    Carbon,
+    Load,
+    Weather,
+)
 from twin.calibration import Calibration
+from twin.replay import carbon_g_per_kwh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,6 +84,8 @@ class Past:
     """In the order in which they became known."""
     weathers: Sequence[WeatherIssue] = ()
     """The same."""
+    carbon_g_per_kwh: Floats | None = None
+    """(n,) the grid's carbon intensity at each step of the history, NaN where it said nothing [g/kWh]."""
     _fitted: dict[int, Fitted] = field(default_factory=dict)
     _errors: dict[tuple[str, int], Floats] = field(default_factory=dict)
 
@@ -120,6 +135,15 @@ class Past:
                 return Weather("weather forecast", dry, outlook.spread(wet, outlook.WEATHER_SPREAD_K))
             break
         return Weather(USUAL, self._usual("dry_bulb_c", at)[1], self._usual("wet_bulb_c", at))
+
+    def carbon(self, at: datetime) -> Carbon | None:
+        """The grid's carbon intensity to come as it usually went up to then; none where it said nothing."""
+        if self.carbon_g_per_kwh is None:
+            return None
+        quarters = self.carbon_g_per_kwh[: self.step(floor_time(at, outlook.HOUR))]
+        whole = len(quarters) % usual.PER_HOUR
+        by_hour = quarters[whole:].reshape(-1, usual.PER_HOUR).mean(axis=1)
+        return outlook.usual_carbon(by_hour[-outlook.WEATHER_DAYS * outlook.PLAN_H :])
 
     def _usual(self, name: str, at: datetime) -> Floats:
         now = max(self.step(at), 1)  # at the beginning of everything, what is read right now is known
@@ -177,7 +201,9 @@ def known(conn: db.Connection, site: Site, history: History, start: datetime) ->
         for row in weather
     ]
     weathers.sort(key=lambda issue: issue.known_s)
-    return Past(site, _begun(history), calibrations, issues, weathers)
+    begun = _begun(history)
+    carbon = carbon_g_per_kwh(conn, site, begun.start, begun.end, begun.step)
+    return Past(site, begun, calibrations, issues, weathers, carbon)
 
 
 def _begun(history: History) -> History:

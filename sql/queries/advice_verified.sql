@@ -12,6 +12,7 @@ SELECT
     r.saving_p10_kw AS promised_p10_kw,
     r.saving_p50_kw AS promised_p50_kw,
     r.saving_p90_kw AS promised_p90_kw,
+    (r.prediction ->> 'interval_scale')::double precision AS promised_scale,
     v.saving_p10_kwh / v.hours AS verified_p10_kw,
     v.saving_p50_kwh / v.hours AS verified_p50_kw,
     v.saving_p90_kwh / v.hours AS verified_p90_kw,

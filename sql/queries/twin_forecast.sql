@@ -1,4 +1,5 @@
--- The newest forecast of every model still in use on a grid, step by step.
+-- The newest forecast of every model on a grid, step by step; a version that was put out of force since is as
+-- good as it was when it was issued, until the next one comes.
 WITH newest AS (
     SELECT
         f.model,
@@ -20,9 +21,7 @@ SELECT
     f.q90
 FROM forecast AS f
 INNER JOIN newest AS n ON f.model = n.model AND f.issued_at = n.issued_at
-LEFT JOIN model_version AS v ON f.model_version_id = v.model_version_id
 WHERE
     f.site_id = %(site)s AND f.target = %(target)s AND f.step_s = %(step_s)s
     AND f.valid_at + make_interval(secs => f.step_s) > %(now)s AND f.valid_at < %(until)s
-    AND coalesce(v.status, 'champion') = 'champion'
 ORDER BY f.model, f.valid_at

@@ -1,4 +1,4 @@
--- The newest forecast of IT power by every model in use, and which model was chosen last.
+-- The newest forecast of IT power by every model, and which model was chosen last.
 SELECT
     f.model,
     max(f.issued_at) AS issued_at,
@@ -12,9 +12,7 @@ SELECT
         LIMIT 1
     ) AS chosen
 FROM forecast AS f
-LEFT JOIN model_version AS v ON f.model_version_id = v.model_version_id
 WHERE
     f.site_id = %(site)s AND f.target = %(target)s AND f.step_s = %(step_s)s
     AND f.issued_at <= %(now)s AND f.issued_at >= %(since)s
-    AND coalesce(v.status, 'champion') = 'champion'
 GROUP BY f.model

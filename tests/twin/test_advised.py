@@ -119,6 +119,23 @@ def test_nothing_is_known_before_its_time(site: Site, measured: History, calibra
     assert made.it_kw.max() < 1_500.0
 
 
+def test_carbon_to_come_is_what_was_usual_up_to_then(
+    site: Site, measured: History, calibration: Calibration
+) -> None:
+    at = measured.start + timedelta(days=DAYS - 1, minutes=40)
+    hour = np.arange(len(measured)) // 4 % 24
+    grid = 300.0 - 5.0 * hour
+    grid[int((at - measured.start) / STEP) :] = 2_000.0
+    told = Past(site, measured, [calibration], carbon_g_per_kwh=grid).carbon(at)
+    assert told is not None
+    assert told.source.startswith("grid and its usual change over")
+    assert told.g_per_kwh.max() <= 300.0
+    assert told.g_per_kwh.min() == pytest.approx(185.0, abs=10.0)
+    assert Past(site, measured, [calibration]).carbon(at) is None
+    silent = np.full(len(measured), np.nan)
+    assert Past(site, measured, [calibration], carbon_g_per_kwh=silent).carbon(at) is None
+
+
 def test_days_stand_for_themselves(filled: str, site: Site) -> None:
     both = days(filled, site, DAY - timedelta(days=1), DAY)
     [alone] = days(filled, site)

@@ -14,7 +14,8 @@ from plotly.utils import PlotlyJSONEncoder
 
 from core import db
 from core.actions import Authority, Setpoint, State
-from twin.advise.ledger import Promise, Total
+from twin.advise.ledger import Total
+from twin.advise.promise import Promise
 from ui import actions, deciding, figures, hold
 from ui.components import advice as parts
 from ui.components import conduct as conduct_parts

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from core.site import Site
     from twin.advise.assess import Assessment
     from twin.advise.observe import Observation
-    from twin.advise.outlook import Load, Weather
+    from twin.advise.outlook import Carbon, Load, Weather
     from twin.advise.plan import Plan
     from twin.calibrate import Calibration
     from twin.history import History
@@ -117,6 +117,8 @@ class Brief:
     """How earlier advice did."""
     objective: Objective = Objective.FACILITY_ENERGY
     """What to make small."""
+    carbon: Carbon | None = None
+    """The grid's carbon intensity to come, if anything says it."""
     _assessed: dict[tuple[Change, ...], Assessment] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -215,6 +217,7 @@ class Brief:
             "dew_point_limit_c": expected.dew_point_limit_c,
             "water_l_per_h": assessment.water_l_per_h,
             "beyond_error_ratio": assessment.beyond_error_ratio,
+            "interval_scale": self.record.interval_scale,
             "worth": assessment.worth,
             "worth_interval": asdict(assessment.benefit.worth) if assessment.benefit.worth else None,
         }
@@ -251,7 +254,10 @@ class Brief:
             "forecast_model": self.load.model,
             "forecast_issued_at": issued.isoformat() if issued else None,
             "weather_source": self.weather.source,
+            "carbon_source": self.carbon.source if self.carbon else None,
             "data_at": self.now.at.isoformat(),
+            "interval_scale": self.record.interval_scale,
+            "interval_savings": self.record.verified,
         }
 
 
@@ -279,7 +285,7 @@ def make(
     objective: Objective | None = None,
     *,
     forecast_age_max_s: float = outlook.FORECAST_AGE_MAX_S,
-    carbon_g_per_kwh: float | None = None,
+    carbon: Carbon | None = None,
 ) -> Brief:
     """All that is known at one moment, from arrays: the service, replays and benchmarks decide alike.
 
@@ -292,7 +298,7 @@ def make(
         record: how earlier advice did, and which setpoints are to be left in peace.
         objective: what to make small; none: the site's.
         forecast_age_max_s: oldest forecast that advice may rest on [s].
-        carbon_g_per_kwh: what the grid says of its energy, if it does.
+        carbon: the grid's carbon intensity to come; none: the tariff's.
     """
     supply_c = now.held[Setpoint.SUPPLY_AIR_TEMPERATURE] if now.supply_air_c is None else now.supply_air_c
     present = _present(twin.parameters, now, supply_c)
@@ -309,11 +315,12 @@ def make(
             inlet_offset_k=max(now.worst_inlet_c - float(present.inlet_c), 0.0),
             margin_k=float(np.fmax(site.limits.margin_k, twin.calibration.inlet_p95_k)),
             spans=spans(site, twin.calibration),
-            carbon_g_per_kwh=carbon_g_per_kwh,
+            carbon_g_per_kwh=None if carbon is None else carbon.g_per_kwh,
         ),
         quality=_model_quality(twin.calibration, now, load, forecast_age_max_s, errors),
         record=record,
         objective=site.advice.objective if objective is None else objective,
+        carbon=carbon,
     )
 
 
@@ -344,6 +351,7 @@ def gather(conn: db.Connection, site: Site, clock: Clock) -> Brief:
         outlook.weather(conn, site, now.at, load.it_kw.shape[1]),
         read_record(conn, site, now.at),
         forecast_age_max_s=outlook.forecast_age_max_s(clock),
+        carbon=outlook.carbon(conn, site, now.at, load.it_kw.shape[1]),
     )
 
 

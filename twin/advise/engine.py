@@ -282,7 +282,7 @@ def carry_on(conn: db.Connection, site: Site, clock: Clock, card: Card) -> Outco
         return _withdrawn(conn, card, clock, f"HOLD by {chosen.hold.actor}")
     if card.kind == life.REVERT:
         return _take_back(conn, site, clock, card)
-    return _precheck(conn, site, clock, card, _authority(card, chosen))
+    return _precheck(conn, site, clock, card, chosen)
 
 
 def _needs_second(site: Site, card: Card) -> bool:
@@ -308,11 +308,12 @@ def _take_back(conn: db.Connection, site: Site, clock: Clock, card: Card) -> Out
     return yes(_going_back(about))
 
 
-def _precheck(conn: db.Connection, site: Site, clock: Clock, card: Card, allowed: Authority) -> Outcome:
+def _precheck(conn: db.Connection, site: Site, clock: Clock, card: Card, chosen: settings.Chosen) -> Outcome:
+    allowed = _authority(card, chosen)
     if allowed is Authority.SHADOW:
         return _withdrawn(conn, card, clock, "advice on this setpoint is only scored now")
     try:
-        seen = brief.gather(conn, site, clock)
+        seen = replace(brief.gather(conn, site, clock), objective=chosen.objective)
     except NotReadyError as reason:
         return _withdrawn(conn, card, clock, str(reason))
     evidence, _ = weigh(seen, card.kind, card.changes, allowed)

@@ -187,6 +187,8 @@ class Record:
     """Setpoints on which an operator has turned advice down lately: they are left in peace."""
     interval_scale: float = 1.0
     """How many times as wide the interval of a saving must be, by the savings measured so far [1]."""
+    verified: int = 0
+    """How many of them that rests on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import numpy as np
 
 from core import db
 from core.actions import Setpoint
-from core.units import SECONDS_PER_HOUR
 from twin.advise.brief import DRAWN
+from twin.advise.promise import PROMISES
 from twin.advise.realised import Realised, period
 from twin.history import load_history
 from twin.replay import carbon_g_per_kwh
@@ -35,8 +35,6 @@ DAYS_AT_ONCE: Final = 3
 """How many days one run catches up with."""
 HANDED_ON: Final = timedelta(minutes=30)
 """A change by hand that follows another so soon goes on from what the first one left."""
-PROMISES: Final = 200
-"""How many promises are looked back on."""
 _G_PER_KG: Final = 1000.0
 
 
@@ -75,39 +73,6 @@ class Total:
     def ratio(self) -> float:
         """Saving over what would have been drawn [1]."""
         return self.p50_kwh / (self.measured_kwh + self.p50_kwh) if self.measured_kwh else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """What a recommendation promised and what came of it, as mean power."""
-
-    number: int
-    """The recommendation's."""
-    setpoint: Setpoint
-    """What it changed."""
-    promised_kw: tuple[float, float, float]
-    """p10, p50, p90 [kW]."""
-    verified_kw: tuple[float, float, float]
-    """p10, p50, p90 [kW]; of a shadow what the twin says afterwards, without a spread."""
-    shadow: bool
-    """Whether it was only shown."""
-
-    @property
-    def error_kw(self) -> float:
-        """Verified less promised [kW]."""
-        return self.verified_kw[1] - self.promised_kw[1]
-
-    @property
-    def spread_kw(self) -> float:
-        """Half of that difference's 80 % range [kW]: the promise's and the measurement's in quadrature."""
-        promised = (self.promised_kw[2] - self.promised_kw[0]) / 2
-        measured = (self.verified_kw[2] - self.verified_kw[0]) / 2
-        return float(np.hypot(promised, measured))
-
-    @property
-    def covered(self) -> bool:
-        """Whether the promise held within both intervals: it should in eight cases out of ten."""
-        return abs(self.error_kw) <= self.spread_kw
 
 
 def account(conn: db.Connection, site: Site, calibration: Calibration, now: datetime) -> list[str]:
@@ -237,31 +202,6 @@ def total(days: list[db.Row]) -> Total:
         cost=known("cost_p50"),
         carbon_kg=known("carbon_p50_kg"),
         water_l=certain("water_p50_l"),
-    )
-
-
-def promises(conn: db.Connection, site: Site) -> tuple[Promise, ...]:
-    """What the newest recommendations promised and what came of it, verified ones first."""
-    verified = db.rows(conn, "advice_verified", site=site.id, count=PROMISES)
-    shadows = db.rows(conn, "advice_shadow_scores", site=site.id, count=PROMISES)
-    return tuple(_promise(row) for row in verified) + tuple(_promise(_as_verified(row)) for row in shadows)
-
-
-def _as_verified(row: db.Row) -> db.Row:
-    kw = row["advised_kwh"] / ((row["period_to"] - row["period_from"]).total_seconds() / SECONDS_PER_HOUR)
-    return {**row, **{f"verified_{name}_kw": kw for name in ("p10", "p50", "p90")}}
-
-
-def _promise(row: db.Row) -> Promise:
-    def three(name: str) -> tuple[float, float, float]:
-        return row[f"{name}_p10_kw"], row[f"{name}_p50_kw"], row[f"{name}_p90_kw"]
-
-    return Promise(
-        number=row["number"],
-        setpoint=Setpoint(row["changes"][0]["setpoint"]),
-        promised_kw=three("promised"),
-        verified_kw=three("verified"),
-        shadow="advised_kwh" in row,
     )
 
 

@@ -45,12 +45,12 @@ class Rates:
     """What a cubic metre of water counts for."""
 
 
-def _energy(site: Site, outlook: Outlook, carbon_g_per_kwh: float | None) -> Rates:
+def _energy(site: Site, outlook: Outlook, carbon_g_per_kwh: Floats | None) -> Rates:
     del site, carbon_g_per_kwh
     return Rates("kW", np.ones(outlook.steps))
 
 
-def _cost(site: Site, outlook: Outlook, carbon_g_per_kwh: float | None) -> Rates:
+def _cost(site: Site, outlook: Outlook, carbon_g_per_kwh: Floats | None) -> Rates:
     del carbon_g_per_kwh
     tariff = site.tariff
     if outlook.start is None:
@@ -65,13 +65,15 @@ def _cost(site: Site, outlook: Outlook, carbon_g_per_kwh: float | None) -> Rates
     return Rates(f"{tariff.currency}/h", prices + shared, tariff.water_per_m3)
 
 
-def _carbon(site: Site, outlook: Outlook, carbon_g_per_kwh: float | None) -> Rates:
-    known = carbon_g_per_kwh if carbon_g_per_kwh is not None else site.tariff.carbon_g_per_kwh
+def _carbon(site: Site, outlook: Outlook, carbon_g_per_kwh: Floats | None) -> Rates:
+    if carbon_g_per_kwh is None:
+        carbon_g_per_kwh = np.full(outlook.steps, site.tariff.carbon_g_per_kwh or 0.0)
     # of a grid that says nothing, a kWh is as good as any other: the least energy is the least carbon
-    return Rates("kg/h", np.full(outlook.steps, (known or G_PER_KG) / G_PER_KG))
+    known = carbon_g_per_kwh if np.any(carbon_g_per_kwh) else np.full(outlook.steps, G_PER_KG)
+    return Rates("kg/h", known[: outlook.steps] / G_PER_KG)
 
 
-RATES: Final[dict[Objective, Callable[[Site, Outlook, float | None], Rates]]] = {
+RATES: Final[dict[Objective, Callable[[Site, Outlook, Floats | None], Rates]]] = {
     Objective.FACILITY_ENERGY: _energy,
     Objective.COST: _cost,
     Objective.CARBON: _carbon,

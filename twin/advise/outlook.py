@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from core import db, store
 from core.errors import NotReadyError
 from core.series import Floats, floor_time
 from core.units import SECONDS_PER_HOUR, W_PER_KW
+from twin.replay import CARBON
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,6 +36,12 @@ STEP_S: Final = 900
 """Grid of the forecasts that advice rests on [s]."""
 MODELS: Final = ("ensemble", "lstm", "mstl", "twin", "seasonal_naive", "persistence")
 """Forecasters in the order in which they are believed where the chosen one is not fresh."""
+NAIVE: Final = "seasonal_naive"
+"""What every other forecaster has to beat. Where it is the one that is believed, its spread says how much."""
+SKILL_DAYS: Final = 7
+"""Days whose scores say whether a forecaster is better than that."""
+SKILL_HOURS_MIN: Final = 24
+"""Fewer scored hours than this say nothing about it."""
 FORECAST_AGE_MAX_S: Final = 3600.0
 """Oldest forecast that advice may rest on [s]."""
 FORECAST_AGE_MAX_WALL_S: Final = 60.0
@@ -80,6 +87,16 @@ class Weather:
     """(n,) median of the next n quarters of an hour [degC]."""
     wet_bulb_c: Floats
     """(3, n) p10, p50, p90 of the same [degC]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carbon:
+    """The grid's carbon intensity to come."""
+
+    source: str
+    """Where from, in words."""
+    g_per_kwh: Floats
+    """(n,) of the next n quarters of an hour [g/kWh]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +175,27 @@ def load(conn: db.Connection, site: Site, clock: Clock) -> Load:
     for model in ((choice["model"],) if choice else ()) + MODELS:
         rows = [row for row in found if row["model"] == model]
         if rows and (seen := _load(model, rows, now)).covered_h > 0:
-            return seen
+            return replace(seen, skill=_skill(conn, site, model, now))
     return Load("", None, np.empty((len(QUANTILES), 0)), 0.0)
+
+
+def _skill(conn: db.Connection, site: Site, model: str, now: datetime) -> float | None:
+    """Share by which a model's loss lately lay below the naive one's [1]; none where too few are scored."""
+    if model == NAIVE:
+        return None
+    row = db.row(
+        conn,
+        "twin_forecast_loss",
+        site=site.id,
+        target=TARGET,
+        step_s=STEP_S,
+        model=model,
+        reference=NAIVE,
+        since=now - timedelta(days=SKILL_DAYS),
+        now=now,
+    )
+    known = row is not None and row["hours"] >= SKILL_HOURS_MIN and row["ratio"] is not None
+    return 1.0 - float(row["ratio"]) if row and known else None
 
 
 def _load(model: str, rows: list[db.Row], now: datetime) -> Load:
@@ -239,6 +275,43 @@ def _usual_weather(conn: db.Connection, site: Site, now: datetime, steps: int) -
     change = np.interp(_middles_h(steps), middles_h, np.median(dry_change, axis=0))
     source = f"measured weather and its usual change over {len(wet_change)} days"
     return Weather(source, dry[-1] + change, wet[-1] + quantiles)
+
+
+def carbon(conn: db.Connection, site: Site, now: datetime, steps: int = STEPS) -> Carbon | None:
+    """What the grid will be: as it says of itself and as usual at the hour, else as the tariff has it.
+
+    Returns:
+        None where neither says anything: then a kWh is as good as any other.
+    """
+    try:
+        found = usual_carbon(_by_hour(conn, site, CARBON, now), steps)
+    except NotReadyError:
+        found = None
+    fixed = site.tariff.carbon_g_per_kwh
+    if found is None and fixed is not None:
+        return Carbon("tariff", np.full(steps, fixed))
+    return found
+
+
+def usual_carbon(by_hour: Floats, steps: int = STEPS) -> Carbon | None:
+    """The last hour's intensity and how it changed at this time of day; held where too few days are known.
+
+    Args:
+        by_hour: (n,) of the last days by the hour [g/kWh], the last one the hour that has just ended.
+        steps: how far, in quarters of an hour.
+
+    Returns:
+        None where the grid has said nothing in that hour.
+    """
+    if not (len(by_hour) and np.isfinite(by_hour[-1])):
+        return None
+    hours = math.ceil(steps * STEP_H)
+    changes = _changes(by_hour, hours)
+    if len(changes) < WEATHER_DAYS_MIN:
+        return Carbon("grid, taken to stay", np.full(steps, by_hour[-1]))
+    change = np.interp(_middles_h(steps), np.arange(hours) + 0.5, np.median(changes, axis=0))
+    said = f"grid and its usual change over {len(changes)} days"
+    return Carbon(said, np.maximum(by_hour[-1] + change, 0.0))
 
 
 def _by_hour(conn: db.Connection, site: Site, ref: PointRef, now: datetime) -> Floats:

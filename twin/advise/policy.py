@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.series import Floats
     from core.site import Site
     from twin.advise.brief import Fitted
-    from twin.advise.outlook import Load, Weather
+    from twin.advise.outlook import Carbon, Load, Weather
     from twin.network import PlantState
 
 TICK_S: Final = 300.0
@@ -260,6 +260,8 @@ class Advised:
     """Load and weather to come as they were known at a step."""
     objective: Objective = Objective.FACILITY_ENERGY
     """What is to be small."""
+    carbon: Callable[[int], Carbon | None] = lambda _: None
+    """The grid's carbon intensity to come as it was known at a step."""
     moves: list[Move] = field(default_factory=list)
     """What was followed."""
     held_back: Counter[str] = field(default_factory=Counter)
@@ -338,5 +340,5 @@ class Advised:
         record = Record(self._unverified(tick), {})
         return brief.make(
             self.site, self.twin(tick), now, *self.ahead(tick, seen), record, self.objective,
-            forecast_age_max_s=np.inf,
+            forecast_age_max_s=np.inf, carbon=self.carbon(tick),
         )  # fmt: skip

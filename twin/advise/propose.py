@@ -14,6 +14,7 @@ from core import db
 from core.actions import TIME_LIMITS, Authority, Change, State
 from core.errors import NotReadyError
 from twin.advise import brief, engine, life, safety, settings
+from twin.advise.evidence import PROTECTS_MIN_K
 from twin.advise.life import OvertakenError
 from twin.advise.reset import RESOLUTION_K
 from twin.advise.safety import TOLERANCE_K, Rejected, judge, words
@@ -105,15 +106,15 @@ class _Look:
             return _kept_words(kept) if kept else f"no advice: {found}"
         return self._compare(seen, kept, found)
 
-    def _review(self, seen: Brief, standing: list[Card]) -> tuple[Card, float] | None:
-        """Ask the gates about what stands: the newest that passes stays, with its saving as of now [kW]."""
-        kept: tuple[Card, float] | None = None
+    def _review(self, seen: Brief, standing: list[Card]) -> tuple[Card, Assessment] | None:
+        """Ask the gates about what stands: the newest that passes stays, with its figures as of now."""
+        kept: tuple[Card, Assessment] | None = None
         for card in reversed(standing):
             verdict, assessment = self._ask(seen, card)
             if kept:
                 life.step(self.conn, card, State.SUPERSEDED, self.clock, "a newer one stands")
             elif verdict.only_waits:
-                kept = card, assessment.benefit.p50_kw
+                kept = card, assessment
             else:
                 life.withdraw(self.conn, _with_sources(card, seen), self.clock, verdict.reason)
         return kept
@@ -173,7 +174,7 @@ class _Look:
                     expires_at=ends,
                 )
 
-    def _compare(self, seen: Brief, kept: tuple[Card, float] | None, found: Candidate) -> str:
+    def _compare(self, seen: Brief, kept: tuple[Card, Assessment] | None, found: Candidate) -> str:
         change = found.change
         if kept and _same(kept[0].changes, (change,)):
             return _kept_words(kept)
@@ -181,12 +182,11 @@ class _Look:
         verdict = judge(evidence)
         if isinstance(verdict, Rejected) and not verdict.only_waits:
             return _kept_words(kept) if kept else f"no advice: {verdict.reason}"
-        better_kw = assessment.benefit.p50_kw - (kept[1] if kept else 0.0)
-        if kept and better_kw < safety.hysteresis_kw(assessment.benefit.facility_kw):
+        reason = _better(kept[1], assessment) if kept else ""
+        if kept and not reason:
             return _kept_words(kept)
         with self.conn.transaction():
             if kept:
-                reason = f"another change saves {better_kw:.1f} kW more"
                 life.step(self.conn, kept[0], State.SUPERSEDED, self.clock, reason)
             number = self._insert(seen, change, assessment, verdict.results, together=seen.together_json())
         return (
@@ -283,9 +283,19 @@ def _verdict_json(result: safety.GateResult) -> dict[str, Any]:
     return {**stored, "ok": None} if result.gate == safety.HUMAN and not result.ok else stored
 
 
-def _kept_words(kept: tuple[Card, float]) -> str:
-    card, saving_kw = kept
-    return f"recommendation {card.number} still stands, {saving_kw:.1f} kW expected"
+def _better(stands: Assessment, other: Assessment) -> str:
+    """Why another change should take the place of the one that stands; empty where it should not."""
+    now, then = stands.prediction, other.prediction
+    if then.protects and now.inlet_c > now.inlet_limit_c and now.inlet_c - then.inlet_c >= PROTECTS_MIN_K:
+        return f"another change takes the worst inlet to {then.inlet_c:.1f} °C, this one to {now.inlet_c:.1f}"
+    unit, _, p50, _, needed = safety.amounts(other.benefit)
+    more = p50 - safety.amounts(stands.benefit)[2]
+    return f"another change saves {more:.1f} {unit} more" if more >= needed else ""
+
+
+def _kept_words(kept: tuple[Card, Assessment]) -> str:
+    card, assessment = kept
+    return f"recommendation {card.number} still stands, {assessment.benefit.p50_kw:.1f} kW expected"
 
 
 def _same(one: tuple[Change, ...], other: tuple[Change, ...]) -> bool:

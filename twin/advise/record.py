@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from core import db
 from core.actions import Setpoint
+from twin.advise import promise
 from twin.advise.evidence import Record
 
 if TYPE_CHECKING:
@@ -34,10 +35,13 @@ def read_record(conn: db.Connection, site: Site, now: datetime) -> Record:
     applied = db.rows(conn, "twin_unmeasured", site=site.id)
     waiting = [row for row in applied if row["applied_at"] + SETTLE + WINDOW + PATIENCE > now]
     alone = db.rows(conn, "twin_left_alone", site=site.id, since=now - PEACE)
+    verified = promise.verified(conn, site)
     return Record(
         unverified=tuple(dict.fromkeys(setpoint for row in waiting for setpoint in setpoints_of(row))),
         misses=_misses(conn, site),
         declined=tuple(dict.fromkeys(setpoint for row in alone for setpoint in setpoints_of(row))),
+        interval_scale=promise.interval_scale(verified),
+        verified=len(verified),
     )
 
 

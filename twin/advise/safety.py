@@ -315,7 +315,7 @@ def benefit(evidence: Evidence) -> GateResult:
         limit = f"{seen.inlet_limit_c:.1f} °C"
         good = f"takes the worst inlet from {seen.inlet_now_c:.1f} to {seen.inlet_c:.1f} °C, limit {limit}"
         return _result("benefit", [], good)
-    unit, p10, p50, p90, needed = _amounts(evidence.benefit)
+    unit, p10, p50, p90, needed = amounts(evidence.benefit)
     needed = 0.0 if evidence.standing else needed
     faults = []
     if not p10 > 0:
@@ -326,7 +326,7 @@ def benefit(evidence: Evidence) -> GateResult:
     return _result("benefit", faults, good)
 
 
-def _amounts(seen: Benefit) -> tuple[str, float, float, float, float]:
+def amounts(seen: Benefit) -> tuple[str, float, float, float, float]:
     """Unit, p10, p50 and p90 of the saving, and the least that is worth a change."""
     if seen.worth is None:
         return "kW", seen.p10_kw, seen.p50_kw, seen.p90_kw, hysteresis_kw(seen.facility_kw)

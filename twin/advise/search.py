@@ -50,6 +50,8 @@ LOADS: Final[Scenarios] = ((P10, MEDIAN), (MEDIAN, MEDIAN), (P90, MEDIAN))
 EXPECTED: Final[Scenarios] = ((MEDIAN, MEDIAN),)
 WORST: Final[Scenarios] = ((P90, P90),)
 """Of the limits: high load and high wet bulb."""
+PROTECTS_BELOW_K: Final = 0.2
+"""So far below its limit a protecting step takes the worst inlet [K]."""
 FOULED: Final = {"coil_ua": 0.9}
 """The coils when units are lost: once they cannot hold the supply air any more, the inlet follows their
 conductance several times over, which no margin in kelvin covers."""
@@ -69,8 +71,8 @@ class Situation:
     """Kept to the recommended inlet limit [K]."""
     spans: Mapping[Setpoint, tuple[float, float]] = field(default_factory=dict)
     """Where the calibration lets a setpoint lie [degC], if it says so."""
-    carbon_g_per_kwh: float | None = None
-    """What the grid says of its energy; none where it says nothing."""
+    carbon_g_per_kwh: Floats | None = None
+    """(n,) what the grid's energy is at each step of the outlook; none: as the tariff has it."""
 
     @property
     def block(self) -> Outlook:
@@ -242,7 +244,8 @@ def protect(
 ) -> Change | None:
     """The least step of the supply air that keeps the worst inlet under its limit, where it would leave it.
 
-    Where one step does not reach, the whole of it; saving slowly and protecting fast is the guideline's way.
+    Where one step does not reach, the one that cools most; saving slowly and protecting fast is the
+    guideline's way. It goes a little below the limit, so that the next forecast does not ask for one more.
 
     Args:
         parameters: the twin's.
@@ -259,11 +262,12 @@ def protect(
     grid = {s: np.full(len(values), value) for s, value in situation.in_force.items()} | {setpoint: values}
     inlet_c = run(parameters, situation.block, grid, WORST).inlet_c.max(axis=(1, 2))
     limit_c = site.limits.envelope.recommended_high_c - situation.margin_k - situation.inlet_offset_k
-    if inlet_c[0] <= limit_c:
+    if not inlet_c[0] > limit_c:
         return None
-    under = np.flatnonzero(inlet_c <= limit_c)
-    to_c = float(values[under[0]] if len(under) else values[-1])
-    helps = inlet_c[0] - inlet_c.min() >= PROTECTS_MIN_K
+    under = np.flatnonzero(inlet_c <= limit_c - PROTECTS_BELOW_K)
+    best = int(under[0]) if len(under) else int(np.argmin(inlet_c))
+    to_c = float(values[best])
+    helps = inlet_c[0] - inlet_c[best] >= PROTECTS_MIN_K
     return Change(setpoint, from_c, to_c) if helps and from_c - to_c >= RESOLUTION_K / 2 else None
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from core.actions import Change
 from twin.advise import life
-from twin.advise.evidence import Benefit
+from twin.advise.assess import beyond
+from twin.advise.evidence import Benefit, Worth
 
 if TYPE_CHECKING:
     from core.actions import Authority
@@ -48,13 +49,23 @@ def _keeping(seen: Brief, change: Change) -> tuple[Evidence, Assessment]:
             p50_kw=-lost.p50_kw,
             p90_kw=-lost.p10_kw,
             facility_kw=left.facility_kw_after,
+            worth=None if lost.worth is None else _kept(lost.worth),
         ),
         attribution={part: -kw for part, kw in left.attribution.items()},
+        worth={part: -value for part, value in left.worth.items()},
+        water_l_per_h=-left.water_l_per_h,
+        beyond_error_ratio=beyond(-lost.p50_kw, left.error_kw),
+        error_kw=left.error_kw,
         facility_kw_after=lost.facility_kw,
         pue_before=left.pue_after,
         pue_after=left.pue_before,
     )
     return seen.evidence(stay, assessment), assessment
+
+
+def _kept(lost: Worth) -> Worth:
+    """What is kept where going back would lose this."""
+    return Worth(lost.unit, -lost.p90, -lost.p50, -lost.p10, lost.without - lost.p50)
 
 
 def without(evidence: Evidence, number: int) -> Evidence:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from twin.advise.ledger import Promise, Total
+    from twin.advise.ledger import Total
+    from twin.advise.promise import Promise
     from ui.data.source import Source
 
 _KEEP_WALL_S: Final = 5.0
@@ -34,11 +35,11 @@ def savings(source: Source) -> Savings:
 
 
 def _savings(source: Source) -> Savings:
-    from twin.advise import ledger  # noqa: PLC0415  # the twin's libraries load when they are needed
+    from twin.advise import ledger, promise  # noqa: PLC0415  # the twin's libraries load when they are needed
 
     site = source.context.site
     days = source.rows("advice_days", site=site.id)
     shadows = source.rows("advice_shadow_scores", site=site.id, count=DAYS)
     with source.connection() as conn:
-        promises = ledger.promises(conn, site)
+        promises = promise.promises(conn, site)
     return Savings(ledger.total(days), tuple(days[:DAYS]), promises, tuple(shadows))

@@ -11,13 +11,14 @@ import pytest
 from seeded import SETTING, SeededPlant
 
 from core import db
-from core.actions import Authority, Setpoint
+from core.actions import Authority, Change, Setpoint
 from core.points import PointRef
 from core.tariff import Advice, ChangeFreeze, Objective
-from twin.advise import brief, outlook, safety
+from twin.advise import brief, life, outlook, safety
 from twin.advise.assess import SETTLING_S
 from twin.advise.evidence import Record
 from twin.advise.search import Candidate
+from twin.advise.weigh import weigh
 
 if TYPE_CHECKING:
     from core.clock import ManualClock
@@ -160,3 +161,32 @@ def test_the_figures_of_a_card_are_json(seen: Brief, objective: Objective) -> No
     ):
         assert db.json(part) is not None
     assert other.together_json()["saving_expected_kw"] >= 0 or objective is not Objective.FACILITY_ENERGY
+
+
+def test_the_source_of_the_carbon_is_said(seen: Brief, site: Site) -> None:
+    assert seen.sources_json()["carbon_source"] == "tariff"
+    grid = outlook.Carbon("grid, taken to stay", np.full(outlook.STEPS, 100.0))
+    told = brief.make(site, seen.twin, seen.now, seen.load, seen.weather, carbon=grid)
+    assert told.sources_json()["carbon_source"] == "grid, taken to stay"
+    fixed, said = (one.situation.rates(site, Objective.CARBON).per_kwh for one in (seen, told))
+    assert set(fixed.tolist()) == {(site.tariff.carbon_g_per_kwh or 0) / 1000}
+    assert set(said.tolist()) == {0.1}
+
+
+@pytest.mark.parametrize("objective", list(Objective))
+def test_keeping_a_value_is_worth_what_leaving_it_would_lose(seen: Brief, objective: Objective) -> None:
+    other = replace(seen, objective=objective, _assessed={})
+    warmer = Change(AIR, SETTING[AIR] - 1, SETTING[AIR])
+    evidence, found = weigh(other, life.RENEWAL, (warmer,), Authority.SUPERVISED)
+    left = other.assess((Change(AIR, warmer.to_c, warmer.from_c),))
+    assert found.benefit.p50_kw == -left.benefit.p50_kw
+    assert found.water_l_per_h == -left.water_l_per_h
+    assert sum(found.attribution.values()) == pytest.approx(found.benefit.p50_kw)
+    assert (found.beyond_error_ratio > 0) is (found.benefit.p50_kw > found.error_kw)
+    worth = evidence.benefit.worth
+    if objective is Objective.FACILITY_ENERGY:
+        assert worth is None
+        return
+    assert worth
+    assert sum(found.worth.values()) == pytest.approx(worth.p50)
+    assert worth.p10 < worth.p50 < worth.p90

@@ -14,6 +14,7 @@ from core import db
 from core.actions import State
 from twin import calibrate
 from twin.advise import ledger
+from twin.advise.promise import promises
 from twin.advise.verify import verify
 from twin.history import load_history
 from twin.replay import CARBON
@@ -124,7 +125,7 @@ def test_a_promise_is_covered_where_both_intervals_allow(
     live(plant, clock, DONE)
     verify(context)
     with db.connect(plant.dsn) as conn:
-        (promise,) = ledger.promises(conn, plant.site)
+        (promise,) = promises(conn, plant.site)
     assert promise.number == number
     assert promise.covered is (abs(promise.error_kw) <= promise.spread_kw)
     assert promise.covered
@@ -145,7 +146,7 @@ def test_a_shadow_is_scored_at_the_end_of_its_hours(
     assert row["advised_kwh"] == pytest.approx(saved_kwh(plant, start, clock.now()), rel=0.15)
     assert row["operators_kwh"] == pytest.approx(0.0, abs=0.1)
     with db.connect(plant.dsn) as conn:
-        (promise,) = ledger.promises(conn, plant.site)
+        (promise,) = promises(conn, plant.site)
         assert promise.shadow
         calibration = calibrate.in_use(conn, plant.site)
         assert ledger.account(conn, plant.site, calibration, clock.now()) == [], "nothing was ever held"

@@ -14,7 +14,7 @@ import pytest
 from test_search import AIR, CHILLED, CONDENSER, PARAMETERS, SITE, SPREADS
 
 from core.actions import Setpoint
-from core.tariff import Objective
+from core.tariff import Objective, Tariff
 from twin.advise import limits
 from twin.advise.objective import RATES
 from twin.advise.outlook import STEPS, Outlook
@@ -129,7 +129,11 @@ def test_cost_counts_hours_by_their_price_and_the_peak_beside() -> None:
 
 def test_the_grid_tells_its_carbon_or_the_site_does() -> None:
     now = day()
-    assert RATES[Objective.CARBON](SITE, now.outlook, 500.0).per_kwh[0] == pytest.approx(0.5)
+    cleaner = np.linspace(500.0, 100.0, STEPS + 3)
+    told = replace(now, carbon_g_per_kwh=cleaner).rates(SITE, Objective.CARBON).per_kwh
+    assert told == pytest.approx(cleaner[:16].reshape(4, 4).mean(axis=1) / 1000)
+    silent = SITE.model_copy(update={"tariff": Tariff()})
+    assert set(RATES[Objective.CARBON](silent, now.outlook, None).per_kwh) == {1.0}
     assert RATES[Objective.CARBON](SITE, now.outlook, None).per_kwh[0] == pytest.approx(0.33)
 
 

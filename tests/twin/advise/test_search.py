@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ import pytest
 import joulecast
 from core.actions import Change, Setpoint
 from core.site import Site, load_site
-from core.tariff import Objective
-from twin.advise.assess import PARTS, SETTLING_S, assess
+from core.tariff import Objective, Period, Tariff
+from twin.advise.assess import PARTS, SETTLING_S, assess, beyond
 from twin.advise.drawn import Drawn, stacked
 from twin.advise.objective import amounts
 from twin.advise.outlook import MEDIAN, Outlook
@@ -83,7 +84,7 @@ def test_an_inlet_that_would_become_too_warm_is_brought_down_by_the_least_step()
     assert protect(PARAMETERS, now, SITE) is None
     inlet_c = assess(PARAMETERS, now, SITE, ()).prediction.inlet_c
     limit_c = SITE.limits.envelope.recommended_high_c - now.margin_k
-    for beyond_k, to_c in ((0.35, 22.6), (3.0, 22.0)):
+    for beyond_k, to_c in ((0.15, 22.6), (3.0, 22.0)):
         warm = replace(now, inlet_offset_k=limit_c - inlet_c + beyond_k)
         change = protect(PARAMETERS, warm, SITE)
         assert change
@@ -144,6 +145,40 @@ def test_a_wider_interval_where_savings_measured_so_far_ask_for_it() -> None:
     assert two.p50_kw == one.p50_kw
     assert two.p50_kw - two.p10_kw == pytest.approx(2 * (one.p50_kw - one.p10_kw))
     assert two.p90_kw - two.p50_kw == pytest.approx(2 * (one.p90_kw - one.p50_kw))
+
+
+@pytest.mark.parametrize("objective", [Objective.COST, Objective.CARBON])
+def test_parts_add_up_where_every_hour_counts_differently(objective: Objective) -> None:
+    setting = SETTING | {AIR: 25.0}
+    steady = situation(600.0, 10.0, setting)
+    periods = (Period(from_hour=9, to_hour=11, energy_per_kwh=0.5),)
+    tariff = Tariff(energy_per_kwh=0.1, periods=periods, demand_per_kw_month=9.0, water_per_m3=4.0)
+    site = SITE.model_copy(update={"tariff": tariff})
+    growing = steady.outlook.it_reference_kw * np.linspace(0.8, 1.2, STEPS)
+    start = datetime(2026, 5, 4, 6, tzinfo=UTC)
+    ahead = replace(steady.outlook, it_reference_kw=growing, start=start)
+    grid = np.linspace(500.0, 50.0, STEPS)
+    now = replace(steady, outlook=ahead, carbon_g_per_kwh=grid)
+    found = assess(PARAMETERS, now, site, (Change(AIR, 25.0, 26.0),), objective=objective)
+    assert sum(found.attribution.values()) == pytest.approx(found.benefit.p50_kw, abs=1e-9)
+    rates, both = now.rates(site, objective), {s: np.full(2, v) for s, v in setting.items()}
+    state = run(PARAMETERS, now.block, both | {AIR: np.array([25.0, 26.0])}, EXPECTED)
+    amount = amounts(rates, state).mean(axis=(1, 2))
+    settled = 1 - SETTLING_S / (now.block.hours * 3600)
+    assert found.benefit.worth
+    assert found.benefit.worth.p50 == pytest.approx(settled * (amount[0] - amount[1]), abs=1e-9)
+    assert sum(found.worth.values()) == pytest.approx(found.benefit.worth.p50, abs=1e-9)
+    assert len(set(rates.per_kwh.tolist())) > 1
+    for part in ("server_fans", "leakage", "ups", "crah_fans", "chillers"):
+        assert found.worth[part] * found.attribution[part] != 0, part
+    assert (found.worth["water"] != 0) is (objective is Objective.COST)
+    assert found.beyond_error_ratio == beyond(found.benefit.p50_kw, found.error_kw)
+
+
+def test_what_is_beyond_the_twins_error() -> None:
+    assert beyond(10.0, 4.0) == pytest.approx(0.6)
+    assert beyond(10.0, 12.0) == 0.0
+    assert beyond(-1.0, 0.5) == 0.0
 
 
 @pytest.mark.parametrize("objective", [Objective.COST, Objective.CARBON])
