@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests_of_edge import AIR, OWN, WATER, Plant, Server, gateway
@@ -122,6 +123,32 @@ def test_a_command_is_for_its_time_only(edge: Gateway, server: Server, clock: Ma
     clock.advance(timedelta(seconds=30))
     assert edge.receive(server.sealed(expires_at=clock.now())).reason is Reason.EXPIRED
     assert edge.receive(late).reason is Reason.REPLAYED  # its number is old by now
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+def test_a_release_is_done_whatever_the_clocks_say(
+    edge: Gateway, server: Server, plant_in_memory: Plant, clock: ManualClock, minutes: int
+) -> None:
+    assert edge.receive(server.sealed()).accepted
+    theirs = clock.now() + timedelta(minutes=minutes)
+    times = {"not_before": theirs, "expires_at": theirs + timedelta(seconds=30)}
+    refused = edge.receive(server.sealed(Kind.RENEW, **times))
+    assert refused.reason is (Reason.EXPIRED if minutes < 0 else Reason.TOO_EARLY)
+    assert "compare the clocks" in refused.detail
+    release = server.sealed(Kind.RELEASE, **times)
+    assert edge.receive(release).accepted
+    assert plant_in_memory.remote == {}
+    assert edge.leases == {}
+
+
+@pytest.mark.parametrize("where", ["command_id", "key_id", "more"])
+def test_half_a_character_is_refused_in_an_answer_that_can_be_sent(
+    edge: Gateway, server: Server, where: str
+) -> None:
+    body = json.loads(server.sealed()) | {where: "\ud800", "\udc00" if where == "more" else where: "\ud800"}
+    answer = edge.receive(canonical(body))
+    assert answer.reason is Reason.MALFORMED
+    assert msgspec.json.encode(answer)
 
 
 def test_a_known_command_is_answered_again_and_not_written_again(
