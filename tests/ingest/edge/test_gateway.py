@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests_of_edge import AIR, OWN, WATER, Plant, Server, gateway
 
-from core.errors import InputError
+from core.errors import InputError, ServiceError
 from ingest.edge.gateway import ANSWERS
 from ingest.edge.protocol import COMMAND_BYTES, Command, Kind, Reason, canonical, seal
 from ingest.edge.store import FileStore
@@ -203,6 +205,32 @@ def test_killed_while_it_writes_it_never_writes_again(
     answer = again.receive(command)
     assert (answer.accepted, answer.reason) == (False, Reason.INTERRUPTED)
     assert plant_in_memory.writes == []
+
+
+@pytest.mark.parametrize(("good", "writes"), [(0, []), (1, [(AIR, 22.0)])])
+def test_a_disk_that_is_full_ends_the_gateway_and_what_it_holds(
+    server: Server,
+    plant_in_memory: Plant,
+    memory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    good: int,
+    writes: list[tuple[str, float]],
+) -> None:
+    """Before the plant is written, and between that and the answer."""
+    edge, replace, left = gateway(server, plant_in_memory, memory), os.replace, [None] * good
+
+    def full(fresh: Path, path: Path) -> None:
+        if not left:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left.pop()
+        replace(fresh, path)
+
+    monkeypatch.setattr(type(memory), "replace", full)
+    with pytest.raises(ServiceError, match=r"No space left.*free the disk"):
+        edge.receive(server.sealed())
+    edge.close()  # as the process does at its end
+    assert plant_in_memory.writes == writes
+    assert plant_in_memory.remote == {}
 
 
 def test_a_memory_that_cannot_be_read_stops_the_gateway(server: Server, memory: Path) -> None:
