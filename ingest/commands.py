@@ -53,11 +53,22 @@ DATA_AGE_WALL_S: Final = 15.0
 """However fast a demonstration's clock runs, a reading may be this old [wall s]."""
 SILENT_S: Final = 3 * HEARTBEAT_S
 """A gateway that has not been heard for so long is away [wall s]."""
+WATCH_S: Final = 120.0
+"""Nothing is held for longer than this without the guard, which looks at inlets every 10 s [wall s]."""
 ALARM_KEPT: Final = timedelta(hours=24)
 """How long it is said that a recommendation failed, where nothing has worked since."""
 ACTOR: Final = "ingest"
 FAILED, REVERT, BROKER, EDGE = "write.failed.", "write.revert.", "write.broker", "write.edge."
 """How the sources of our alarms begin."""
+STOPPED_BY_HOLD: Final = {
+    State.QUEUED: State.WITHDRAWN,
+    State.SENT: State.FAILED,
+    State.ACKED: State.FAILED,
+    State.APPLIED: State.REVERTING,
+    State.RAMPING: State.REVERTING,
+    State.HOLDING: State.REVERTING,
+}
+"""What becomes of a recommendation while HOLD is on."""
 
 
 class Dispatcher:
@@ -130,7 +141,14 @@ class Dispatcher:
             found = db.row(turn.conn, "ingest_lock_recommendation", id=turn.number)
             if found is None or found["state"] != turn.state:
                 return True  # it has gone on since it was read
+            if turn.row["stopped"] and turn.state in STOPPED_BY_HOLD:
+                return self._stop(turn, f"HOLD by {turn.row['stopped']}")
             return self._steps[turn.state](turn) or self._ended(turn)
+
+    def _stop(self, turn: _Turn, reason: str) -> bool:
+        """HOLD holds here too: whoever decided it may have been overtaken, or may be gone."""
+        db.rows(turn.conn, "ingest_cancel_commands", id=turn.number, reason=reason)
+        return self._move(turn, STOPPED_BY_HOLD[turn.state], reason)
 
     def _ended(self, turn: _Turn) -> bool:
         """What becomes of it when its time in a state is over."""
@@ -139,7 +157,7 @@ class Dispatcher:
             return False
         wanted = WHEN_DUE[turn.state]
         if wanted is State.WITHDRAWN:
-            return self._withdraw(turn, "it could not be sent in time")
+            return self._withdraw(turn, f"it could not be sent in time: {self._why_not(turn)}")
         if wanted is State.RELEASING:
             return self._move(turn, wanted, "its time is over")
         if wanted is State.REVERT_FAILED:
@@ -150,11 +168,9 @@ class Dispatcher:
 
     def _queued(self, turn: _Turn) -> bool:
         """Take the leases and decide on the first messages; publishing comes after the commit."""
-        if self._key is None:
+        if self._why_not(turn):
             return False
         rows = db.rows(turn.conn, "ingest_next_step", id=turn.number)
-        if not rows or self._must_wait(rows, turn):
-            return False
         if wrong := self._unfit(rows, turn):
             return self._withdraw(turn, wrong)
         for holder in sorted({row["holder"] for row in rows if row["holder"]}):
@@ -165,6 +181,11 @@ class Dispatcher:
             self._hold(turn, row, own, expires_at)
             self._sign_set(turn, row, row["previous_value"])
         return self._move(turn, State.SENT, "commands are on their way")
+
+    def _why_not(self, turn: _Turn) -> str:
+        """Why what is queued does not go out now; nothing where it may."""
+        rows = db.rows(turn.conn, "ingest_next_step", id=turn.number)
+        return self._must_wait(rows, turn) if rows else "it has no commands"
 
     def _hold(self, turn: _Turn, row: db.Row, own_value: float, expires_at: datetime) -> None:
         db.rows(
@@ -189,20 +210,34 @@ class Dispatcher:
         for lease in held:
             if _ref(lease) not in ours:
                 self._hold(turn, lease, lease["own_value"], lease["expires_at"])
-        moves.move(turn.conn, holder, State.COMPLETED, at=turn.now, actor=ACTOR, reason=reason)
+        if not moves.move(turn.conn, holder, State.COMPLETED, at=turn.now, actor=ACTOR, reason=reason):
+            raise ServiceError(f"recommendation {holder} goes back meanwhile")  # all of this is undone
 
-    def _must_wait(self, rows: Sequence[db.Row], turn: _Turn) -> bool:
-        """Whether these may not be sent yet: too early, too soon after a change, not free, not seen."""
+    def _must_wait(self, rows: Sequence[db.Row], turn: _Turn) -> str:
+        """Why these may not be sent yet: too early, too soon, not free, not seen, not watched."""
         for row in rows:
-            found = self._ranges.get(_ref(row))
+            ref, found = _ref(row), self._ranges.get(_ref(row))
             hold = timedelta(seconds=found.hold_s if found else 0.0)
             pause = row["planned_pause"] or hold  # between steps of a ramp as planned, but no shorter if late
-            early = row["not_before"] is not None and row["not_before"] > turn.now
-            soon = row["moved_at"] is not None and row["moved_at"] + pause > turn.now
-            free = row["holder"] in {None, turn.number} or row["holder_state"] == State.HOLDING
-            if early or soon or not free or not self._is_fresh(row, turn.now):
-                return True
-        return False
+            if row["not_before"] is not None and row["not_before"] > turn.now:
+                return f"{ref} is to change at {row['not_before']:%F %T} UTC only"
+            if row["moved_at"] is not None and row["moved_at"] + pause > turn.now:
+                wait_s = pause.total_seconds()
+                return f"{ref} was changed at {row['moved_at']:%F %T} UTC; {wait_s:.0f} s to wait"
+            if row["holder"] not in {None, turn.number} and row["holder_state"] != State.HOLDING:
+                return f"recommendation {row['holder']} has {ref} and is {row['holder_state']}"
+            if not self._is_fresh(row, turn.now):
+                return f"{ref} has no fresh reading"
+        return self._unwatched(turn)
+
+    def _unwatched(self, turn: _Turn) -> str:
+        """Says that we cannot write, or that the guard is away, where it has ever been there."""
+        if self._key is None:
+            return "writing back is switched off, or there is no key to sign with"
+        at: datetime | None = turn.row["watched_at"]
+        if at is None or turn.now - at <= self._wall(WATCH_S):
+            return ""
+        return f"nobody has watched inlets and readings since {at:%F %T} UTC: the twin service is away"
 
     def _is_fresh(self, row: db.Row, now: datetime) -> bool:
         oldest = now - timedelta(seconds=max(DATA_AGE_MAX_S, DATA_AGE_WALL_S * self._clock.speed_ratio))
@@ -246,7 +281,7 @@ class Dispatcher:
         if turn.row["lost"]:
             return self._revert(turn, turn.row["reasons"])
         leases = db.rows(turn.conn, "ingest_leases", id=turn.number)
-        if lost := self._lost(leases, turn.now, moving=turn.row["unapplied"] > 0):
+        if lost := self._lost(leases, turn, moving=turn.row["unapplied"] > 0):
             return self._revert(turn, lost)
         self._renew(turn, leases)
         if turn.row["unapplied"]:
@@ -274,22 +309,22 @@ class Dispatcher:
 
     def _holding(self, turn: _Turn) -> bool:
         leases = db.rows(turn.conn, "ingest_leases", id=turn.number)
-        if lost := self._lost(leases, turn.now):
+        if lost := self._lost(leases, turn):
             return self._revert(turn, lost)
         self._renew(turn, leases)
         return False
 
-    def _lost(self, leases: Sequence[db.Row], now: datetime, *, moving: bool = False) -> str:
+    def _lost(self, leases: Sequence[db.Row], turn: _Turn, *, moving: bool = False) -> str:
         """Why the plant does not hold the advised values, or soon will not; nothing where it does."""
-        if self._key is None:
-            return "writing back is switched off"
+        if unwatched := self._unwatched(turn):
+            return unwatched
         for lease in leases:
             ref = _ref(lease)
             if lease["let_go"]:
                 return f"{ref}: the plant's side let go: {lease['let_go']}"
             if lease["refused"]:
                 return f"{ref}: the lease was not renewed: {lease['refused']}"
-            if lease["expires_at"] <= now:
+            if lease["expires_at"] <= turn.now:
                 return f"{ref}: the lease was not renewed: no answer from the plant"
             if (
                 not moving
@@ -336,22 +371,25 @@ class Dispatcher:
         """Release what is held, and watch until the plant's own values are seen."""
         leases = db.rows(turn.conn, "ingest_leases", id=turn.number)
         back = [lease for lease in leases if self._is_back(lease, turn.now)]
+        for lease in leases:  # what is back already is told as well: the gateway may still hold it
+            if (lease not in back or lease["release_state"] is None) and self._release_is_due(
+                lease, turn.now
+            ):
+                self._sign_own(turn, lease, Kind.RELEASE)
         _end(turn, back, "the plant's own control holds it")
         if len(back) == len(leases):
             self._clear(turn.conn, f"{REVERT}{turn.number}", turn.now)
             done = State.COMPLETED if turn.state is State.RELEASING else State.REVERTED
             return self._move(turn, done, "the plant's own control holds it again")
-        for lease in leases:
-            if lease not in back and self._key is not None and self._release_is_due(lease, turn.now):
-                self._sign_own(turn, lease, Kind.RELEASE)
         return False
 
     def _is_back(self, lease: db.Row, now: datetime) -> bool:
         """Whether a fresh reading shows the plant's own value, or at least none of ours."""
         if not self._is_fresh(lease, now) or not _seen(lease, self._safe_from(lease)):
             return False
-        ours = [*(lease["ours"] or ()), lease["value"]]
-        return not _apart(lease, "own_value") or all(abs(lease["measured"] - v) > TOLERANCE for v in ours)
+        return not _apart(lease, "own_value") or all(
+            abs(lease["measured"] - value) > TOLERANCE for value in _ours(lease)
+        )
 
     def _safe_from(self, lease: db.Row) -> datetime:
         """From when on a reading shows where the plant stays: nothing of ours can come after it."""
@@ -360,6 +398,8 @@ class Dispatcher:
         ends: list[datetime] = [max(lease["expires_at"], never_answered or lease["expires_at"])]
         if lease["release_taken_at"]:
             ends.append(lease["release_taken_at"])
+        if any(abs(value - lease["own_value"]) <= TOLERANCE for value in _ours(lease)):
+            return min(ends)  # no measurement can tell the plant's own value from ours
         if never_answered:
             ends.append(never_answered + follow)
         elif lease["applied_at"]:
@@ -368,6 +408,8 @@ class Dispatcher:
 
     def _release_is_due(self, lease: db.Row, now: datetime) -> bool:
         """Whether the plant has to be told, or told again."""
+        if self._key is None:
+            return False
         if lease["release_state"] is None:
             return True
         answered = lease["release_state"] not in {"sent", "queued"}
@@ -467,7 +509,9 @@ class Dispatcher:
             source = f"{EDGE}{row['edge']}"
             if row["online"] and now - row["heard_at"] <= self._wall(SILENT_S):
                 self._clear(conn, source, now)
-            elif row["needed"]:
+            elif not row["needed"]:
+                self._clear(conn, source, now)  # nothing is held: nobody waits for it
+            else:
                 message = f"gateway {row['edge']} is silent since {row['heard_at']:%F %T} UTC"
                 self._raise(
                     conn, source, 2, message, "Look at the gateway; the plant falls back by itself", now
@@ -514,7 +558,10 @@ class Dispatcher:
             return None
         wait = TIME_LIMITS[wanted].of(self._clock)
         if wanted is State.RAMPING:
-            steps, hold_s = int(turn.row["queued"]), max(found.hold_s for found in self._ranges.values())
+            steps, hold_s = (
+                int(turn.row["queued"]),
+                max((found.hold_s for found in self._ranges.values()), default=0.0),
+            )
             begin: datetime = max(turn.now, turn.row["last_not_before"] or turn.now)
             return begin + steps * (wait + timedelta(seconds=hold_s))
         return turn.now + wait
@@ -558,6 +605,11 @@ class _Made:
 
 def _ref(row: db.Row) -> str:
     return f"{row['asset_id']}/{row['point']}"
+
+
+def _ours(lease: db.Row) -> list[float]:
+    """All that we have set since the plant's own control held the point."""
+    return [*(lease["ours"] or ()), lease["value"]]
 
 
 def _seen(lease: db.Row, since: datetime | None) -> bool:

@@ -213,15 +213,15 @@ class Gateway:
             return self._say(command, Reason.POINT, f"{command.point} is not in this gateway's own file")
         moves = [at for at in self._memory.moves.get(command.point, []) if now - at < HOUR]
         asked = _Asked(command, limits, now, self._leases.get(command.point), moves)
+        if command.kind is Kind.RELEASE:
+            return self._release(asked)  # giving back is right whatever the clocks say
         if command.expires_at <= now:
-            return self._say(command, Reason.EXPIRED, f"at {command.expires_at:%F %T}")
+            return self._say(command, Reason.EXPIRED, _clocks("expired at", command.expires_at, now))
         if command.not_before > now + self._wall(SKEW_S):
-            return self._say(command, Reason.TOO_EARLY, f"not before {command.not_before:%F %T}")
+            return self._say(command, Reason.TOO_EARLY, _clocks("not before", command.not_before, now))
         if command.kind is Kind.SET:
             return self._set(asked)
-        if command.kind is Kind.RENEW:
-            return self._renew(asked)
-        return self._release(asked)
+        return self._renew(asked)
 
     def _set(self, asked: _Asked) -> Answer:
         command = asked.command
@@ -332,6 +332,10 @@ class Gateway:
             detail=detail,
             value=value,
         )
+
+
+def _clocks(what: str, at: datetime, now: datetime) -> str:
+    return f"{what} {at:%F %T} UTC, and here it is {now:%F %T} UTC: compare the clocks of both sides"
 
 
 def _other_unit(asked: _Asked) -> str:

@@ -212,6 +212,7 @@ def _object(payload: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(payload)
         same = isinstance(found, dict) and canonical(found) == payload
+        json.dumps(found, ensure_ascii=False).encode()  # half a character could be in no answer
     except (ValueError, RecursionError):
         return None
     return found if same else None

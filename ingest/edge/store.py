@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from core.errors import InputError
+from core.errors import InputError, ServiceError
 from ingest.edge.protocol import Answer
 
 if TYPE_CHECKING:
@@ -65,7 +65,20 @@ class FileStore:
             ) from error
 
     def save(self, memory: Memory) -> None:
-        """Keep it, on disk."""
+        """Keep it, on disk.
+
+        Raises:
+            ServiceError: the disk does not take it: the gateway ends, which gives everything back.
+        """
+        try:
+            self._write(memory)
+        except OSError as error:
+            raise ServiceError(
+                f"{self._path} cannot be written ({error}): nothing is held without it; free the disk and"
+                " start the gateway again"
+            ) from error
+
+    def _write(self, memory: Memory) -> None:
         with open(self._fresh, "wb", opener=_private) as file:  # its opener sets the mode
             file.write(msgspec.json.encode(memory))
             file.flush()

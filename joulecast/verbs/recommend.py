@@ -265,6 +265,35 @@ def authority(
     return 0
 
 
+@app.command("savings")
+def savings(*, json: Json = False) -> int:
+    """What advice really saved: each day and in all, and what each recommendation promised and kept."""
+    from twin.advise import ledger  # noqa: PLC0415  # each verb imports only its own room
+
+    with working() as (context, _), db.connect(context.dsn) as conn:
+        found = ledger.savings_json(conn, context.site)
+    lines = [
+        {
+            "day": day["day"],
+            "saved kWh": "{saving_p50_kwh:.0f} ({saving_p10_kwh:.0f} to {saving_p90_kwh:.0f})".format(**day),
+            "metered kWh": day["measured_kwh"],
+            "realised share": day["share"],
+        }
+        for day in found["days"]
+    ]
+    whole = found["total"]["saving_kwh"]
+    lines.append(
+        {
+            "day": "all",
+            "saved kWh": "{p50:.0f} ({p10:.0f} to {p90:.0f})".format(**whole),
+            "metered kWh": sum(day["measured_kwh"] for day in found["days"]),
+            "realised share": "",
+        }
+    )
+    emit(found, table(lines) if found["days"] else "nothing has been measured yet", as_json=json)
+    return 0
+
+
 @app.command("objective")
 def objective(
     wanted: Annotated[str, typer.Argument(help="facility_energy, cost or carbon; nothing: show it.")] = "",

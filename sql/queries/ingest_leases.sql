@@ -1,4 +1,32 @@
--- The leases that a recommendation holds, with what is measured, and what was said to the plant about them.
+-- The leases that a recommendation holds, with what is measured, what was said to the plant about them, and
+-- what has been set by it and by those whose leases it took over.
+WITH RECURSIVE chain AS (
+    SELECT
+        l.lease_id AS of_lease,
+        l.lease_id,
+        l.recommendation_id,
+        l.site_id,
+        l.asset_id,
+        l.point,
+        l.taken_at
+    FROM lease AS l
+    WHERE l.recommendation_id = %(id)s AND l.released_at IS NULL
+    UNION
+    SELECT
+        n.of_lease,
+        b.lease_id,
+        b.recommendation_id,
+        b.site_id,
+        b.asset_id,
+        b.point,
+        b.taken_at
+    FROM chain AS n
+    INNER JOIN lease AS b
+        ON
+            n.site_id = b.site_id AND n.asset_id = b.asset_id AND n.point = b.point
+            AND n.taken_at = b.released_at AND n.lease_id > b.lease_id
+)
+
 SELECT
     l.lease_id,
     l.asset_id,
@@ -13,7 +41,7 @@ SELECT
     v.status,
     c.renewed_at,
     c.refused,
-    c.ours,
+    o.ours,
     c.applied_at,
     c.unsafe_until,
     r.state AS release_state,
@@ -30,13 +58,21 @@ CROSS JOIN
             max(q.message_expires_at) FILTER (
                 WHERE q.kind = 'set' AND q.acknowledged_at IS NULL
             ) AS unsafe_until,
-            array_agg(q.value) FILTER (WHERE q.kind = 'set' AND q.sent_at IS NOT NULL) AS ours,
             max(q.reason) FILTER (WHERE q.kind = 'renew' AND q.state = 'refused') AS refused
         FROM command AS q
         WHERE
             q.recommendation_id = l.recommendation_id AND q.asset_id = l.asset_id AND q.point = l.point
             AND q.kind IN ('set', 'renew')
     ) AS c
+CROSS JOIN
+    LATERAL (
+        SELECT array_agg(DISTINCT q.value) AS ours
+        FROM chain AS n
+        INNER JOIN command AS q ON n.recommendation_id = q.recommendation_id
+        WHERE
+            l.lease_id = n.of_lease AND q.asset_id = l.asset_id AND q.point = l.point
+            AND q.kind = 'set' AND q.sent_at IS NOT NULL
+    ) AS o
 LEFT JOIN LATERAL (
     SELECT
         q.state,

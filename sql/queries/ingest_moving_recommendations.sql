@@ -11,7 +11,12 @@ SELECT
     c.unapplied,
     c.lost,
     c.reasons,
-    c.last_not_before
+    c.last_not_before,
+    h.stopped,
+    (
+        SELECT max(j.started_at) FROM job_run AS j
+        WHERE j.job = 'twin.guard' AND j.state = 'ok'
+    ) AS watched_at
 FROM recommendation AS r
 CROSS JOIN
     LATERAL (
@@ -41,5 +46,12 @@ LEFT JOIN LATERAL (
     ORDER BY e.event_id DESC
     LIMIT 1
 ) AS s ON TRUE
+LEFT JOIN LATERAL (
+    SELECT CASE WHEN d.value = 'on' THEN d.actor END AS stopped
+    FROM advice_setting AS d
+    WHERE d.site_id = r.site_id AND d.kind = 'hold' AND d.scope = ''
+    ORDER BY d.setting_id DESC
+    LIMIT 1
+) AS h ON TRUE
 WHERE r.site_id = %(site)s AND r.state = any(%(states)s) AND (c.total > 0 OR r.state = 'queued')
 ORDER BY r.recommendation_id

@@ -128,3 +128,21 @@ def test_bad_input_is_one_sentence(
     status, said = say(*arguments)
     assert status == 2
     assert word in json.dumps(said)
+
+
+def test_savings_are_told_by_day_and_in_all(dsn: str, say: Callable[..., tuple[int, Any]]) -> None:
+    status, found = say("savings")
+    assert (status, found["days"], found["total"]["days"]) == (0, [], 0)
+    with db.connect(dsn) as conn:
+        for days_ago in (1, 2):
+            begin = NOW - timedelta(days=days_ago)
+            conn.execute(
+                "INSERT INTO saving_day (site_id, day, period_from, period_to, measured_kwh, saving_p10_kwh,"
+                " saving_p50_kwh, saving_p90_kwh, water_p50_l, share, complete_ratio, created_at)"
+                " VALUES ('demo', %s, %s, %s, 24000, 200, 300, 400, -50, 0.9, 1, %s)",
+                (begin.date(), begin, begin + timedelta(days=1), NOW),
+            )
+    status, found = say("savings")
+    assert (status, len(found["days"])) == (0, 2)
+    assert found["total"]["saving_kwh"] == {"p10": 400.0, "p50": 600.0, "p90": 800.0}
+    assert cli.run(["recommend", "savings"]) == 0

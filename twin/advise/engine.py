@@ -52,8 +52,15 @@ def accept(dsn: str, site: Site, clock: Clock, recommendation_id: int, version: 
     """
     if not actor.strip():
         return no("A name is needed: nothing is accepted by nobody.")
+    if _like_a_policy(actor):
+        return no(f"A name cannot begin with {settings.POLICY.strip()!r}: advice accepts itself under such.")
     with life.alone(dsn, site) as conn:
         return accept_on(conn, site, clock, recommendation_id, version, actor.strip())
+
+
+def _like_a_policy(actor: str) -> bool:
+    """Whether a name could be taken for that of a policy, which needs no second person."""
+    return actor.strip().casefold().startswith(settings.POLICY.strip())
 
 
 def accept_on(

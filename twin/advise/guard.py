@@ -173,6 +173,8 @@ class _Watch:
 
     def _trip(self, card: Card) -> None:
         """What must not be while the plant follows: too warm, nothing seen, nothing heard."""
+        if card.kind == life.REVERT:
+            return  # it is the way back, and holds nothing
         envelope = self.site.limits.envelope
         hottest_c = self.plant.hottest_c
         if card.state in life.HELD and hottest_c is not None and hottest_c > envelope.recommended_high_c:
@@ -190,19 +192,23 @@ class _Watch:
             limit_c, what = envelope.allowable_high_c, "allowable"
         reason = f"worst inlet {hottest_c:.1f} °C, {what} limit {limit_c:.1f} °C"
         urgent = what == "allowable"
+        helps = card.changes[0].to_c <= card.own_c  # the plant's own value would be warmer
+        number = card.number
+        action = f"Look at recommendation {number}; take it back unless another cause is known"
         with self.conn.transaction():
-            if urgent or (by_itself and not card.by_hand):
+            if helps:
+                action = f"Look for another cause: recommendation {number} cools, taking it back would warm"
+            elif urgent or (by_itself and not card.by_hand):
                 life.take_back(self.conn, card, self.clock, reason, detail={"breach": reason})
                 authority.distrust(self.conn, self.site, self.clock, card.setpoint, reason)
                 self._say(card, reason)
             else:
                 self._propose_revert(card, hottest_c, reason)
-            number = card.number
             self._alarm(
                 f"{INLET}{number}",
                 1 if urgent else 2,
                 f"{reason} while recommendation {number} is in force",
-                f"Look at recommendation {number}; take it back unless another cause is known",
+                action,
             )
 
     def _propose_revert(self, card: Card, hottest_c: float, reason: str) -> None:

@@ -40,6 +40,8 @@ NOT_SENT: Final = (
 """Nothing has gone to the plant yet."""
 HELD: Final = (State.APPLIED, State.RAMPING, State.HOLDING)
 """The plant follows an advised value."""
+STOPPABLE: Final = (*NOT_SENT, State.SENT, State.ACKED, *HELD)
+"""What HOLD stops; what is on its way back goes on."""
 OPEN: Final = tuple(TRANSITIONS)
 """Not at an end."""
 
@@ -288,14 +290,17 @@ def stop(
         only: the setpoints that it is about; none: all.
 
     Returns:
-        How many were stopped. One that somebody else has moved meanwhile is left to the next tick.
+        How many were stopped, in whatever state they are by then.
     """
     stopped = 0
-    for of in cards(conn, site, (*NOT_SENT, State.SENT, State.ACKED, *HELD)):
+    for of in cards(conn, site, STOPPABLE):
         if not only or of.setpoint in only:
-            with suppress(OvertakenError):
-                halt(conn, of, clock, reason, actor)
-                stopped += 1
+            with suppress(OvertakenError), conn.transaction():
+                db.rows(conn, "twin_lock", id=of.number)  # nobody overtakes it from here on
+                now = card(conn, site, of.number)
+                if now is not None and now.state in STOPPABLE:
+                    halt(conn, now, clock, reason, actor)
+                    stopped += 1
     return stopped
 
 

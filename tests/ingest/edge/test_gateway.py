@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests_of_edge import AIR, OWN, WATER, Plant, Server, gateway
 
-from core.errors import InputError
+from core.errors import InputError, ServiceError
 from ingest.edge.gateway import ANSWERS
 from ingest.edge.protocol import COMMAND_BYTES, Command, Kind, Reason, canonical, seal
 from ingest.edge.store import FileStore
@@ -124,6 +127,32 @@ def test_a_command_is_for_its_time_only(edge: Gateway, server: Server, clock: Ma
     assert edge.receive(late).reason is Reason.REPLAYED  # its number is old by now
 
 
+@pytest.mark.parametrize("minutes", [-5, 5])
+def test_a_release_is_done_whatever_the_clocks_say(
+    edge: Gateway, server: Server, plant_in_memory: Plant, clock: ManualClock, minutes: int
+) -> None:
+    assert edge.receive(server.sealed()).accepted
+    theirs = clock.now() + timedelta(minutes=minutes)
+    times = {"not_before": theirs, "expires_at": theirs + timedelta(seconds=30)}
+    refused = edge.receive(server.sealed(Kind.RENEW, **times))
+    assert refused.reason is (Reason.EXPIRED if minutes < 0 else Reason.TOO_EARLY)
+    assert "compare the clocks" in refused.detail
+    release = server.sealed(Kind.RELEASE, **times)
+    assert edge.receive(release).accepted
+    assert plant_in_memory.remote == {}
+    assert edge.leases == {}
+
+
+@pytest.mark.parametrize("where", ["command_id", "key_id", "more"])
+def test_half_a_character_is_refused_in_an_answer_that_can_be_sent(
+    edge: Gateway, server: Server, where: str
+) -> None:
+    body = json.loads(server.sealed()) | {where: "\ud800", "\udc00" if where == "more" else where: "\ud800"}
+    answer = edge.receive(canonical(body))
+    assert answer.reason is Reason.MALFORMED
+    assert msgspec.json.encode(answer)
+
+
 def test_a_known_command_is_answered_again_and_not_written_again(
     edge: Gateway, server: Server, plant_in_memory: Plant, clock: ManualClock
 ) -> None:
@@ -176,6 +205,32 @@ def test_killed_while_it_writes_it_never_writes_again(
     answer = again.receive(command)
     assert (answer.accepted, answer.reason) == (False, Reason.INTERRUPTED)
     assert plant_in_memory.writes == []
+
+
+@pytest.mark.parametrize(("good", "writes"), [(0, []), (1, [(AIR, 22.0)])])
+def test_a_disk_that_is_full_ends_the_gateway_and_what_it_holds(
+    server: Server,
+    plant_in_memory: Plant,
+    memory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    good: int,
+    writes: list[tuple[str, float]],
+) -> None:
+    """Before the plant is written, and between that and the answer."""
+    edge, replace, left = gateway(server, plant_in_memory, memory), os.replace, [None] * good
+
+    def full(fresh: Path, path: Path) -> None:
+        if not left:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left.pop()
+        replace(fresh, path)
+
+    monkeypatch.setattr(type(memory), "replace", full)
+    with pytest.raises(ServiceError, match=r"No space left.*free the disk"):
+        edge.receive(server.sealed())
+    edge.close()  # as the process does at its end
+    assert plant_in_memory.writes == writes
+    assert plant_in_memory.remote == {}
 
 
 def test_a_memory_that_cannot_be_read_stops_the_gateway(server: Server, memory: Path) -> None:

@@ -284,3 +284,33 @@ def test_what_did_not_go_back_takes_it_away_too(world: World, held: int) -> None
     world.guard()
     assert world.state(held) == "revert_failed"
     assert world.authority() is Authority.ADVISORY
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize("inlet_c", [HOT_C, TOO_HOT_C])
+def test_the_way_back_is_not_taken_back(world: World, inlet_c: float) -> None:
+    world.inlet_c = HOT_C
+    world.wait(minutes=1)
+    world.guard()
+    (card,) = reverts(world)
+    assert world.accept(card["recommendation_id"], "Grace").ok
+    world.set_by_hand[AIR] = 21.0
+    world.inlet_c = inlet_c  # air and walls take their time
+    for _ in range(4):
+        world.wait(seconds=10)
+        world.guard()
+    assert world.state(card["recommendation_id"]) == "completed"
+    assert len(reverts(world)) == 1
+
+
+@pytest.mark.parametrize("inlet_c", [HOT_C, TOO_HOT_C])
+def test_what_cools_is_not_taken_back_because_it_is_warm(world: World, held: int, inlet_c: float) -> None:
+    changes = f'[{{"setpoint": "{AIR.value}", "from_c": 23.0, "to_c": 22.0}}]'
+    world.rows("UPDATE recommendation SET changes = %s::jsonb RETURNING 1", changes)
+    world.inlet_c = inlet_c
+    world.wait(minutes=1)
+    assert "worst inlet" in world.guard()
+    assert (world.state(held), reverts(world)) == ("holding", [])
+    (alarm,) = world.rows("SELECT * FROM alarm WHERE cleared_at IS NULL")
+    assert "taking it back would warm" in alarm["action"]
+    assert alarm["priority"] == (1 if inlet_c == TOO_HOT_C else 2)

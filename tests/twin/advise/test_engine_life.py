@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from world import AIR, World, at, made
@@ -308,3 +308,29 @@ def test_a_long_way_is_gone_in_steps(world: World) -> None:
     assert engine.ramp(engine.Change(AIR, 22.0, 22.0), 1.0) == (22.0,)
     assert engine.ramp(engine.Change(AIR, 22.0, 21.0), 1.0) == (21.0,)
     assert world.propose()
+
+
+@pytest.mark.parametrize("name", ["policy 12", " Policy site.toml", "POLICY"])
+def test_nobody_is_a_policy_by_name(world: World, name: str) -> None:
+    world.site = at(world.site, two_persons=True)
+    number = world.propose()
+    assert "cannot begin with 'policy'" in world.accept(number, name).message
+    assert world.state(number) == "proposed"
+
+
+def test_hold_stops_what_has_gone_on_since_it_was_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = world.propose()
+    world.accept(number)
+    walk(world, number, State.SENT)
+    cards = life.cards
+
+    def early(*asked: Any) -> list[life.Card]:
+        found = cards(*asked)
+        if world.state(number) == "sent":
+            with db.connect(world.dsn, autocommit=True) as other:  # the dispatcher does not wait
+                life.step(other, found[0], State.ACKED, world.clock, "taken")
+        return found
+
+    monkeypatch.setattr(life, "cards", early)
+    assert engine.hold(world.dsn, world.site, world.clock, "Ada", "smoke").ok
+    assert world.state(number) == "reverting"

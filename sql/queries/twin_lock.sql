@@ -1,0 +1,3 @@
+SELECT recommendation_id FROM recommendation
+WHERE recommendation_id = %(id)s
+FOR UPDATE
