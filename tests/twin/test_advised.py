@@ -119,6 +119,14 @@ def test_nothing_is_known_before_its_time(site: Site, measured: History, calibra
     assert made.it_kw.max() < 1_500.0
 
 
+def test_days_before_the_first_calibration_are_replayed_with_it_and_say_so(filled: str, site: Site) -> None:
+    with db.connect(filled) as conn:
+        conn.execute("UPDATE calibration SET created_at = created_at + interval '30 days'")
+    [found] = days(filled, site)
+    assert found.calibrated_later
+    assert found.moves
+
+
 def test_days_stand_for_themselves(filled: str, site: Site) -> None:
     both = days(filled, site, DAY - timedelta(days=1), DAY)
     [alone] = days(filled, site)
