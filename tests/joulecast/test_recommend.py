@@ -128,3 +128,22 @@ def test_bad_input_is_one_sentence(
     status, said = say(*arguments)
     assert status == 2
     assert word in json.dumps(said)
+
+
+def test_savings_are_told_with_their_interval(
+    say: Callable[..., tuple[int, Any]], dsn: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, found = say("savings")
+    assert (status, found["total"]["days"], found["days"]) == (0, 0, [])
+    with db.connect(dsn) as conn:
+        conn.execute(
+            "INSERT INTO saving_day VALUES ('demo', '2026-03-02', %s, %s, 1000, 8, 10, 12.5, 1.5, 4, -20,"
+            " 1, 1, NULL, %s)",
+            (NOW, NOW, NOW),
+        )
+    status, found = say("savings")
+    assert status == 0
+    assert found["total"]["saving_kwh"] == {"p10": 8.0, "p50": 10.0, "p90": 12.5}
+    assert found["days"][0]["water_p50_l"] == -20
+    assert cli.run(["recommend", "savings"]) == 0
+    assert "10.0 kWh (8.0 to 12.5, p10 to p90) on 1 day(s), 1.0%" in capsys.readouterr().out
