@@ -176,7 +176,7 @@ def known(conn: db.Connection, site: Site, history: History, start: datetime) ->
     of = {"site": site.id, "end": history.end}
     calibrations = [_calibration(row) for row in db.rows(conn, "replay_calibrations", **of)]
     if not calibrations:
-        raise NotReadyError(f"the twin had not been calibrated before {history.end:%Y-%m-%d %H:%M} UTC")
+        raise NotReadyError("the twin has never been calibrated: `joulecast twin calibrate` does it")
     issued = db.rows(
         conn, "replay_forecasts", **of, start=start - timedelta(seconds=outlook.FORECAST_AGE_MAX_S),
         target=TARGET, step_s=STEP_S,

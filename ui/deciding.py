@@ -140,7 +140,7 @@ def _about_authority(source: Source, asked: dict[str, Any]) -> Question:
         return Question("Trust advice less?", text, "Demote", needs_reason=True)
     text.append(
         html.P(
-            f"Evidence: {trust.days:.0f} days in this mode, {trust.number} verified savings, "
+            f"Evidence: {trust.days} days in this mode, {trust.number} verified savings, "
             f"{fmt.percent(trust.coverage_ratio)} of them inside the stated interval, "
             f"{trust.breaches} breaches. "
             + (

@@ -41,6 +41,8 @@ SPELT: Final = {
 """Parts of identifiers that people do not write in small letters."""
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+_FEW: Final = 10.0
+"""Below this an amount has decimals."""
 _FEWEST_TO_STEP_UP: Final = 2
 """An age is given in the larger unit from twice that unit on."""
 
@@ -65,6 +67,11 @@ def fixed(value: float | None, places: int) -> str:
         return NOTHING
     rounded = round(value, places) or 0.0
     return f"{rounded:,.{places}f}".replace("-", MINUS).replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def decimals(value: float | None) -> int:
+    """Decimals of a sum that grows from nothing: a small one's interval is not cut to a point."""
+    return 2 if value is not None and abs(value) < _FEW else 0
 
 
 def signed(value: float | None, places: int) -> str:

@@ -75,23 +75,32 @@ def register(app: Dash, source: Source) -> None:
         Output("hold-dialog", "opened"),
         Output("hold-text", "children"),
         Output("hold-result", "children"),
+        Output("hold-name", "value"),
+        Output("hold-reason", "value"),
         Input("hold-open", "n_clicks"),
         Input("hold-cancel", "n_clicks"),
         Input("hold-confirm", "n_clicks"),
         State("hold-open", "children"),
         State("hold-name", "value"),
         State("hold-reason", "value"),
+        State("operator-name", "value", allow_optional=True),
         prevent_initial_call=True,
     )
     def ask(
-        _o: int | None, _c: int | None, _k: int | None, shown: Any, actor: str | None, reason: str | None
-    ) -> tuple[Any, Any, Any]:
+        _o: int | None,
+        _c: int | None,
+        _k: int | None,
+        shown: Any,
+        actor: str | None,
+        reason: str | None,
+        known: str | None,
+    ) -> tuple[Any, Any, Any, Any, Any]:
         if ctx.triggered_id == "hold-cancel":
-            return False, no_update, ""
+            return False, no_update, "", no_update, no_update
         if ctx.triggered_id == "hold-open":
-            return True, question(shown != OFF_TEXT), ""
+            return True, question(shown != OFF_TEXT), "", actor or known, ""
         ok, message = decide(source, actor, reason, stop=shown != OFF_TEXT)
-        return not ok, no_update, "" if ok else message
+        return not ok, no_update, "" if ok else message, no_update, no_update
 
 
 def state(source: Source) -> tuple[str, bool, str]:
@@ -103,7 +112,10 @@ def state(source: Source) -> tuple[str, bool, str]:
     if found is None:
         return ON_TEXT, False, ""
     at = fmt.clock_time(found.at, source.context.site.zone, source.now)
-    said = f"HOLD since {at} by {found.actor}: {found.reason}. Nothing is proposed, accepted or written."
+    said = (
+        f"HOLD since {at} by {found.actor}: {found.reason}. "
+        "Nothing is proposed, accepted or written until somebody resumes."
+    )
     return OFF_TEXT, False, said
 
 

@@ -276,6 +276,7 @@ class Gateway:
         seen = self._give_back(command.point)
         if seen is None:
             return self._say(command, Reason.DRIVER, "the plant could not be reached; it is tried again")
+        log.info("%s given back as asked; %g is in force", command.point, seen.value)
         return self._say(command, value=seen.value)
 
     def _let_go(self, point: str, reason: Reason) -> Answer:

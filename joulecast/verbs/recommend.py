@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Group
 
 from core import db
 from core.actions import Authority, Setpoint
@@ -256,41 +257,48 @@ def authority(
             "measured": e.number,
             "inside interval": e.covered,
             "too warm": e.breaches,
-            "next": e.next.replace("_", " ") if e.next else "",
-            "missing": "; ".join(e.missing),
         }
         for e in found
     ]
-    emit(found, table(lines) if lines else "no setpoint may be changed", as_json=json)
+    missing = [
+        f"{e.setpoint.replace('_', ' ')} to {e.next.replace('_', ' ')} lacks: {'; '.join(e.missing)}"
+        for e in found
+        if e.next and e.missing
+    ]
+    text = Group(table(lines), *missing) if lines else "no setpoint may be changed"
+    emit(found, text, as_json=json)
     return 0
 
 
 @app.command("savings")
 def savings(*, json: Json = False) -> int:
-    """What advice really saved: each day and in all, and what each recommendation promised and kept."""
+    """What advice has really saved: in all and by day, with its interval, and each promise beside it."""
     from twin.advise import ledger  # noqa: PLC0415  # each verb imports only its own room
 
     with working() as (context, _), db.connect(context.dsn) as conn:
         found = ledger.savings_json(conn, context.site)
+        days = ledger.total(db.rows(conn, "advice_days", site=context.site.id))
+    if not days.days:
+        emit(found, "nothing has been saved yet: no setpoint has been held on advice", as_json=json)
+        return 0
     lines = [
         {
-            "day": day["day"],
-            "saved kWh": "{saving_p50_kwh:.0f} ({saving_p10_kwh:.0f} to {saving_p90_kwh:.0f})".format(**day),
-            "metered kWh": day["measured_kwh"],
-            "realised share": day["share"],
+            "day": row["day"],
+            "saved kWh": row["saving_p50_kwh"],
+            "p10": row["saving_p10_kwh"],
+            "p90": row["saving_p90_kwh"],
+            "cost": row["cost_p50"],
+            "kgCO2": row["carbon_p50_kg"],
+            "water L": row["water_p50_l"],
         }
-        for day in found["days"]
+        for row in found["days"]
     ]
-    whole = found["total"]["saving_kwh"]
-    lines.append(
-        {
-            "day": "all",
-            "saved kWh": "{p50:.0f} ({p10:.0f} to {p90:.0f})".format(**whole),
-            "metered kWh": sum(day["measured_kwh"] for day in found["days"]),
-            "realised share": "",
-        }
+    said = (
+        f"{days.p50_kwh:.1f} kWh ({days.p10_kwh:.1f} to {days.p90_kwh:.1f}, p10 to p90) "
+        f"on {days.days} day(s), {days.ratio:.1%} of what would have been drawn; "
+        "by the meters against the calibrated twin"
     )
-    emit(found, table(lines) if found["days"] else "nothing has been measured yet", as_json=json)
+    emit(found, Group(said, table(lines)), as_json=json)
     return 0
 
 

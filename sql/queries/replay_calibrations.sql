@@ -1,4 +1,4 @@
--- Every calibration of a site up to a time, oldest first.
+-- Every calibration of a site up to a time, oldest first; where there was none yet, the first one ever.
 SELECT
     c.calibration_id,
     c.created_at,
@@ -9,5 +9,14 @@ SELECT
     c.errors,
     c.envelope
 FROM calibration AS c
-WHERE c.site_id = %(site)s AND c.created_at < %(end)s
+WHERE
+    c.site_id = %(site)s
+    AND (
+        c.created_at < %(end)s
+        OR c.created_at = (
+            SELECT min(f.created_at)
+            FROM calibration AS f
+            WHERE f.site_id = %(site)s
+        )
+    )
 ORDER BY c.created_at, c.calibration_id

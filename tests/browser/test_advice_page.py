@@ -13,6 +13,7 @@ from test_pages import OVERFLOW_PX, PHONE_PX, SITE_FILE, STEP, Ui, seed, ui, wat
 from core import db
 from core.jobs import Context
 from core.settings import Settings
+from ui.shell import TICK_MS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -145,8 +146,9 @@ def test_hold_stops_everything_from_any_page_and_everybody_sees_it(ui: Ui, brows
         expect(each.locator("#hold-open")).to_have_text("Resume advice")
     assert state(ui, ui.seeded.proposed) == "withdrawn"
     assert state(ui, held) == "reverting"
-    expect(other.locator("#advice-notices")).to_contain_text("HOLD by Ann")
     page.click("#hold-open")
+    expect(page.locator("#hold-reason")).to_have_value("")
+    expect(page.locator("#hold-name")).to_have_value("Ann")
     page.fill("#hold-reason", "false alarm")
     page.click("#hold-confirm")
     expect(other.locator("#hold-open")).to_have_text("HOLD EVERYTHING")
@@ -181,6 +183,22 @@ def test_a_press_is_not_lost_where_answers_take_a_while(ui: Ui, browser: Browser
             expect(page.locator("#act-confirm")).to_be_visible()
             page.locator("#act-cancel").click()
             expect(page.locator("#act-confirm")).to_have_count(0)
+    page.context.close()
+
+
+def test_the_objective_can_be_chosen_while_the_page_ticks(ui: Ui, browser: Browser) -> None:
+    page = opened(ui, browser)
+    page.click("#objective")
+    page.wait_for_timeout(2 * TICK_MS)
+    page.get_by_role("option", name="Carbon (kgCO₂)").click()
+    page.wait_for_timeout(2 * TICK_MS)
+    expect(page.locator("#objective")).to_have_value("Carbon (kgCO₂)")
+    page.click("#objective-open")
+    page.fill("#act-reason", "the grid is dirty at night")
+    page.click("#act-confirm")
+    expect(page.locator("#advice-result")).to_contain_text("advice saves carbon")
+    page.locator("#advice-authority button").first.click()
+    expect(page.locator("#act-reason")).to_have_value("")
     page.context.close()
 
 

@@ -130,19 +130,20 @@ def test_bad_input_is_one_sentence(
     assert word in json.dumps(said)
 
 
-def test_savings_are_told_by_day_and_in_all(dsn: str, say: Callable[..., tuple[int, Any]]) -> None:
+def test_savings_are_told_with_their_interval(
+    say: Callable[..., tuple[int, Any]], dsn: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     status, found = say("savings")
-    assert (status, found["days"], found["total"]["days"]) == (0, [], 0)
+    assert (status, found["total"]["days"], found["days"]) == (0, 0, [])
     with db.connect(dsn) as conn:
-        for days_ago in (1, 2):
-            begin = NOW - timedelta(days=days_ago)
-            conn.execute(
-                "INSERT INTO saving_day (site_id, day, period_from, period_to, measured_kwh, saving_p10_kwh,"
-                " saving_p50_kwh, saving_p90_kwh, water_p50_l, share, complete_ratio, created_at)"
-                " VALUES ('demo', %s, %s, %s, 24000, 200, 300, 400, -50, 0.9, 1, %s)",
-                (begin.date(), begin, begin + timedelta(days=1), NOW),
-            )
+        conn.execute(
+            "INSERT INTO saving_day VALUES ('demo', '2026-03-02', %s, %s, 1000, 8, 10, 12.5, 1.5, 4, -20,"
+            " 1, 1, NULL, %s)",
+            (NOW, NOW, NOW),
+        )
     status, found = say("savings")
-    assert (status, len(found["days"])) == (0, 2)
-    assert found["total"]["saving_kwh"] == {"p10": 400.0, "p50": 600.0, "p90": 800.0}
+    assert status == 0
+    assert found["total"]["saving_kwh"] == {"p10": 8.0, "p50": 10.0, "p90": 12.5}
+    assert found["days"][0]["water_p50_l"] == -20
     assert cli.run(["recommend", "savings"]) == 0
+    assert "10.0 kWh (8.0 to 12.5, p10 to p90) on 1 day(s), 1.0%" in capsys.readouterr().out

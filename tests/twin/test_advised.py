@@ -136,6 +136,14 @@ def test_carbon_to_come_is_what_was_usual_up_to_then(
     assert Past(site, measured, [calibration], carbon_g_per_kwh=silent).carbon(at) is None
 
 
+def test_days_before_the_first_calibration_are_replayed_with_it_and_say_so(filled: str, site: Site) -> None:
+    with db.connect(filled) as conn:
+        conn.execute("UPDATE calibration SET created_at = created_at + interval '30 days'")
+    [found] = days(filled, site)
+    assert found.calibrated_later
+    assert found.moves
+
+
 def test_days_stand_for_themselves(filled: str, site: Site) -> None:
     both = days(filled, site, DAY - timedelta(days=1), DAY)
     [alone] = days(filled, site)

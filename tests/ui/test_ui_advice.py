@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -14,6 +17,7 @@ from plotly.utils import PlotlyJSONEncoder
 
 from core import db
 from core.actions import Authority, Setpoint, State
+from twin.advise import limits
 from twin.advise.ledger import Total
 from twin.advise.promise import Promise
 from ui import actions, deciding, figures, hold
@@ -62,10 +66,9 @@ def test_the_card_says_what_it_saves_what_holds_it_and_what_it_rests_on(source: 
         "202 kWh (146 to 245 kWh) in 24 h",
         "1.10 EUR/h (0.70 to 1.40 EUR/h)",
         "72 % of the saving",
-        "saves 4.1 kW; this one +4.3 kW over it",
+        "saves 4.1 kW; this one saves 4.3 kW more, modelled",
         "takes 14 L/h more",
-        "calibration 3, forecast ensemble, issued 20",
-        "weather open-meteo",
+        "calibration 3, forecast ensemble, issued 12:46, weather open-meteo, data of ",
     ):
         assert said in card, said
 
@@ -102,6 +105,53 @@ def test_the_page_sends_only_what_has_changed(source: Source) -> None:
     assert second["card"] is no_update
     assert second["authority"] is no_update
     assert second["seen"] is no_update
+
+
+def test_what_is_open_on_the_page_stays_open_while_time_goes_on(source: Source, clock: ManualClock) -> None:
+    first = recommendations.view(source, None, None)
+    clock.advance(timedelta(seconds=90))
+    second = recommendations.view(source, None, first["seen"])
+    assert second["objective"] is no_update
+    assert second["authority"] is no_update
+    demoted = {"do": "authority", "setpoint": "supply_air_temperature", "to": "shadow"}
+    assert deciding.carry_out(source, demoted, "Ann", "sensor drifts")[0]
+    third = recommendations.view(source, None, first["seen"])
+    assert "SHADOW" in text(third["authority"])
+    assert third["objective"] is no_update
+
+
+def test_the_plan_names_its_columns_and_what_holds_it_back(source: Source) -> None:
+    said = text(parts.plan(shown(source), ZONE))
+    for head in ("Supply air, °C", "Chilled water, °C", "Condenser water, °C"):
+        assert head in said
+    assert "worst inlet; 1 K more saves 1.6 kW" in said
+    for name, words in {
+        "motion:chilled_water_supply_temperature": "steps of chilled water",
+        "envelope:supply_air_temperature": "envelope of supply air",
+        "inlet_n1": "worst inlet, one machine lost",
+    }.items():
+        assert parts.held_by_text(name) == words
+
+
+def test_every_limit_of_the_search_has_words() -> None:
+    source_of = inspect.getsource(limits.slacks)
+    names = set(re.findall(r'^ +"([a-z_0-9]+)":', source_of, re.MULTILINE))
+    assert "inlet" in names
+    assert names <= set(parts.HELD_BY)
+
+
+def test_the_human_gate_tells_who_has_accepted(source: Source, context: Context, seeded: seed.Seeded) -> None:
+    waits = advice.Verdict("human", None, "waits for an operator")
+    assert "waits for" in text(parts.gates(replace(shown(source), verdicts=(waits,))))
+    move(context, seeded.proposed, "accepted")
+    decided = text(parts.gates(replace(shown(source), verdicts=(waits,))))
+    assert "accepted by Ann Operator" in decided
+    assert "waits for" not in decided
+
+
+def test_weather_is_named_once(source: Source) -> None:
+    said = parts.sources_text({"weather_source": "weather forecast"}, ZONE, source.now)
+    assert said == "weather forecast"
 
 
 OFFERED = {
@@ -289,7 +339,7 @@ def test_hold_stops_everything_and_says_so_on_every_page(source: Source, seeded:
     assert "by Ann: smoke in hall 2. Nothing is proposed" in said
     found = recommendations.view(source, seeded.proposed, None)
     assert found["state"] == "withdrawn"
-    assert "HOLD by Ann" in text(found["notices"])
+    assert recommendations.view(source, None, None)["state"] == "none", "what has ended is nothing to do"
     assert hold.decide(source, "Ben", "checked", stop=False)[0]
     assert hold.state(source)[0] == hold.ON_TEXT
     assert "goes back to the plant's own control" in text(hold.question(stop=True))
@@ -320,7 +370,7 @@ def trust(**more: Any) -> Trust:
         "authority": Authority.ADVISORY,
         "below": (Authority.SHADOW,),
         "above": Authority.SUPERVISED,
-        "days": 31.2,
+        "days": 31,
         "number": 24,
         "coverage_ratio": 0.91,
         "breaches": 0,
@@ -396,6 +446,9 @@ def test_the_account_is_shown_with_its_interval(source: Source, context: Context
 
 
 def test_an_account_without_price_says_what_is_missing() -> None:
+    small = text(saving_parts.total(Savings(Total(1, 3.62, 4.1, 4.4, 1e3, 0.5, 1.4, 0.0), (), (), ()), "EUR"))
+    for said in ("4.10", "3.62 to 4.40 kWh", "0.50", "0.44 to 0.54", "1.40"):
+        assert said in small, said
     total = Total(1, 50.0, 60.0, 70.0, 1000.0, None, None, 0.0)
     found = text(saving_parts.total(Savings(total, (), (), ()), "EUR"))
     assert "site.toml, [tariff]" in found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,7 +120,7 @@ def card(found: Recommendation | None, zone: ZoneInfo, now: datetime) -> list[Ch
         html.P(action(found.changes), className="action"),
         html.Div(fmt.sentence(saving(found)) + ", modelled", className="saving"),
         *_instruction(found),
-        facts(_effects(found)),
+        facts(_effects(found, zone, now)),
     ]
 
 
@@ -142,7 +143,7 @@ def _instruction(found: Recommendation) -> list[Child]:
     return []
 
 
-def _effects(found: Recommendation) -> list[tuple[str, Child]]:
+def _effects(found: Recommendation, zone: ZoneInfo, now: datetime) -> list[tuple[str, Child]]:
     say = found.prediction
     pairs: list[tuple[str, Child]] = [("Objective", fmt.words(found.objective))]
     hours = say.get("horizon_h")
@@ -174,7 +175,7 @@ def _effects(found: Recommendation) -> list[tuple[str, Child]]:
     if found.names:
         pairs.append(("Accepted by", " and ".join(found.names)))
     pairs.append(("Authority", found.authority.replace("_", " ")))
-    pairs.append(("Rests on", sources_text(found.sources, found.calibration_id)))
+    pairs.append(("Rests on", sources_text(found.sources, zone, now, found.calibration_id)))
     return pairs
 
 
@@ -184,17 +185,22 @@ def hold_text(found: Recommendation) -> str:
     return f"under a lease; then the plant's own control has it back{own}, unless it is renewed"
 
 
-def sources_text(sources: dict[str, Any], calibration_id: int | None = None) -> str:
+def sources_text(
+    sources: dict[str, Any], zone: ZoneInfo, now: datetime, calibration_id: int | None = None
+) -> str:
     """The versions of model, calibration and data behind something."""
+
+    def moment(text: str) -> str:
+        return fmt.clock_time(datetime.fromisoformat(text), zone, now)
+
+    weather = str(sources.get("weather_source") or "")
     calibration = sources.get("calibration_id", calibration_id)
     said = [
         f"calibration {calibration}" if calibration is not None else "",
         f"forecast {sources['forecast_model']}" if sources.get("forecast_model") else "",
-        f"issued {sources['forecast_issued_at'][:16].replace('T', ' ')} UTC"
-        if sources.get("forecast_issued_at")
-        else "",
-        f"weather {sources['weather_source']}" if sources.get("weather_source") else "",
-        f"data of {sources['data_at'][:16].replace('T', ' ')} UTC" if sources.get("data_at") else "",
+        f"issued {moment(sources['forecast_issued_at'])}" if sources.get("forecast_issued_at") else "",
+        weather if not weather or weather.startswith("weather") else f"weather {weather}",
+        f"data of {moment(sources['data_at'])}" if sources.get("data_at") else "",
     ]
     return ", ".join(text for text in said if text) or "nothing on record"
 
@@ -206,9 +212,10 @@ def rule_text(found: Recommendation) -> str:
     if found.rule_saving_kw is None:
         return f"{action(found.rule_changes)}, modelled"
     over = found.saving_kw[1] - found.rule_saving_kw
+    beside = f"{fmt.fixed(abs(over), 1)} kW {'more' if over >= 0 else 'less'}"
     return (
         f"{action(found.rule_changes)}, saves {fmt.fixed(found.rule_saving_kw, 1)} kW; "
-        f"this one {fmt.signed(over, 1)} kW over it, modelled"
+        f"this one saves {beside}, modelled"
     )
 
 
@@ -246,13 +253,14 @@ def plan(found: Recommendation | None, zone: ZoneInfo) -> Child:
     blocks = found.plan.get("blocks") if found else None
     if not blocks:
         return empty("No plan was made with this recommendation.")
+    setpoints = list(blocks[0]["setpoints"])
     rows = [
         (
             _block_time(block, zone),
             _mode(block),
-            " / ".join(fmt.fixed(value, 1) for value in block["setpoints"].values()),
+            *(fmt.fixed(block["setpoints"].get(name), 1) for name in setpoints),
             fmt.signed(block["saving_kw"], 1),
-            f"{block['held_by']}; 1 K more saves {fmt.fixed(block['relaxed_kw'], 1)} kW"
+            f"{held_by_text(block['held_by'])}; 1 K more saves {fmt.fixed(block['relaxed_kw'], 1)} kW"
             if block.get("held_by")
             else "nothing",
         )
@@ -260,8 +268,36 @@ def plan(found: Recommendation | None, zone: ZoneInfo) -> Child:
     ]
     total = found.plan.get("saving_kwh") if found else None
     said = "" if total is None else f"All of it would save {fmt.fixed(total, 0)} kWh, modelled."
-    head = ("From", "Who cools", "Setpoints, °C", "Saves, kW", "Held back by")
-    return html.Div([table(head, rows, numeric=(3,)), html.P(said, className="note")])
+    named = [f"{fmt.sentence(short(name))}, °C" for name in setpoints]
+    head = ("From", "Who cools", *named, "Saves, kW", "Held back by")
+    numeric = range(2, 3 + len(setpoints))
+    return html.Div([table(head, rows, numeric), html.P(said, className="note")], className="plan")
+
+
+def short(setpoint: str) -> str:
+    """A setpoint as a column is named, e.g. ``supply air``, ``chilled water``."""
+    return fmt.words(setpoint.removesuffix("_temperature").removesuffix("_supply"))
+
+
+HELD_BY: Final = {
+    "motion": "steps of {}",
+    "envelope": "envelope of {}",
+    "range": "range of {}",
+    "inlet": "worst inlet",
+    "inlet_n1": "worst inlet, one machine lost",
+    "dew_point": "dew point",
+    "part_load": "least part load",
+    "curves": "the machines' curves",
+    "heat": "heat left over",
+    "heat_n1": "heat left over, one machine lost",
+}
+"""What keeps a block of the plan from saving more, in words."""
+
+
+def held_by_text(name: str) -> str:
+    """A limit as an operator reads it, e.g. ``steps of chilled water``."""
+    kind, _, setpoint = name.partition(":")
+    return HELD_BY.get(kind, fmt.words(kind)).format(short(setpoint))
 
 
 def _block_time(block: dict[str, Any], zone: ZoneInfo) -> str:
@@ -311,7 +347,14 @@ def gates(found: Recommendation | None) -> Child:
     """Every safety gate's verdict with its reason."""
     if found is None or not found.verdicts:
         return empty("No verdicts.")
-    return html.Ul([_gate(verdict) for verdict in found.verdicts], className="gates")
+    return html.Ul([_gate(_as_decided(verdict, found)) for verdict in found.verdicts], className="gates")
+
+
+def _as_decided(verdict: Verdict, found: Recommendation) -> Verdict:
+    """The human gate waits on record, as the card was made before anybody had decided."""
+    if verdict.ok is None and found.names and found.state is not State.AWAITING_SECOND:
+        return replace(verdict, ok=True, reason=f"accepted by {' and '.join(found.names)}")
+    return verdict
 
 
 def _gate(verdict: Verdict) -> html.Li:
@@ -411,7 +454,7 @@ def _entry(found: Recommendation, events: tuple[Event, ...], zone: ZoneInfo, now
 
 def _event(event: Event, zone: ZoneInfo, now: datetime) -> html.Li:
     step = f"{event.from_state or 'new'} → {event.to_state}"
-    behind = sources_text(event.detail) if event.detail.get("calibration_id") is not None else ""
+    behind = sources_text(event.detail, zone, now) if event.detail.get("calibration_id") is not None else ""
     return html.Li(
         [
             f"{fmt.clock_time(event.at, zone, now)} · {step} · {event.actor}: {event.reason}",

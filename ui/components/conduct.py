@@ -30,16 +30,7 @@ WHY_NOT_PUE: Final = (
 
 def notices(found: Conduct, *, calibrated: bool) -> list[Child]:
     """What keeps advice from coming, and what to do about each."""
-    said = []
-    if found.hold:
-        said.append(
-            html.P(
-                f"HOLD by {found.hold.actor}: {found.hold.reason}. Nothing is proposed, accepted or written; "
-                "press “Resume” at the top of the page to let advice go on.",
-                className="notice p2",
-            )
-        )
-    said += [_alarm(alarm) for alarm in found.alarms]
+    said = [_alarm(alarm) for alarm in found.alarms]
     if not calibrated:
         text = "The twin is not calibrated: advice waits for a day of readings and the twin's service."
         said.append(html.P(text, className="notice p3"))
@@ -87,7 +78,7 @@ def authority(found: Conduct) -> Child:
         (
             fmt.sentence(fmt.words(trust.setpoint)),
             [html.B(_name(trust.authority)), html.Div(AUTHORITY_WORDS[trust.authority], className="note")],
-            f"{trust.days:.0f}",
+            str(trust.days),
             str(trust.number),
             fmt.percent(trust.coverage_ratio),
             str(trust.breaches),

@@ -24,18 +24,20 @@ def total(found: Savings, currency: str) -> Child:
             "Nothing has been saved yet. A saving is counted from the first setpoint that the plant holds on "
             "advice, against what its own control would have held."
         )
+    digits = fmt.decimals(sum_.p50_kwh)
+    energy = fmt.band(sum_.p10_kwh, sum_.p90_kwh, digits, "kWh, p10 to p90")
     tiles = (
-        ("Energy", fmt.fixed(sum_.p50_kwh, 0), "kWh", fmt.band(sum_.p10_kwh, sum_.p90_kwh, 0, "kWh")),
+        ("Energy", fmt.fixed(sum_.p50_kwh, digits), "kWh", energy),
         ("Share", fmt.fixed(100 * sum_.ratio, 1), "%", "of what would have been drawn"),
         (
             "Money",
-            fmt.fixed(sum_.cost, 0),
+            fmt.fixed(sum_.cost, fmt.decimals(sum_.cost)),
             currency if sum_.cost is not None else "",
             _of_band(found, sum_.cost),
         ),
         (
             "Carbon",
-            fmt.fixed(sum_.carbon_kg, 0),
+            fmt.fixed(sum_.carbon_kg, fmt.decimals(sum_.carbon_kg)),
             "kgCO₂" if sum_.carbon_kg is not None else "",
             _of_band(found, sum_.carbon_kg),
         ),
@@ -71,7 +73,7 @@ def _of_band(found: Savings, value: float | None) -> str:
     if not sum_.p50_kwh:
         return ""
     low, high = (value * end / sum_.p50_kwh for end in (sum_.p10_kwh, sum_.p90_kwh))
-    return fmt.band(low, high, 0, "")
+    return fmt.band(low, high, fmt.decimals(value), "").strip()
 
 
 def days(found: Savings) -> Child:
@@ -81,8 +83,10 @@ def days(found: Savings) -> Child:
     rows = [
         (
             f"{row['day']:%a} {row['day'].day} {row['day']:%b}",
-            fmt.fixed(row["saving_p50_kwh"], 0),
-            fmt.band(row["saving_p10_kwh"], row["saving_p90_kwh"], 0, "").strip(),
+            fmt.fixed(row["saving_p50_kwh"], fmt.decimals(row["saving_p50_kwh"])),
+            fmt.band(
+                row["saving_p10_kwh"], row["saving_p90_kwh"], fmt.decimals(row["saving_p50_kwh"]), ""
+            ).strip(),
             fmt.percent(row["complete_ratio"]),
         )
         for row in found.days

@@ -149,14 +149,14 @@ def recommendations(source: Source, count: int = HISTORY) -> tuple[Recommendatio
 
 
 def top(found: tuple[Recommendation, ...], pinned: int | None = None) -> Recommendation | None:
-    """The one to show: the pinned one, what asks for somebody, what is proposed, in hand, the newest."""
+    """The one to show: the pinned one, what asks for somebody, what is proposed, in hand, put off."""
     for wanted in (
         lambda r: r.recommendation_id == pinned,
         lambda r: r.state is State.PROPOSED and r.kind == REVERT,
         lambda r: r.state in ASKS,
         lambda r: r.state is State.PROPOSED,
         lambda r: r.state in IN_HAND,
-        lambda _: True,
+        lambda r: r.state is State.SNOOZED,
     ):
         hits = [r for r in found if wanted(r)]
         if hits:

@@ -53,8 +53,8 @@ class Trust:
     """Authorities to which anybody may take it down."""
     above: Authority | None
     """The next step up; none where there is none."""
-    days: float
-    """In the present mode [d]."""
+    days: int
+    """Whole ones in the present mode."""
     number: int
     """Savings measured in that time."""
     coverage_ratio: float
@@ -105,7 +105,7 @@ def conduct(source: Source) -> Conduct:
             authority=e.authority,
             below=tuple(order[: order.index(e.authority)]),
             above=e.next,
-            days=e.days,
+            days=int(e.days),
             number=e.number,
             coverage_ratio=e.coverage_ratio,
             breaches=e.breaches,

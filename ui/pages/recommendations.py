@@ -223,12 +223,14 @@ def view(source: Source, pin: int | None, seen: dict[str, Any] | None) -> dict[s
         "version": top.version if top else None,
         "card": f"{top.recommendation_id} {top.version}" if top else "none",
         "list": " ".join(f"{r.recommendation_id}.{r.version}.{r.verified is not None}" for r in found),
-        "conduct": repr(allowed),
+        "objective": allowed.objective,
+        "conduct": f"{allowed.hold} {allowed.trust} {allowed.alarms}",
         "savings": f"{saved.total} {len(saved.promises)} {len(saved.shadows)}",
     }
     made: dict[str, Callable[[], dict[str, Any]]] = {
         "card": lambda: _of_card(source, top),
         "list": lambda: _of_list(source, found),
+        "objective": lambda: {"objective": conduct_parts.objective(allowed)},
         "conduct": lambda: _of_conduct(source, allowed),
         "savings": lambda: _of_savings(source, saved),
     }
@@ -272,7 +274,6 @@ def _of_conduct(source: Source, allowed: Any) -> dict[str, Any]:
     calibrated = bool(source.rows("twin_calibration_latest", site=source.context.site.id))
     return {
         "notices": conduct_parts.notices(allowed, calibrated=calibrated),
-        "objective": conduct_parts.objective(allowed),
         "authority": conduct_parts.authority(allowed),
     }
 
@@ -305,6 +306,7 @@ def _register_dialog(app: Dash, source: Source) -> None:
             "title": Output("act-dialog", "title"),
             "text": Output("act-text", "children"),
             "why": Output("act-why", "hidden"),
+            "reason": Output("act-reason", "value"),
             "confirm": Output("act-confirm", "children"),
             "problem": Output("act-problem", "children"),
             "error": Output("operator-name", "error"),
@@ -350,7 +352,7 @@ def _register_dialog(app: Dash, source: Source) -> None:
 
 
 DIALOG: Final = (
-    "opened", "title", "text", "why", "confirm", "problem", "error", "asked", "result", "pin",
+    "opened", "title", "text", "why", "reason", "confirm", "problem", "error", "asked", "result", "pin",
 )  # fmt: skip
 
 
@@ -377,6 +379,7 @@ def answer(source: Source, pressed: Any, given: dict[str, Any]) -> dict[str, Any
         "title": question.title,
         "text": question.text,
         "why": not question.needs_reason,
+        "reason": "",
         "confirm": question.confirm,
         "problem": "",
         "error": None,

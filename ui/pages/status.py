@@ -12,6 +12,8 @@ from ui.data import status
 from ui.shell import Page, mode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dash import Dash
 
     from ui.components.panel import Child
@@ -85,7 +87,7 @@ def job_table(source: Source, prefix: str = "") -> Child:
         )
         for run in found
     ]
-    return table(("Job", "State", "Ended", "Age", "What it did"), rows)
+    return table(("Job", "State", "Ended", "Age", "What it did"), rows, numeric=(3,))
 
 
 def storage(source: Source) -> Child:
@@ -95,12 +97,18 @@ def storage(source: Source) -> Child:
     return facts(
         [
             ("Storage", _STORAGE.get(kind, kind)),
-            ("Schema", ", ".join(status.migrations(source)) or "not migrated"),
+            ("Schema", _schema(status.migrations(source))),
             ("Mode", mode(source)),
             ("Write to plant", "on" if site.write_back else "off"),
             ("Time zone", site.site.timezone),
         ]
     )
+
+
+def _schema(files: Sequence[str]) -> str:
+    """How far the schema is: how many files, and the newest of them."""
+    newest = max(files, key=lambda name: name.rpartition("/")[2], default="")
+    return f"{fmt.count(len(files), 'file')} applied, the newest {newest}" if files else "not migrated"
 
 
 def ingest_table(source: Source) -> Child:
