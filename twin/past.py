@@ -14,6 +14,7 @@ from core.errors import NotReadyError
 from core.units import W_PER_KW
 from twin.advise import outlook, usual
 from twin.advise.brief import LATELY, Fitted
+from twin.advise.confirmed import agreeing
 from twin.advise.outlook import HORIZON_H, MODELS, PLAN_H, STEP_H, STEP_S, STEPS, TARGET, Load, Weather
 from twin.calibration import Calibration
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from core.series import Floats
     from core.site import Site
     from twin.history import History
+    from twin.plant.curves import Flags
 
 USUAL: Final = "usual course"
 """What a forecast is called that was made from data up to its hour."""
@@ -72,6 +74,7 @@ class Past:
     weathers: Sequence[WeatherIssue] = ()
     """The same."""
     _fitted: dict[int, Fitted] = field(default_factory=dict)
+    _agree: dict[int, Flags] = field(default_factory=dict)
     _errors: dict[tuple[str, int], Floats] = field(default_factory=dict)
 
     def step(self, at: datetime) -> int:
@@ -88,10 +91,11 @@ class Past:
         calibration, _ = self.calibration(at)
         number = calibration.calibration_id or 0
         if number not in self._fitted:
-            self._fitted[number] = Fitted.of(self.site, calibration)
-        base, now = self._fitted[number], max(self.step(at), 0)
-        lately = self.history.part(slice(max(now - round(LATELY / self.history.step), 0), now))
-        return base.after(lately)
+            base = self._fitted[number] = Fitted.of(self.site, calibration)
+            self._agree[number] = agreeing(calibration, base.parameters, self.history)
+        now = max(self.step(at), 0)
+        lately = slice(max(now - round(LATELY / self.history.step), 0), now)
+        return self._fitted[number].after(self.history.part(lately), self._agree[number][lately])
 
     def load(self, at: datetime) -> Load:
         """The forecast of the IT power that was in force, else one made from data up to then."""
