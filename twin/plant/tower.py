@@ -111,7 +111,7 @@ def _by_liquid_gas(range_k: Floats, wet_bulb_c: Floats) -> tuple[Floats, Floats,
 
 def _horner(at: Floats, coefficients: Floats) -> Floats:
     """Polynomials in one quantity: the first axis of the coefficients is the power."""
-    found = coefficients[-1] + at * 0.0
+    found: Floats = coefficients[-1] + at * 0.0
     for coefficient in coefficients[-2::-1]:
         found = coefficient + found * at
     return found
