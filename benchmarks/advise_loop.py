@@ -25,9 +25,7 @@ from joulecast.demo import plant, weather
 from twin.advise import outlook, policy, realised, usual
 from twin.advise.brief import Fitted
 from twin.advise.outlook import Load, Weather
-from twin.advise.reset import RESOLUTION_K
 from twin.calibrate import calibrate, refusal
-from twin.network import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +38,8 @@ if TYPE_CHECKING:
 DAY_TICKS: Final = round(weather.DAY_S / STEP_S)
 TICKS: Final = AHEAD_D * DAY_TICKS
 BEFORE: Final = HISTORY_D * DAY_TICKS
-WATER_STEP_K: Final = 2.0
+GUIDELINE_HIGH_C: Final = 16.0
+"""So warm Guideline 36 would let the chilled water of these coils become [degC]."""
 QUARTERS: Final = 96
 """Quarters of an hour of a day."""
 DRAWN: Final = 16
@@ -167,23 +166,11 @@ class Knowledge:
         )
 
 
-def proving_site(site: Site) -> Site:
-    """The site as whoever decides has it: rules, advice and foresight alike.
-
-    No warmer chilled water than its chillers' published curves go, and water setpoints in steps of 2 K; the
-    guideline's own resets move water by almost 5 K an hour.
-    """
-    highest = Parameters.from_design(site.plant).chiller.record.leaving_bounds.high
-    found = dict(site.setpoints)
-    for name in (
-        Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE,
-        Setpoint.CONDENSER_WATER_SUPPLY_TEMPERATURE,
-    ):
-        found[name] = found[name].model_copy(update={"step_max_k": WATER_STEP_K})
+def beyond_curves(site: Site) -> Site:
+    """The site for rules that go on to warmer water than its chillers' published curves cover."""
     name = Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE
-    high_c = min(found[name].high_c, float(np.floor(highest / RESOLUTION_K) * RESOLUTION_K))
-    found[name] = found[name].model_copy(update={"high_c": high_c})
-    return site.model_copy(update={"setpoints": found})
+    warmer = site.setpoints[name].model_copy(update={"high_c": GUIDELINE_HIGH_C})
+    return site.model_copy(update={"setpoints": {**site.setpoints, name: warmer}})
 
 
 def closed_loop(site: Site, seed: int, *, foresight: bool = True) -> dict[str, Any]:
@@ -197,8 +184,9 @@ def closed_loop(site: Site, seed: int, *, foresight: bool = True) -> dict[str, A
     courses = {"advised": policy.walk(advised, follows, start, TICKS, policy.DECISION_TICKS)}
     took["advised_s"] = time.perf_counter() - begun
     courses["fixed"] = policy.fixed(start, TICKS)
-    courses["rules"] = policy.walk(Simulation(true), policy.Rules(site), start, TICKS)
     if foresight:
+        for name, its in (("rules", site), ("rules_beyond", beyond_curves(site))):
+            courses[name] = policy.walk(Simulation(true), policy.Rules(its), start, TICKS)
         for free in (False, True):
             name = "foresight_free" if free else "foresight"
             looks = FORESIGHT_AHEAD[:1] if free else FORESIGHT_AHEAD

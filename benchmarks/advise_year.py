@@ -8,13 +8,12 @@ In memory: what a database adds is reading, once for all days.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
-from advise_loop import proving_site
 from advise_plant import HISTORY_D, STEP_S, TruePlant, history
 
 from core.site import load_site
@@ -26,10 +25,13 @@ from twin.compare import compare
 from twin.past import Past
 from twin.scenario import day_span
 
+PROCESSES: Final = 2
+"""So many replay days at the same time."""
+
 
 def year(days: int, workers: int) -> dict[str, float]:
     """Seconds and kWh of so many days."""
-    site = proving_site(load_site(DEMO_SITE))
+    site = load_site(DEMO_SITE)
     true = TruePlant(site, 10, days + 1)
     per_day = round(weather.DAY_S / STEP_S)
     steps = true.steps(-HISTORY_D * per_day, (days + 1) * per_day)
@@ -63,4 +65,4 @@ def year(days: int, workers: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(year(int((sys.argv[1:] or ["365"])[0]), os.cpu_count() or 1)) + "\n")
+    sys.stdout.write(json.dumps(year(int((sys.argv[1:] or ["365"])[0]), PROCESSES)) + "\n")

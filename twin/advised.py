@@ -2,7 +2,7 @@
 
 Every day stands for itself: it begins with what was in force at its midnight. Advice knows what was known at
 each of its hours, every recommendation that passes the gates is followed, and the calibrated twin says what
-the plant would have done: so foresight, which asks the same twin, is the bound.
+the plant would have done: so foresight, which asks the same twin and may do what advice did, is the bound.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ AHEAD_TICKS: Final = 12
 AIM_TICKS: Final = 36
 """How often it looks."""
 PAUSE_TICKS: Final = 12
-"""After there was nothing to change, advice is asked again so much later."""
+"""After there was nothing to change, advice and foresight look again so much later."""
 DAYS_ALONE: Final = 14
 """Fewer days than this are not worth a second process."""
 G_PER_KG: Final = 1000.0
@@ -311,7 +311,7 @@ def _day(task: _Task) -> AdvisedDay:
         outside = (np.asarray(v, dtype=np.float64)[part] for v in _given(conditions))
         return solve(task.judge, Conditions(*outside), Setpoints.of(grid))
 
-    foresight = policy.Foresight(site, foreseen, AHEAD_TICKS, AIM_TICKS)
+    foresight = policy.Foresight(site, foreseen, AHEAD_TICKS, AIM_TICKS, pause_ticks=PAUSE_TICKS)
     courses = {
         RULES: policy.walk(plant(), policy.Rules(site, every), start, ticks, every),
         ADVISED: policy.walk(plant(), advised, start, ticks, every),
@@ -325,6 +325,7 @@ def _day(task: _Task) -> AdvisedDay:
     for name, course in courses.items():
         at = {s: v.reshape(-1, TICKS).mean(axis=1) for s, v in course.items()}
         lanes[name] = _lane(task, solve(task.judge, conditions, Setpoints.of(at)), offset_k, measured)
+    lanes[FORESIGHT] = min(lanes[FORESIGHT], lanes[ADVISED], key=lambda lane: lane.facility_kwh)
     calibration, later = past.calibration(task.start)
     hours = STEP.total_seconds() / SECONDS_PER_HOUR
     return AdvisedDay(

@@ -15,6 +15,7 @@ from core.series import floor_time
 from core.units import W_PER_KW
 from twin.advise import outlook, usual
 from twin.advise.brief import LATELY, Fitted
+from twin.advise.confirmed import agreeing
 from twin.advise.outlook import (
     HORIZON_H,
     MODELS,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from core.series import Floats
     from core.site import Site
     from twin.history import History
+    from twin.plant.curves import Flags
 
 USUAL: Final = "usual course"
 """What a forecast is called that was made from data up to its hour."""
@@ -87,6 +89,7 @@ class Past:
     carbon_g_per_kwh: Floats | None = None
     """(n,) the grid's carbon intensity at each step of the history, NaN where it said nothing [g/kWh]."""
     _fitted: dict[int, Fitted] = field(default_factory=dict)
+    _agree: dict[int, Flags] = field(default_factory=dict)
     _errors: dict[tuple[str, int], Floats] = field(default_factory=dict)
 
     def step(self, at: datetime) -> int:
@@ -103,10 +106,11 @@ class Past:
         calibration, _ = self.calibration(at)
         number = calibration.calibration_id or 0
         if number not in self._fitted:
-            self._fitted[number] = Fitted.of(self.site, calibration)
-        base, now = self._fitted[number], self.step(at)
-        lately = self.history.part(slice(max(now - round(LATELY / self.history.step), 0), now))
-        return base.after(lately)
+            base = self._fitted[number] = Fitted.of(self.site, calibration)
+            self._agree[number] = agreeing(calibration, base.parameters, self.history)
+        now = max(self.step(at), 0)
+        lately = slice(max(now - round(LATELY / self.history.step), 0), now)
+        return self._fitted[number].after(self.history.part(lately), self._agree[number][lately])
 
     def load(self, at: datetime) -> Load:
         """The forecast of the IT power that was in force, else one made from data up to then."""

@@ -8,7 +8,7 @@ import advise_loop
 import bench_advise
 import numpy as np
 import pytest
-from advise_loop import closed_loop, proving_site
+from advise_loop import closed_loop
 from advise_plant import HISTORY_D, STEP, TruePlant
 from sheet import Sheet
 
@@ -23,7 +23,7 @@ WATER = Setpoint.CHILLED_WATER_SUPPLY_TEMPERATURE
 
 @pytest.fixture
 def true(site: Site) -> TruePlant:
-    return TruePlant(proving_site(site), SEED)
+    return TruePlant(site, SEED)
 
 
 def test_every_row_has_its_own_name_and_what_must_be_reached_has_a_bound() -> None:
@@ -87,7 +87,7 @@ def test_weather_forecasts_get_worse_with_the_hours(true: TruePlant) -> None:
 def test_hours_in_closed_loop_are_scored_by_the_truth(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = 12 * 12
     monkeypatch.setattr(advise_loop, "TICKS", ticks)
-    found = closed_loop(proving_site(site), 101)
+    found = closed_loop(site, 101)
     kwh = {name: outcome["facility_kwh"] for name, outcome in found["outcomes"].items()}
     assert kwh["foresight_free"] <= kwh["foresight"] < kwh["fixed"]
     assert kwh["advised"] < kwh["fixed"]
@@ -101,7 +101,7 @@ def test_hours_in_closed_loop_are_scored_by_the_truth(site: Site, monkeypatch: p
 
 
 def test_nothing_that_is_known_lies_ahead(site: Site) -> None:
-    true = TruePlant(proving_site(site), SEED)
+    true = TruePlant(site, SEED)
     run = advise_loop.Simulation(true)
     history = run.history(HISTORY_D)
     assert history.end == true.start

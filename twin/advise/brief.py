@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +21,16 @@ from twin.advise.confirmed import widened
 from twin.advise.drawn import Drawn
 from twin.advise.evidence import Disagreement, Evidence, ModelQuality, Record
 from twin.advise.record import read_record
-from twin.advise.safety import MISSES_MAX, SETTLE_S, TOLERANCE_K, Accepted, judge, words
+from twin.advise.safety import (
+    HYSTERESIS_RATIO,
+    MISSES_MAX,
+    SETTLE_S,
+    TOLERANCE_K,
+    Accepted,
+    hysteresis_kw,
+    judge,
+    words,
+)
 from twin.advise.search import Candidate, Objective, Situation
 from twin.network import Conditions, Parameters, PlantState, Setpoints, reference_load_kw, solve
 
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
     from twin.advise.plan import Plan
     from twin.calibrate import Calibration
     from twin.history import History
+    from twin.plant.curves import Flags
 
 
 ERRORS_P95: Final = 2.0
@@ -90,9 +101,9 @@ class Fitted:
         drawn = [replace(p, **held) for p in calibration.samples(site.plant, count, rng)]
         return cls(calibration, replace(calibration.parameters(site.plant), **held), Drawn.of(drawn))
 
-    def after(self, lately: History) -> Fitted:
+    def after(self, lately: History, agree: Flags | None = None) -> Fitted:
         """The same with what it has lately been right about, see `twin.advise.confirmed`."""
-        return replace(self, calibration=widened(self.calibration, self.parameters, lately))
+        return replace(self, calibration=widened(self.calibration, self.parameters, lately, agree))
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,9 +429,12 @@ def advise(seen: Brief) -> Candidate | str:
     if recent_s < SETTLE_S:
         return f"a setpoint moved {recent_s:.0f} s ago, {SETTLE_S:.0f} s to settle"
     moved = [s for s, b in seen.site.setpoints.items() if motion.since_change_s.get(s, 0.0) < b.hold_s]
-    protecting = searching.protect(
-        seen.parameters, seen.situation, seen.site, (*moved, *seen.record.declined)
-    )
+    known = searching.survey(seen.parameters, seen.situation, seen.site, seen.objective, free=seen.free)
+    protecting = None
+    if known.inlet_c > searching.inlet_limit_c(seen.situation, seen.site):
+        protecting = searching.protect(
+            seen.parameters, seen.situation, seen.site, (*moved, *seen.record.declined)
+        )
     if protecting is not None:
         saving = seen.assess((protecting,)).benefit
         now = saving.facility_kw if saving.worth is None else saving.worth.without
@@ -428,10 +442,18 @@ def advise(seen: Brief) -> Candidate | str:
         return Candidate(protecting, now - saves, now, protects=True)
     if not seen.free:
         return "every setpoint has moved lately, waits to be verified, was declined or is suspended"
-    found = searching.search(seen.parameters, seen.situation, seen.site, seen.objective, free=seen.free)
+    found = known.candidates
     if not found:
         return "no step of a setpoint saves energy within the limits"
-    return next((candidate for candidate in found if _passes(seen, candidate)), found[0])
+    worth = itertools.takewhile(lambda candidate: not trifling(seen, candidate), found)
+    return next((candidate for candidate in worth if _passes(seen, candidate)), found[0])
+
+
+def trifling(seen: Brief, candidate: Candidate) -> bool:
+    """Whether a candidate saves too little for the benefit's gate, which need not be asked then."""
+    energy = seen.objective is Objective.FACILITY_ENERGY
+    needed = hysteresis_kw(candidate.cost_now) if energy else HYSTERESIS_RATIO * candidate.cost_now
+    return not candidate.protects and candidate.cost_now - candidate.cost <= needed
 
 
 def _passes(seen: Brief, candidate: Candidate) -> bool:

@@ -19,7 +19,9 @@ STEPS_MIN: Final = 4
 """A value counts as seen where at least so many steps at it, or beyond it, agreed."""
 
 
-def widened(calibration: Calibration, parameters: Parameters, since: History) -> Calibration:
+def widened(
+    calibration: Calibration, parameters: Parameters, since: History, agree: Flags | None = None
+) -> Calibration:
     """A calibration whose envelope holds what has been measured since and agreed with the twin.
 
     Facility power and warmest inlet must both lie within the 95th percentile of the calibration's own errors:
@@ -29,10 +31,11 @@ def widened(calibration: Calibration, parameters: Parameters, since: History) ->
         calibration: the calibration in use.
         parameters: its plant.
         since: what was measured lately.
+        agree: (n,) at which of its steps twin and meters agreed, where that is known already.
     """
     if len(since) < STEPS_MIN:
         return calibration
-    agreed = since.part(_agreed(calibration, parameters, since))
+    agreed = since.part(agreeing(calibration, parameters, since) if agree is None else agree)
     if len(agreed) < STEPS_MIN:
         return calibration
     envelope = dict(calibration.envelope)
@@ -45,7 +48,7 @@ def widened(calibration: Calibration, parameters: Parameters, since: History) ->
     return replace(calibration, envelope=envelope)
 
 
-def _agreed(calibration: Calibration, parameters: Parameters, since: History) -> Flags:
+def agreeing(calibration: Calibration, parameters: Parameters, since: History) -> Flags:
     """(n,) steps at which twin and meters agreed."""
     state = solve(parameters, since.conditions(parameters), since.setpoints)
     ok = since.usable & (np.abs(since.facility_kw - state.facility_kw) <= calibration.facility_p95_kw)

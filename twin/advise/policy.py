@@ -167,6 +167,9 @@ class Foresight:
     """How often it looks for its aim."""
     free_motion: bool = False
     """Whether it may move everything at once and at any time."""
+    pause_ticks: int = 0
+    """How long it waits after no step was worth it."""
+    _again: int = 0
     _aim: dict[Setpoint, float] = field(default_factory=dict)
     _moved: dict[Setpoint, int] = field(default_factory=dict)
 
@@ -179,7 +182,8 @@ class Foresight:
             self._aim = self._best(tick, in_force)
         if self.free_motion:
             return self._aim
-        if tick % DECISION_TICKS or any((tick - at) * TICK_S < SETTLE_S for at in self._moved.values()):
+        waits = any((tick - at) * TICK_S < SETTLE_S for at in self._moved.values())
+        if tick % DECISION_TICKS or tick < self._again or waits:
             return {}
         return self._step(tick, in_force)
 
@@ -198,6 +202,7 @@ class Foresight:
         cost = self._costs(tick, grid)
         best = moves[int(np.argmin(cost))]
         self._moved |= dict.fromkeys(best, tick)
+        self._again = tick if best else tick + self.pause_ticks
         return best
 
     def _best(self, tick: int, in_force: Mapping[Setpoint, float]) -> dict[Setpoint, float]:
@@ -282,6 +287,9 @@ class Advised:
         found = brief.advise(known)
         if isinstance(found, str):
             self.held_back[found] += 1
+            return {}
+        if brief.trifling(known, found):
+            self.held_back["benefit"] += 1
             return {}
         assessment = known.assess((found.change,))
         evidence = known.evidence((found.change,), assessment)

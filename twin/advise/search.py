@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -52,7 +52,7 @@ WORST: Final[Scenarios] = ((P90, P90),)
 """Of the limits: high load and high wet bulb."""
 PROTECTS_BELOW_K: Final = 0.2
 """So far below its limit a protecting step takes the worst inlet [K]."""
-FOULED: Final = {"coil_ua": 0.9}
+FOULED: Final = {"coil_ua": 0.85}
 """The coils when units are lost: once they cannot hold the supply air any more, the inlet follows their
 conductance several times over, which no margin in kelvin covers."""
 
@@ -117,6 +117,17 @@ class Sight(NamedTuple):
 
     cost: Floats
     ok: Flags
+    inlet_c: float
+    """The warmest inlet of standing still, at the worst."""
+
+
+class Survey(NamedTuple):
+    """What a search found."""
+
+    candidates: tuple[Candidate, ...]
+    """The best step of each setpoint, the best one first."""
+    inlet_c: float
+    """The warmest inlet of standing still, at the worst [degC]; infinite where nothing could move."""
 
 
 def run(
@@ -138,7 +149,8 @@ def run(
         setpoints: for each (k,) values [degC].
         scenarios: s quantiles of load and wet bulb.
         plants: how many plants the parameters are of, where they are of several.
-        lost: where given, with one of this site's chillers and one CRAH lost, and coils as `FOULED`.
+        lost: where given, one of this site's chillers and one CRAH are lost in the last scenario, and coils
+            are as `FOULED`.
         staged: (k,) chillers that run; the best number where not given.
         economizing: (k,) whether the economizer is in use; where not given, as the weather has it.
 
@@ -150,11 +162,14 @@ def run(
     shape = (plants, 1, *wet.shape) if plants else wet.shape
     conditions = Conditions(np.broadcast_to(load, shape), np.maximum(outlook.dry_bulb_c, wet), wet)
     values = Setpoints.of({name: _column(v) for name, v in setpoints.items()})
-    chillers, crahs = parameters.chiller.count, parameters.crah.count
+    chillers: ArrayLike = parameters.chiller.count
+    crahs: ArrayLike = parameters.crah.count
     if lost is not None:
-        parameters = parameters.with_multipliers(FOULED)
-        chillers = max(lost.plant.chiller_count - 1, 0)
-        crahs = max(lost.plant.crah_count - 1, 0)
+        last = np.arange(len(scenarios))[:, None] == len(scenarios) - 1
+        fouled: Any = {name: np.where(last, ratio, 1.0) for name, ratio in FOULED.items()}
+        parameters = parameters.with_multipliers(fouled)
+        chillers = np.where(last, max(lost.plant.chiller_count - 1, 0), chillers)
+        crahs = np.where(last, max(lost.plant.crah_count - 1, 0), crahs)
     inputs = Inputs.of(conditions, values, chillers, crahs)
     given = {"staged": staged, "economizing": economizing}
     modes = {
@@ -177,9 +192,8 @@ def seen_of(
     parameters: Parameters, site: Site, outlook: Outlook, setpoints: Mapping[Setpoint, Floats]
 ) -> limits.Seen:
     """What the plant does with sets of setpoints at the load expected, at the worst, and short of units."""
-    both = run(parameters, outlook, setpoints, EXPECTED + WORST)
-    lost = run(parameters, outlook, setpoints, WORST, lost=site)
-    return limits.Seen(both.part((slice(None), 0)), both.part((slice(None), 1)), lost.part((slice(None), 0)))
+    state = run(parameters, outlook, setpoints, EXPECTED + WORST + WORST, lost=site)
+    return limits.Seen(*(state.part((slice(None), i)) for i in range(3)))
 
 
 def look(
@@ -198,7 +212,7 @@ def look(
     for slack in limits.slacks(parameters, site, situation, figures, now).values():
         ok &= slack >= 0
     cost = amounts(situation.rates(site, objective), seen.usual).mean(axis=-1)
-    return Sight(cost, ok)
+    return Sight(cost, ok, float(figures.inlet_c[0]))
 
 
 def search(
@@ -217,6 +231,17 @@ def search(
         objective: what to make small.
         free: setpoints that may move now; none: all that the site names.
     """
+    return survey(parameters, situation, site, objective, free).candidates
+
+
+def survey(
+    parameters: Parameters,
+    situation: Situation,
+    site: Site,
+    objective: Objective = Objective.FACILITY_ENERGY,
+    free: Collection[Setpoint] | None = None,
+) -> Survey:
+    """The same, and how warm it becomes where nothing is done."""
     moves = [
         (setpoint, value)
         for setpoint in site.setpoints
@@ -225,18 +250,18 @@ def search(
         if abs(value - situation.in_force[setpoint]) >= RESOLUTION_K / 2
     ]
     if not moves:
-        return ()
+        return Survey((), np.inf)
     grid = {s: np.full(len(moves) + 1, value) for s, value in situation.in_force.items()}
     for row, (setpoint, value) in enumerate(moves, start=1):
         grid[setpoint][row] = value
-    cost, ok = look(parameters, situation, site, objective, grid)
+    cost, ok, inlet_c = look(parameters, situation, site, objective, grid)
     found: dict[Setpoint, Candidate] = {}
     for index in np.argsort(cost[1:], kind="stable").tolist():
         (setpoint, value), saves = moves[index], cost[index + 1] < cost[0]
         if saves and ok[index + 1] and setpoint not in found:
             change = Change(setpoint, situation.in_force[setpoint], value)
             found[setpoint] = Candidate(change, float(cost[index + 1]), float(cost[0]))
-    return tuple(found.values())
+    return Survey(tuple(found.values()), inlet_c)
 
 
 def protect(
@@ -261,7 +286,7 @@ def protect(
     values = np.concatenate([[from_c], axis(min(low, from_c), from_c)[::-1]])
     grid = {s: np.full(len(values), value) for s, value in situation.in_force.items()} | {setpoint: values}
     inlet_c = run(parameters, situation.block, grid, WORST).inlet_c.max(axis=(1, 2))
-    limit_c = site.limits.envelope.recommended_high_c - situation.margin_k - situation.inlet_offset_k
+    limit_c = inlet_limit_c(situation, site)
     if not inlet_c[0] > limit_c:
         return None
     under = np.flatnonzero(inlet_c <= limit_c - PROTECTS_BELOW_K)
@@ -269,6 +294,11 @@ def protect(
     to_c = float(values[best])
     helps = inlet_c[0] - inlet_c[best] >= PROTECTS_MIN_K
     return Change(setpoint, from_c, to_c) if helps and from_c - to_c >= RESOLUTION_K / 2 else None
+
+
+def inlet_limit_c(situation: Situation, site: Site) -> float:
+    """How warm the twin's warmest inlet may become [degC]."""
+    return site.limits.envelope.recommended_high_c - situation.margin_k - situation.inlet_offset_k
 
 
 def together(
@@ -289,7 +319,7 @@ def together(
         mesh = np.array([[situation.in_force[s] for s in axes], *itertools.product(*values)])
         grid = {s: np.full(len(mesh), v) for s, v in situation.in_force.items()}
         grid |= {s: mesh[:, i] for i, s in enumerate(axes)}
-        cost, ok = look(parameters, situation, site, objective, grid)
+        cost, ok, _ = look(parameters, situation, site, objective, grid)
         cost_now = float(cost[0])
         allowed = np.where(ok, cost, np.inf)
         index = int(np.argmin(allowed))

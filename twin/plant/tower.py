@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.polynomial.polynomial import polyval2d
 
 from twin.plant.curves import WATER_HEAT_KJ_PER_KGK, Bounds, Flags, Floats, polynomial
 
@@ -105,8 +104,17 @@ def york_approach_k(range_k: Floats, wet_bulb_c: Floats, liquid_gas: Floats) -> 
 
 
 def _by_liquid_gas(range_k: Floats, wet_bulb_c: Floats) -> tuple[Floats, Floats, Floats]:
-    c0, c1, c2 = (np.asarray(polyval2d(range_k, wet_bulb_c, c), dtype=np.float64) for c in YORK)
+    by_range = YORK.transpose(1, 2, 0).reshape(*YORK.shape, *(1,) * np.ndim(range_k))
+    c0, c1, c2 = _horner(wet_bulb_c, _horner(range_k, by_range))
     return c0, c1, c2
+
+
+def _horner(at: Floats, coefficients: Floats) -> Floats:
+    """Polynomials in one quantity: the first axis of the coefficients is the power."""
+    found: Floats = coefficients[-1] + at * 0.0
+    for coefficient in coefficients[-2::-1]:
+        found = coefficient + found * at
+    return found
 
 
 def _root(c0: Floats, c1: Floats, c2: Floats, approach_k: Floats) -> Floats:

@@ -56,7 +56,7 @@ def test_propose_stores_everything_that_the_card_shows(plant: SeededPlant, conte
     (change,) = row["changes"]
     assert f"proposed {row['recommendation_id']}" in said
     assert Setpoint(change["setpoint"]) in SETTING
-    assert 0 < abs(change["to_c"] - change["from_c"]) <= 1.0
+    assert 0 < abs(change["to_c"] - change["from_c"]) <= context.site.setpoints[change["setpoint"]].step_max_k
     assert row["expires_at"] - row["created_at"] == PROPOSAL_LIFE
     assert 0 < row["saving_p10_kw"] < row["saving_p50_kw"] < row["saving_p90_kw"]
     assert sum(row["attribution"].values()) == pytest.approx(row["saving_p50_kw"], abs=1e-6)

@@ -22,7 +22,7 @@ from twin.advise import brief, outlook, safety
 from twin.advise.brief import Brief, Fitted
 from twin.advise.evidence import DataQuality, Motion
 from twin.advise.observe import Observation
-from twin.advise.search import FOULED, WORST, Candidate, run
+from twin.advise.search import WORST, Candidate, run
 from twin.calibration import Calibration, MeterError
 from twin.network import Conditions, Parameters, Setpoints, solve
 
@@ -186,8 +186,6 @@ def _limits_hold(site: Site, seen: Brief, truth: Parameters, found: Candidate) -
     assert after_c <= protected + ROUNDING_K
     before_kw, after_kw = state.unmet_kw.max(axis=(1, 2))
     assert after_kw <= max(before_kw, 0.0) + safety.UNMET_MAX_KW + 1.0
-    # with its own coils: that they may be fouled is what the twin keeps in hand, not how the plant is
-    own = {name: 1.0 / share for name, share in FOULED.items()}
-    lost = run(truth.with_multipliers(own), ahead, grid, WORST, lost=site)
+    lost = run(truth, ahead, grid, WORST, lost=site)
     before_c, after_c = lost.inlet_c.max(axis=(1, 2))
     assert after_c <= max(envelope.allowable_high_c, before_c + LOST_MORE_K)

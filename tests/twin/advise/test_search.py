@@ -55,7 +55,8 @@ def test_no_single_step_on_a_fine_grid_is_better(it_kw: float, wet_c: float) -> 
     assert found
     best = float("inf")
     for setpoint in SITE.setpoints:
-        values = now.in_force[setpoint] + np.round(np.arange(-1.0, 1.01, 0.1), 1)
+        step_k = SITE.setpoints[setpoint].step_max_k
+        values = now.in_force[setpoint] + np.round(np.arange(-step_k, step_k + 0.01, 0.1), 1)
         grid = {s: np.full(len(values), v) for s, v in now.in_force.items()} | {setpoint: values}
         state = run(PARAMETERS, now.block, grid, EXPECTED)
         best = min(best, float(state.facility_kw.mean(axis=(1, 2)).min()))
@@ -104,8 +105,10 @@ def test_moist_air_holds_the_chilled_water_cold() -> None:
     }
     assert warmer["dry"].dew_point_c <= warmer["dry"].dew_point_limit_c
     assert warmer["moist"].dew_point_c > warmer["moist"].dew_point_limit_c
-    assert any(found.change.to_c > 14.0 for found in search(PARAMETERS, dry, SITE, free=(CHILLED,)))
-    assert not any(found.change.to_c > 14.0 for found in search(PARAMETERS, moist, SITE, free=(CHILLED,)))
+    bounds = SITE.setpoints[CHILLED].model_copy(update={"high_c": 16.0})
+    site = SITE.model_copy(update={"setpoints": {**SITE.setpoints, CHILLED: bounds}})
+    assert any(found.change.to_c > 14.0 for found in search(PARAMETERS, dry, site, free=(CHILLED,)))
+    assert not any(found.change.to_c > 14.0 for found in search(PARAMETERS, moist, site, free=(CHILLED,)))
 
 
 def test_nothing_leaves_what_the_calibration_has_seen() -> None:
@@ -272,7 +275,8 @@ def test_the_objectives_on_offer_do_not_include_pue() -> None:
 def test_the_optimum_of_all_beats_a_coarse_grid_of_all() -> None:
     now = situation(600.0, 10.0)
     changes, saving = together(PARAMETERS, now, SITE)
-    mesh = np.array([(0.0, 0.0, 0.0), *itertools.product(*([-1.0, 0.0, 1.0],) * 3)])
+    steps = [SITE.setpoints[s].step_max_k for s in now.in_force]
+    mesh = np.array([(0.0, 0.0, 0.0), *itertools.product(*((-k, 0.0, k) for k in steps))])
     grid = {s: v + mesh[:, i] for i, (s, v) in enumerate(now.in_force.items())}
     cost = run(PARAMETERS, now.block, grid, EXPECTED).facility_kw.mean(axis=(1, 2))
     assert saving >= cost[0] - cost.min() - 0.02
