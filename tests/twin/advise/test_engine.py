@@ -360,7 +360,7 @@ def test_a_site_too_warm_gets_no_advice(plant: SeededPlant, context: Context) ->
     assert rows(plant.dsn, "recommendation") == []
 
 
-@pytest.mark.parametrize(("to_c", "states"), [(10.9, ["proposed"]), (10.2, ["superseded", "proposed"])])
+@pytest.mark.parametrize(("to_c", "states"), [(11.9, ["proposed"]), (10.2, ["superseded", "proposed"])])
 def test_only_something_clearly_better_replaces_a_card(
     plant: SeededPlant, context: Context, to_c: float, states: list[str]
 ) -> None:
