@@ -52,7 +52,7 @@ WORST: Final[Scenarios] = ((P90, P90),)
 """Of the limits: high load and high wet bulb."""
 PROTECTS_BELOW_K: Final = 0.2
 """So far below its limit a protecting step takes the worst inlet [K]."""
-FOULED: Final = {"coil_ua": 0.85}
+FOULED: Final = {"coil_ua": 0.9}
 """The coils when units are lost: once they cannot hold the supply air any more, the inlet follows their
 conductance several times over, which no margin in kelvin covers."""
 
