@@ -13,6 +13,7 @@ from core.errors import InputError, NotReadyError
 from core.series import floor_time
 from forecast import backtest, child, conformal, contest, dataset, drift, frames, registry, targets
 from forecast.models.lstm_config import LstmConfig
+from forecast.models.lstm_run import Run, leads
 from forecast.models.seasonal_naive import SeasonalNaive
 from forecast.protocol import HOURS_PER_DAY, Task
 from forecast.provenance import provenance
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from core.site import Site
     from forecast.features import Ints
     from forecast.models.lstm import LstmForecaster
-    from forecast.models.lstm_run import Run
 
 HISTORY: Final = timedelta(days=365)
 """Older readings are not learnt from."""
@@ -145,7 +145,6 @@ def train(
     held = hold_out(history, known, task)
 
     from forecast.models.lstm import LstmForecaster  # noqa: PLC0415  # torch takes seconds to import, and may not be needed
-    from forecast.models.lstm_run import leads  # noqa: PLC0415  # beside it
 
     config = LstmConfig.for_history(
         task.step, task.horizon, len(held.before) / task.steps_per_hour, seeds=seeds
@@ -194,16 +193,14 @@ def in_child(context: Context, task: Task, stop: threading.Event | None = None) 
         NotReadyError: as `train`.
         ServiceError: the process ended without a result.
     """
-    return child.call(training, context, task, True, stop=stop)  # noqa: FBT003  # it is handed on by position
+    return child.call(training, context, task, Run(apart=True), stop=stop)
 
 
-def training(context: Context, task: Task, apart: bool = False) -> dict[str, Any]:
+def training(context: Context, task: Task, run: Run | None = None) -> dict[str, Any]:
     """What `in_child` does in the child; the networks are trained in another, which holds arrays alone."""
-    from forecast.models.lstm_run import Run  # noqa: PLC0415  # beside the model
-
     log.configure("forecast", context.settings.log_level)
     with db.connect(context.dsn) as conn:
-        return train(conn, context.site, task.target, context.clock, step=task.step, run=Run(apart=apart))
+        return train(conn, context.site, task.target, context.clock, step=task.step, run=run)
 
 
 def _left_out(config: LstmConfig, model: LstmForecaster, known: pd.DataFrame) -> dict[str, str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from core.points import PointRef
     from core.series import Floats
     from core.site import Site
+    from forecast.models.lstm_run import Run
     from forecast.protocol import Task
 
 QUARTER = timedelta(minutes=15)
@@ -41,11 +42,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LstmConfig, "for_history", partial(_quick, LstmConfig.for_history))
 
 
-def quick_training(context: jobs.Context, task: Task, apart: bool = False) -> dict[str, Any]:
+def quick_training(context: jobs.Context, task: Task, run: Run | None = None) -> dict[str, Any]:
     """What the service's child does, with fewer steps."""
     with pytest.MonkeyPatch.context() as patch:
         quick(patch)
-        return train.training(context, task, apart)
+        return train.training(context, task, run)
 
 
 def _quick(real: Any, *arguments: Any, **overrides: Any) -> LstmConfig:
