@@ -83,6 +83,7 @@ UNITS: Final[dict[str, Unit]] = {
     "degF": Unit(Quantity.TEMPERATURE, FAHRENHEIT_FACTOR, -32.0 * FAHRENHEIT_FACTOR),
     "degK": Unit(Quantity.TEMPERATURE, 1.0, -KELVIN_OFFSET),
     "K": Unit(Quantity.TEMPERATURE_DIFFERENCE, 1.0),
+    "delta_degF": Unit(Quantity.TEMPERATURE_DIFFERENCE, FAHRENHEIT_FACTOR),
     "1": Unit(Quantity.RATIO, 1.0),
     "%": Unit(Quantity.RATIO, 0.01),
     "Pa": Unit(Quantity.PRESSURE, 1.0),
@@ -98,6 +99,7 @@ UNITS: Final[dict[str, Unit]] = {
     "cfm": Unit(Quantity.VOLUME_FLOW, 4.719474432e-4),
     "m3": Unit(Quantity.VOLUME, 1.0),
     "L": Unit(Quantity.VOLUME, 1e-3),
+    "gal": Unit(Quantity.VOLUME, 3.785411784e-3),  # of the United States
     "Hz": Unit(Quantity.FREQUENCY, 1.0),
     "MHz": Unit(Quantity.FREQUENCY, 1e6),
     "GHz": Unit(Quantity.FREQUENCY, 1e9),
@@ -105,6 +107,7 @@ UNITS: Final[dict[str, Unit]] = {
     "MiB": Unit(Quantity.INFORMATION, 1024.0**2),
     "GiB": Unit(Quantity.INFORMATION, 1024.0**3),
     "m/s": Unit(Quantity.SPEED, 1.0),
+    "ft/min": Unit(Quantity.SPEED, 0.00508),
     "g/kWh": Unit(Quantity.CARBON_INTENSITY, 1.0),
     "count": Unit(Quantity.COUNT, 1.0),
 }

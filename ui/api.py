@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, jsonify
 
 from ui.data import forecast, history
-from ui.shell import mode, snapshot
+from ui.data.live import snapshot
+from ui.head import mode
 
 if TYPE_CHECKING:
     from flask import Flask

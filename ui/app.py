@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dash import Dash
+from werkzeug.exceptions import HTTPException
 
 from core.errors import JoulecastError
 from ui import api, guard, pages, shell
@@ -77,6 +78,8 @@ def close(app: Dash) -> None:
 
 def _said(error: Exception) -> None:
     """Log what a callback failed of; the page keeps what it shows, and the banner says that it is old."""
+    if isinstance(error, HTTPException):
+        raise error  # who may not is told so by the status
     if isinstance(error, JoulecastError):
         log.warning("%s", error)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
-from dash import State, no_update
+from dash import State, ctx
 from dash.exceptions import PreventUpdate
 from flask import abort
 
@@ -42,6 +42,8 @@ def callback(app: Dash, source: Source, permission: str, *args: Any, **kwargs: A
         @wraps(function)
         def answer(*given: Any, **more: Any) -> Any:
             if not auth.user().may(permission):
+                if not any(told["value"] for told in ctx.triggered):
+                    raise PreventUpdate  # the page has only opened; nobody has pressed anything
                 abort(401 if auth.user().role is auth.Role.GUEST else 403, auth.denied(permission))
             data = more.pop(_SEEN) if named else given[-1]
             values = given if named else given[:-1]
@@ -53,6 +55,3 @@ def callback(app: Dash, source: Source, permission: str, *args: Any, **kwargs: A
         return function
 
     return register
-
-
-__all__ = ["VIEW_STORE", "PreventUpdate", "callback", "no_update"]

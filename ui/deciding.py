@@ -14,7 +14,7 @@ from dash import html, no_update
 from core.actions import Authority, Setpoint
 from core.errors import JoulecastError
 from core.tariff import Objective
-from ui import actions
+from ui import actions, auth
 from ui import format as fmt
 from ui.components import advice as parts
 from ui.components.conduct import AUTHORITY_WORDS, OBJECTIVES
@@ -32,6 +32,9 @@ OF_CARD: Final = (ACCEPT, SECOND, REJECT)
 """Asked of the card that is shown, in the version that was seen."""
 UNREASONED: Final = frozenset({ACCEPT, SECOND, LOOK})
 """What needs no reason: the card has it."""
+PERMISSION_OF: Final = {SECOND: "advice.second", OBJECTIVE: "advice.policy", LOOK: "alarm.acknowledge"}
+"""What takes another permission than to decide about advice; more trust takes `TRUST`."""
+TRUST: Final = "advice.policy"
 MORNING_H: Final = 7
 """Until this hour of tomorrow something may be put off [h]."""
 _GONE: Final = "There is no recommendation to act on."
@@ -45,11 +48,6 @@ class Question:
     text: list[Child]
     confirm: str
     needs_reason: bool
-
-
-def name_problem(actor: str | None) -> str:
-    """What is wrong with the name; nothing where it will do."""
-    return actions.actor_problem(actor)
 
 
 def problems(asked: dict[str, Any], actor: str | None, reason: str | None) -> tuple[str, ...]:
@@ -158,6 +156,15 @@ def authority_of(asked: dict[str, Any]) -> Authority | None:
     return Authority(asked["to"]) if asked.get("to") in set(Authority) else None
 
 
+def needed(source: Source, asked: dict[str, Any]) -> str:
+    """The permission that an action takes; less trust than now is everybody's on shift."""
+    if asked.get("do") == AUTHORITY:
+        step = authority_of(asked)
+        trust = next((t for t in conduct(source).trust if t.setpoint.value == asked.get("setpoint")), None)
+        return "advice.decide" if trust and step in trust.below else TRUST
+    return PERMISSION_OF.get(str(asked.get("do")), "advice.decide")
+
+
 def carry_out(
     source: Source, asked: dict[str, Any], actor: str | None, reason: str | None
 ) -> tuple[bool, str, Any]:
@@ -168,6 +175,9 @@ def carry_out(
     """
     for problem in problems(asked, actor, reason):
         return False, problem, no_update
+    permission = needed(source, asked)
+    if not auth.user().may(permission):
+        return False, f"Not done: {auth.denied(permission)}", no_update
     try:
         outcome = _act(source, asked, actor or "", reason or "")
     except JoulecastError as error:
@@ -211,28 +221,25 @@ def until(now: datetime, choice: str, source: Source) -> datetime | None:
         return now + timedelta(hours=int(choice))
     if choice != "tomorrow":
         return None
-    zone = source.context.site.zone
+    zone = source.zone
     day = now.astimezone(zone).date() + timedelta(days=1)
     morning = datetime(day.year, day.month, day.day, MORNING_H, tzinfo=zone)
     return min(morning.astimezone(now.tzinfo), now + timedelta(hours=24))
 
 
-def put_off(source: Source, seen: dict[str, Any], actor: str | None, choice: str) -> tuple[str, Any, Any]:
+def put_off(source: Source, seen: dict[str, Any], actor: str, choice: str) -> tuple[str, Any]:
     """Snooze the card that is shown.
 
     Returns:
-        What to tell, the recommendation to keep on the page, and what is wrong with the name.
+        What to tell, and the recommendation to keep on the page.
     """
-    problem = actions.actor_problem(actor)
-    if problem:
-        return "", no_update, problem
     of, version, back = seen.get("id"), seen.get("version"), until(source.now, choice, source)
     if not isinstance(of, int) or not isinstance(version, int) or back is None:
-        return _GONE, no_update, None
+        return _GONE, no_update
     try:
-        outcome = actions.snooze(source, of, version, actor or "", back)
+        outcome = actions.snooze(source, of, version, actor, back)
     except JoulecastError as error:
-        return f"Not done: {error}", no_update, None
+        return f"Not done: {error}", no_update
     if not outcome.ok:
-        return f"Not done: {outcome.message}", no_update, None
-    return f"Put off; it comes back {fmt.clock_time(back, source.context.site.zone, source.now)}.", of, None
+        return f"Not done: {outcome.message}", no_update
+    return f"Put off; it comes back {fmt.clock_time(back, source.zone, source.now)}.", of

@@ -80,6 +80,11 @@ def layout(now: datetime, zone: ZoneInfo, **more: Any) -> dict[str, Any]:
     }
 
 
+def blank(zone: ZoneInfo, now: datetime) -> Figure:
+    """Nothing yet; the chart that takes its place keeps the element."""
+    return {"data": [], "layout": layout(now, zone)}
+
+
 def line(x: list[str], y: list[float | None], name: str, color: str, unit: str, **more: Any) -> Trace:
     """A line of the chart."""
     style = {"color": color, "width": more.pop("width", 1.8), "dash": more.pop("dash", "solid")}
@@ -410,9 +415,9 @@ def plan(blocks: Sequence[dict[str, Any]], zone: ZoneInfo) -> Figure:
     looks = ((MEASURED, "solid"), (TWIN, "dash"), (WHATIF, "dot"))
     traces = []
     for name, (color, dash) in zip(blocks[0]["setpoints"], looks, strict=False):
-        values = numbers([block["setpoints"].get(name) for block in blocks])
-        trace = line(x, [*values, values[-1]], fmt.words(name), color, "°C", dash=dash, digits=".1f")
+        values = numbers([fmt.display_value(block["setpoints"].get(name), "degC") for block in blocks])
+        trace = line(x, [*values, values[-1]], fmt.words(name), color, fmt.degree(), dash=dash, digits=".1f")
         traces.append({**trace, "line": {**trace["line"], "shape": "hv"}})
     shape = layout(times[0], zone, showlegend=True)
-    shape["yaxis"] = {"title": {"text": "°C", "font": {"size": 12}}, "nticks": 5}
+    shape["yaxis"] = {"title": {"text": fmt.degree(), "font": {"size": 12}}, "nticks": 5}
     return {"data": traces, "layout": shape}

@@ -1,4 +1,4 @@
-"""Numbers, units, ages and times as people read them. Pure functions; every conversion is `core.units`'."""
+"""Numbers, units, ages and times as people read them, in their units; `core.units` converts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from core.units import from_canonical
+from core.units import Quantity, from_canonical, to_canonical
+from ui import view
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -33,6 +34,18 @@ DISPLAY: Final[dict[str, tuple[str, str]]] = {
     "count": ("count", ""),
 }
 """Canonical unit to the unit that pages show: its symbol in `core.units` and its sign on the page."""
+
+INCH_POUND: Final[dict[str, tuple[str, str]]] = DISPLAY | {
+    "degC": ("degF", "°F"),
+    "K": ("delta_degF", "°F"),
+    "Pa": ("psi", "psi"),
+    "m3/s": ("gpm", "gpm"),
+    "m3": ("gal", "gal"),
+    "m/s": ("ft/min", "ft/min"),
+}
+"""The same for who reads inch-pound units; power and energy stay electrical."""
+
+SHOWN: Final = {view.Units.SI: DISPLAY, view.Units.IP: INCH_POUND}
 
 SPELT: Final = {
     **{part: part.upper() for part in ("it", "crah", "ups", "pdu", "lstm", "pue", "gpu")},
@@ -87,12 +100,13 @@ def kw(power_w: float | None) -> float | None:
 
 def display_unit(unit: str) -> str:
     """The sign of the unit in which a canonical unit is shown."""
-    return DISPLAY.get(unit, (unit, unit))[1]
+    return SHOWN[view.units()].get(unit, (unit, unit))[1]
 
 
 def display_value(value: float | None, unit: str) -> float | None:
     """A canonical value in the unit in which it is shown."""
-    return None if value is None else from_canonical(value, DISPLAY.get(unit, (unit, unit))[0])
+    symbol = SHOWN[view.units()].get(unit, (unit, unit))[0]
+    return None if value is None else from_canonical(value, symbol)
 
 
 def quantity(value: float | None, unit: str, digits: int = DIGITS) -> str:
@@ -105,8 +119,40 @@ def quantity(value: float | None, unit: str, digits: int = DIGITS) -> str:
 
 def temperature(value_c: float | None) -> str:
     """A temperature [degC] to a tenth."""
-    text = fixed(value_c, 1)
-    return text if text == NOTHING else f"{text} °C"
+    text = degrees(value_c)
+    return text if text == NOTHING else f"{text} {degree()}"
+
+
+def degrees(value_c: float | None, places: int = 1) -> str:
+    """The number of a temperature [degC] alone."""
+    return fixed(display_value(value_c, "degC"), places)
+
+
+def celsius(shown: float) -> float:
+    """A temperature as a person gave it, in the unit that is shown, to [degC]."""
+    return to_canonical(shown, SHOWN[view.units()]["degC"][0], Quantity.TEMPERATURE)
+
+
+def degree() -> str:
+    """The sign of the unit of temperatures."""
+    return display_unit("degC")
+
+
+def kelvins(value_k: float | None, places: int = 1) -> str:
+    """A difference of temperatures [K]."""
+    text = fixed(display_value(value_k, "K"), places)
+    return text if text == NOTHING else f"{text} {display_unit('K')}"
+
+
+def limits(low_c: float, high_c: float) -> str:
+    """A range of temperatures [degC], e.g. ``18 to 27 °C``."""
+    low, high = (display_value(end, "degC") for end in (low_c, high_c))
+    return f"{low:.4g} to {high:.4g} {degree()}"
+
+
+def limit(value_c: float) -> str:
+    """A limit as it was set [degC], e.g. ``27 °C``."""
+    return f"{display_value(value_c, 'degC'):.4g} {degree()}"
 
 
 def band(low: float | None, high: float | None, places: int, unit: str) -> str:

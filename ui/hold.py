@@ -8,8 +8,9 @@ import dash_mantine_components as dmc
 from dash import Input, Output, State, ctx, html, no_update
 
 from core.errors import JoulecastError, ServiceError
-from ui import actions
+from ui import actions, auth
 from ui import format as fmt
+from ui.callbacks import callback
 from ui.data.conduct import hold
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from ui.components.panel import Child
     from ui.data import Source
+    from ui.page import Live
 
 _MODAL_PX: Final = 520
 ON_TEXT: Final = "HOLD EVERYTHING"
@@ -38,9 +40,6 @@ def dialog() -> Child:
     return dmc.Modal(
         [
             html.Div(id="hold-text"),
-            dmc.TextInput(
-                id="hold-name", label="Your name", persistence="operator", persistence_type="session"
-            ),
             dmc.Textarea(id="hold-reason", label="Why?", autosize=True, minRows=2),
             html.Div(id="hold-result", className="result", role="status"),
             html.Div(
@@ -59,31 +58,21 @@ def dialog() -> Child:
 
 
 def register(app: Dash, source: Source) -> None:
-    """The button's state with every heartbeat, and the dialog."""
+    """The dialog."""
 
-    @app.callback(
-        Output("hold-open", "children"),
-        Output("hold-open", "disabled"),
-        Output("hold-notice", "children"),
-        Input("tick", "n_intervals"),
-        Input("hold-result", "children"),
-    )
-    def tick(_: int | None, _done: Any) -> tuple[str, bool, str]:
-        return state(source)
-
-    @app.callback(
+    @callback(
+        app,
+        source,
+        "advice.hold",
         Output("hold-dialog", "opened"),
         Output("hold-text", "children"),
         Output("hold-result", "children"),
-        Output("hold-name", "value"),
         Output("hold-reason", "value"),
         Input("hold-open", "n_clicks"),
         Input("hold-cancel", "n_clicks"),
         Input("hold-confirm", "n_clicks"),
         State("hold-open", "children"),
-        State("hold-name", "value"),
         State("hold-reason", "value"),
-        State("operator-name", "value", allow_optional=True),
         prevent_initial_call=True,
     )
     def ask(
@@ -91,32 +80,51 @@ def register(app: Dash, source: Source) -> None:
         _c: int | None,
         _k: int | None,
         shown: Any,
-        actor: str | None,
         reason: str | None,
-        known: str | None,
-    ) -> tuple[Any, Any, Any, Any, Any]:
+    ) -> tuple[Any, Any, Any, Any]:
         if ctx.triggered_id == "hold-cancel":
-            return False, no_update, "", no_update, no_update
+            return False, no_update, "", no_update
         if ctx.triggered_id == "hold-open":
-            return True, question(shown != OFF_TEXT), "", actor or known, ""
-        ok, message = decide(source, actor, reason, stop=shown != OFF_TEXT)
-        return not ok, no_update, "" if ok else message, no_update, no_update
+            return True, question(shown != OFF_TEXT), "", ""
+        ok, message = decide(source, auth.user().name, reason, stop=shown != OFF_TEXT)
+        return not ok, no_update, "" if ok else message, no_update
 
 
-def state(source: Source) -> tuple[str, bool, str]:
-    """The button's text, whether it is dead, and what every page says while everything is stopped."""
+def live(source: Source) -> Live:
+    """The button's text, whether it is dead and why, and what every page says while everything is stopped."""
+    may = auth.user().may("advice.hold")
+    return {
+        ("hold-open", "children"): lambda: OFF_TEXT if stopped(source) else ON_TEXT,
+        ("hold-open", "disabled"): lambda: not may or not reachable(source),
+        ("hold-open", "title"): lambda: "" if may else auth.denied("advice.hold"),
+        ("hold-notice", "children"): lambda: said(source),
+    }
+
+
+def reachable(source: Source) -> bool:
+    """Whether it is known if everything is stopped."""
     try:
-        found = hold(source)
+        hold(source)
     except ServiceError:
-        return ON_TEXT, True, ""
+        return False
+    return True
+
+
+def stopped(source: Source) -> bool:
+    """Whether everything is stopped; no, where that is not known: the button is dead then."""
+    return reachable(source) and hold(source) is not None
+
+
+def said(source: Source) -> str:
+    """Who stopped everything, when and why; nothing while nothing is."""
+    found = hold(source) if reachable(source) else None
     if found is None:
-        return ON_TEXT, False, ""
-    at = fmt.clock_time(found.at, source.context.site.zone, source.now)
-    said = (
+        return ""
+    at = fmt.clock_time(found.at, source.zone, source.now)
+    return (
         f"HOLD since {at} by {found.actor}: {found.reason}. "
         "Nothing is proposed, accepted or written until somebody resumes."
     )
-    return OFF_TEXT, False, said
 
 
 def question(stop: bool) -> list[Child]:

@@ -1,178 +1,131 @@
-"""What surrounds every page: header, navigation, banner, heartbeat."""
+"""What surrounds every page: header, navigation, banner, routing, and the browser's own watchdog."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 
 from core.errors import ServiceError
+from ui import auth, head, hold, poll, view
 from ui import format as fmt
-from ui import hold
-from ui.components.panel import labelled
-from ui.data import live as live_data
+from ui.callbacks import VIEW_STORE, callback
+from ui.components.panel import denied, failed, labelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dash import Dash
 
     from ui.components.panel import Child
     from ui.data import Source
+    from ui.page import Page
 
-TICK_MS: Final = 1500
-"""Time between two questions to the server [ms]."""
 WATCH_MS: Final = 1000
 """Time between two looks of the browser's own watchdog [ms]."""
-_HEAD_KEEP_WALL_S: Final = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page: a file in `ui/pages` makes one of these."""
-
-    path: str
-    """Where it is, e.g. ``/forecast``."""
-    name: str
-    """What the navigation calls it."""
-    layout: Callable[[Source], Child]
-    """Makes its content."""
-    register: Callable[[Dash, Source], None]
-    """Registers its callbacks."""
 
 
 def layout(source: Source, pages: tuple[Page, ...]) -> dmc.MantineProvider:
     """The whole document body; the page's content goes into ``page``."""
-    site = source.context.site.site
-    head = html.Header(
-        [
-            html.Span("Joulecast", className="brand"),
-            html.Span(site.name, className="site-name"),
-            html.Span(mode(source), id="mode-badge", className=mode_class(source)),
-            html.Div(
-                [
-                    html.Span(id="data-age", className="age"),
-                    html.Span(id="plant-time", className="hide-small"),
-                    html.Span(site.timezone, className="hide-small"),
-                    hold.button(),
-                ],
-                className="right",
-            ),
-        ],
-        className="head",
-    )
-    links = [dcc.Link(page.name, href=page.path, id=link_id(page)) for page in pages]
+    links = [dcc.Link(page.name, href=page.path, id=page.link_id) for page in pages]
     nav = html.Div(labelled(html.Nav(links), label="Pages"), className="nav")
     banner = html.Div(id="banner", className="banner", role="alert")
-    main = html.Main([banner, hold.notice(), html.Div(id="page", className="page")], className="main")
+    said = html.Div(id="view-said", className="banner calm", role="status")
+    main = html.Main(
+        [banner, hold.notice(), said, html.Div(id="page", className="page")], className="main", id="main"
+    )
     machinery = [
-        dcc.Location(id="url"),
-        dcc.Interval(id="tick", interval=TICK_MS),
+        dcc.Location(id="url", refresh=False),
+        dcc.Interval(id="tick", interval=poll.TICK_MS),
         dcc.Interval(id="watch", interval=WATCH_MS),
-        dcc.Store(id="beat"),
+        *[dcc.Store(id=name) for name in (VIEW_STORE, "page-key", "beat", "seen")],
         hold.dialog(),
     ]
+    skip = html.A("To the content", href="#main", className="skip")
     return dmc.MantineProvider(
-        html.Div([head, nav, main, *machinery], className="shell"), defaultColorScheme="auto"
+        html.Div([skip, head.header(source), nav, main, *machinery], className="shell"),
+        defaultColorScheme="auto",
     )
-
-
-def link_id(page: Page) -> str:
-    """Element id of a page's link."""
-    return f"nav-{page.path.strip('/') or 'live'}"
-
-
-def mode(source: Source) -> str:
-    """What the badge says: whether there is a plant behind the numbers, and whether its time is ours."""
-    speed = source.context.clock.speed_ratio
-    plant = "SIMULATED PLANT" if source.context.site.site.simulated else "LIVE"
-    return plant if speed == 1 else f"{plant} · time runs {speed:g}x"
-
-
-def mode_class(source: Source) -> str:
-    """The badge's look: not by colour alone."""
-    real = source.context.clock.speed_ratio == 1 and not source.context.site.site.simulated
-    return "badge" if real else "badge demo"
 
 
 def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
-    """Routing, heartbeat, watchdog and HOLD."""
+    """Routing, poll, watchdog, switches of the header and HOLD."""
     hold.register(app, source)
+    poll.register(app, source, pages)
     by_path = {page.path: page for page in pages}
 
-    @app.callback(
+    @callback(
+        app,
+        source,
+        "view",
         Output("page", "children"),
-        *[Output(link_id(page), "className") for page in pages],
-        Input("url", "pathname"),
+        Output("page-key", "data"),
+        Output("view-said", "children"),
+        *[Output(page.link_id, prop) for page in pages for prop in ("className", "href")],
+        Input(VIEW_STORE, "data"),
+        State("page-key", "data"),
+        prevent_initial_call=True,
     )
-    def route(path: str | None) -> list[Any]:
-        page = by_path.get((path or "/").rstrip("/") or "/")
-        marks = ["here" if page is p else "" for p in pages]
-        if page is None:
-            return [_not_found(path), *marks]
-        try:
-            return [page.layout(source), *marks]
-        except ServiceError as error:
-            return [_not_there(error), *marks]
+    def route(data: Any, was: Any) -> list[Any]:
+        path = path_of(data)
+        page = by_path.get(path)
+        search = data.get("search") if isinstance(data, dict) else ""
+        seen = view.parse(search, source.context.site, page.keys if page else frozenset())
+        key = {"path": path, "of": replace(seen, more={}).key}
+        with view.use(seen):
+            content = no_update if was == key else content_of(source, page, path)
+        kept = view.search_of(view.shell_part(seen))
+        links = [of for p in pages for of in ("here" if page is p else "", f"{p.path}{kept}")]
+        return [content, no_update if was == key else key, " ".join(seen.problems), *links]
 
-    @app.callback(
-        Output("beat", "data"),
-        Output("data-age", "children"),
-        Output("data-age", "className"),
-        Output("plant-time", "children"),
-        Input("tick", "n_intervals"),
-    )
-    def beat(count: int | None) -> tuple[dict[str, Any], str, str, str]:
-        age_s, reason = health(source)
-        return (
-            {"seq": count or 0, "stale": reason},
-            f"data {fmt.age(age_s)} old" if age_s is not None else "no data yet",
-            "age late" if age_s is None or age_s > source.late_s else "age",
-            fmt.long_time(source.now, source.context.site.zone),
+    for name, inputs, output in CLIENTSIDE:
+        app.clientside_callback(
+            ClientsideFunction("joulecast", name),
+            Output(*output, allow_duplicate=name in DUPLICATES),
+            *[Input(*of) for of in inputs],
+            *([State("url", "search")] if name in DUPLICATES else []),
+            prevent_initial_call=name in DUPLICATES,
         )
 
-    app.clientside_callback(
-        ClientsideFunction("joulecast", "watch"),
-        Output("banner", "children"),
-        Input("watch", "n_intervals"),
-        State("beat", "data"),
-    )
+
+CLIENTSIDE: Final = (
+    ("watch", (("watch", "n_intervals"), ("beat", "data")), ("banner", "children")),
+    ("looked", (("url", "pathname"), ("url", "search")), (VIEW_STORE, "data")),
+    ("turned", (("zone-next", "n_clicks"), ("units-next", "n_clicks")), ("url", "search")),
+    ("themed", (("theme-next", "n_clicks"),), ("theme-next", "title")),
+)
+"""What the browser does by itself: the function in the script, its inputs, its output."""
+DUPLICATES: Final = frozenset({"turned"})
+"""Those that share their output with others and need to know it."""
 
 
-def snapshot(source: Source) -> live_data.Live:
-    """The plant now; read once however many browsers ask within a second."""
-    found: live_data.Live = source.kept("live", _HEAD_KEEP_WALL_S, lambda: live_data.live(source))
-    return found
+def path_of(data: Any) -> str:
+    """The path that is looked at, without a slash at its end."""
+    path = data.get("path") if isinstance(data, dict) else None
+    return (path if isinstance(path, str) else "/").rstrip("/") or "/"
 
 
-def health(source: Source) -> tuple[float | None, str]:
-    """Age of the meters' readings [s of plant time], None before the first; and what the banner says."""
+def content_of(source: Source, page: Page | None, path: str) -> Child:
+    """The page, or why there is none."""
+    if page is None:
+        return _not_found(path)
+    if not auth.user().may(page.permission):
+        return html.Div([html.H1(page.name), denied(auth.denied(page.permission))])
     try:
-        age_s = snapshot(source).data_age_s
+        return page.layout(source)
     except ServiceError as error:
-        return None, fmt.sentence(f"{error}.")
-    return age_s, stale_reason(source, age_s)
+        return failed(
+            fmt.sentence(
+                f"this page cannot be shown: {error}. It is worth a reload when the database is back."
+            )
+        )
 
 
-def stale_reason(source: Source, age_s: float | None) -> str:
-    """What the banner says of the data; nothing while they are fresh or before the first."""
-    if age_s is None or age_s <= source.stale_s:
-        return ""
-    return f"No new reading of the power meters for {fmt.age(age_s)} of plant time: figures are withheld."
-
-
-def _not_found(path: str | None) -> html.Div:
+def _not_found(path: str) -> html.Div:
     return html.Div(
         [
             html.H1("There is no such page"),
-            html.P(f"Nothing is at {path}."),
-            dcc.Link("To the live page", href="/"),
+            html.P(f"Nothing is at {path[:80]}."),
+            dcc.Link("To the first page", href="/"),
         ]
     )
-
-
-def _not_there(error: ServiceError) -> html.Div:
-    text = f"This page cannot be shown: {error}. It is worth a reload when the database is back."
-    return html.Div(html.P(text, className="empty"), role="alert")

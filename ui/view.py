@@ -58,7 +58,7 @@ class View:
     @property
     def key(self) -> str:
         """Changes with everything that changes what the page shows."""
-        return f"{self.zone.key} {self.units} {self.span} {self.period} {sorted(self.more.items())}"
+        return f"{self.zone_choice} {self.units} {self.span} {self.period} {sorted(self.more.items())}"
 
     def between(self, now: datetime, default: timedelta) -> tuple[datetime, datetime]:
         """The period to show, UTC: as asked for, or up to now."""
@@ -145,6 +145,11 @@ def search_of(view: View, **more: str | None) -> str:
     }
     text = urlencode({name: value for name, value in pairs.items() if value}, safe=":/,")
     return f"?{text}" if text else ""
+
+
+def shell_part(view: View) -> View:
+    """What goes along to the next page: zone and units."""
+    return View(view.zone, view.zone_choice, view.units)
 
 
 def span_text(span: timedelta) -> str:

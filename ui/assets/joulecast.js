@@ -4,9 +4,39 @@
   "use strict";
   const root = document.documentElement;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const paint = () => root.setAttribute("data-mantine-color-scheme", dark.matches ? "dark" : "light");
+  const THEMES = ["auto", "light", "dark"];
+  const kept = () => { try { return localStorage.getItem("joulecast-theme") || "auto"; } catch (e) { return "auto"; } };
+  const paint = () => {
+    const wanted = kept();
+    const scheme = wanted === "auto" ? (dark.matches ? "dark" : "light") : wanted;
+    if (root.getAttribute("data-mantine-color-scheme") !== scheme) {
+      root.setAttribute("data-mantine-color-scheme", scheme);
+    }
+    root.setAttribute("data-ag-theme-mode", scheme);
+  };
   paint();
   dark.addEventListener("change", paint);
+  new MutationObserver(paint).observe(root, { attributes: true, attributeFilter: ["data-mantine-color-scheme"] });
+
+  /* A server that no longer knows who asks answers 401: the page would look alive and be dead. */
+  let signedOut = false;
+  const ask = window.fetch.bind(window);
+  window.fetch = (what, how) => ask(what, how).then((answer) => {
+    const url = typeof what === "string" ? what : what.url || "";
+    if (url.indexOf("_dash-update-component") >= 0) { signedOut = answer.status === 401; }
+    return answer;
+  });
+  let lastUser = null;
+
+  /* The address with some of its parameters changed; an empty value takes one away. */
+  const searched = (search, changes) => {
+    const found = new URLSearchParams(search || "");
+    for (const [name, value] of Object.entries(changes)) {
+      if (value) { found.set(name, value); } else { found.delete(name); }
+    }
+    const text = found.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");
+    return text ? "?" + text : "";
+  };
 
   const SILENT_AFTER_MS = 6000;
   const beat = { seq: null, at: Date.now() };
@@ -20,15 +50,52 @@
       watch: function (_, told) {
         const now = Date.now();
         if (told && told.seq !== beat.seq) { beat.seq = told.seq; beat.at = now; }
+        if (told && told.user) { lastUser = told.user; }
         const silent = now - beat.at;
         let text = "";
-        if (silent > SILENT_AFTER_MS) {
+        if (signedOut || (told && lastUser && !told.user)) {
+          text = "You have been signed out: reload the page and sign in again. The values on it are old.";
+        } else if (silent > SILENT_AFTER_MS) {
           text = "No answer from the server for " + Math.round(silent / 1000) + " s: the values on this page are old.";
         } else if (told && told.stale) {
           text = told.stale;
         }
-        document.body.classList.toggle("stale", silent > SILENT_AFTER_MS);
+        document.body.classList.toggle("stale", signedOut || silent > SILENT_AFTER_MS);
         return text;
+      },
+      /* The page that is looked at, and how: what every callback gets. */
+      looked: function (path, search) { return { path: path || "/", search: search || "" }; },
+      /* Time zone and units of the address, one further. */
+      turned: function (zones, units, search) {
+        const told = window.dash_clientside.callback_context.triggered.find((t) => t.value);
+        if (!told) { return window.dash_clientside.no_update; }
+        const found = new URLSearchParams(search || "");
+        if (told.prop_id.startsWith("units-next")) {
+          return searched(search, { units: found.get("units") === "ip" ? "" : "ip" });
+        }
+        const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+        const choices = ["", "UTC"].concat(here && here !== "UTC" ? [here] : []);
+        const at = choices.indexOf(found.get("tz") || "");
+        return searched(search, { tz: choices[(at + 1) % choices.length] });
+      },
+      themed: function (clicks) {
+        if (clicks) {
+          const next = THEMES[(THEMES.indexOf(kept()) + 1) % THEMES.length];
+          try { localStorage.setItem("joulecast-theme", next); } catch (e) { /* a browser that keeps nothing */ }
+          root.removeAttribute("data-mantine-color-scheme");
+          paint();
+        }
+        return "Theme: " + kept();
+      },
+      /* The switches of a page into the address; the first ones are the defaults of the page. */
+      chosen: function () {
+        const values = Array.from(arguments);
+        const search = values.pop();
+        const ids = window.dash_clientside.callback_context.inputs_list.map((i) => i.id.split("-").pop());
+        const changes = {};
+        ids.forEach((id, i) => { changes[id] = values[i]; });
+        const next = searched(search, changes);
+        return next === search ? window.dash_clientside.no_update : next;
       },
       /* Rows of [name, value, quality, age, dead] as table rows. */
       points: function (rows) {

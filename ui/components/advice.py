@@ -55,7 +55,7 @@ def action(changes: tuple[Change, ...]) -> str:
     """What to do, in operator words."""
     return "; ".join(
         f"{'Raise' if c.step_k > 0 else 'Lower'} {fmt.words(c.setpoint)} "
-        f"{fmt.fixed(c.from_c, 1)} → {fmt.fixed(c.to_c, 1)} °C"
+        f"{fmt.degrees(c.from_c)} → {fmt.temperature(c.to_c)}"
         for c in changes
     ) or fmt.sentence("no change")
 
@@ -220,11 +220,11 @@ def rule_text(found: Recommendation) -> str:
 
 
 _LIMITS: Final = (
-    ("Worst inlet", "worst_inlet_c", "inlet_limit_c", "°C"),
-    ("Worst inlet, one machine lost", "n1_inlet_c", "n1_limit_c", "°C"),
-    ("Dew point", "dew_point_c", "dew_point_limit_c", "°C"),
+    ("Worst inlet", "worst_inlet_c", "inlet_limit_c"),
+    ("Worst inlet, one machine lost", "n1_inlet_c", "n1_limit_c"),
+    ("Dew point", "dew_point_c", "dew_point_limit_c"),
 )
-"""Limits from above: name, what is expected, the limit, unit."""
+"""Limits from above: name, what is expected, the limit."""
 _NEAR_K: Final = 5.0
 """From so far below its limit on the bar of a value fills [K]."""
 
@@ -233,17 +233,17 @@ def limits(found: Recommendation | None) -> Child:
     """The limits that hold it, nearest first, each with its margin as a bar."""
     say = found.prediction if found else {}
     there = [
-        (say[limit] - say[value], name, say[value], say[limit], unit)
-        for name, value, limit, unit in _LIMITS
+        (say[limit] - say[value], name, say[value], say[limit])
+        for name, value, limit in _LIMITS
         if say.get(value) is not None and say.get(limit) is not None
     ]
     if not there:
         return empty("No limits on record.")
     cells: list[Child] = []
-    for margin, name, value, limit, unit in sorted(there):
+    for margin, name, value, limit in sorted(there):
         full = min(max(1.0 - margin / _NEAR_K, 0.0), 1.0)
         bar = html.Div(html.Span(style={"left": "0", "width": f"{100 * full:.0f}%"}), className="bar")
-        text = f"{fmt.fixed(value, 1)} of {fmt.fixed(limit, 1)} {unit}, {fmt.fixed(margin, 1)} K left"
+        text = f"{fmt.degrees(value)} of {fmt.temperature(limit)}, {fmt.kelvins(margin)} left"
         cells += [html.Span(name), bar, html.Span(text)]
     return html.Div(cells, className="attribution")
 
@@ -258,9 +258,10 @@ def plan(found: Recommendation | None, zone: ZoneInfo) -> Child:
         (
             _block_time(block, zone),
             _mode(block),
-            *(fmt.fixed(block["setpoints"].get(name), 1) for name in setpoints),
+            *(fmt.degrees(block["setpoints"].get(name)) for name in setpoints),
             fmt.signed(block["saving_kw"], 1),
-            f"{held_by_text(block['held_by'])}; 1 K more saves {fmt.fixed(block['relaxed_kw'], 1)} kW"
+            f"{held_by_text(block['held_by'])}; {fmt.kelvins(1.0)} more saves "
+            f"{fmt.fixed(block['relaxed_kw'], 1)} kW"
             if block.get("held_by")
             else "nothing",
         )
@@ -268,7 +269,7 @@ def plan(found: Recommendation | None, zone: ZoneInfo) -> Child:
     ]
     total = found.plan.get("saving_kwh") if found else None
     said = "" if total is None else f"All of it would save {fmt.fixed(total, 0)} kWh, modelled."
-    named = [f"{fmt.sentence(short(name))}, °C" for name in setpoints]
+    named = [f"{fmt.sentence(short(name))}, {fmt.degree()}" for name in setpoints]
     head = ("From", "Who cools", *named, "Saves, kW", "Held back by")
     numeric = range(2, 3 + len(setpoints))
     return html.Div([table(head, rows, numeric), html.P(said, className="note")], className="plan")

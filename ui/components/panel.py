@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import dash_mantine_components as dmc
 from dash import html
 
 from ui import format as fmt
@@ -53,6 +54,13 @@ def labelled(component: Made, **names: str) -> Made:
     return component
 
 
+def switch(switch_id: str, label: str, names: dict[str, str], value: str) -> html.Div:
+    """A choice of a few, all in sight: by value, the name on it."""
+    data: Any = [{"value": key, "label": name} for key, name in names.items()]
+    control = dmc.SegmentedControl(id=switch_id, data=data, value=value, size="sm")
+    return html.Div([html.Span(label, className="note", id=f"{switch_id}-label"), control])
+
+
 def facts(pairs: Iterable[tuple[str, Child]]) -> html.Dl:
     """Names and what they are."""
     return html.Dl(
@@ -63,6 +71,16 @@ def facts(pairs: Iterable[tuple[str, Child]]) -> html.Dl:
 def empty(text: str) -> html.P:
     """What a panel says where there is nothing to show: what is missing and when it may be there."""
     return html.P(text, className="empty")
+
+
+def failed(text: str) -> html.P:
+    """What a panel says that could not be made: what is wrong and what to do."""
+    return html.P(f"▲ {text}", className="empty failed", role="status")
+
+
+def denied(text: str) -> html.P:
+    """What a panel says to somebody who may not see it."""
+    return html.P(f"🔒 {text}", className="empty")
 
 
 def tag(text: str) -> html.Span:

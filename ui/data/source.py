@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core import db
 from core.errors import ServiceError
+from ui import view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from core.jobs import Context
 
 POOL_SIZE: Final = 6
+KEPT_MAX: Final = 256
+"""How many derived values are remembered; the oldest goes first."""
 POOL_WAIT_S: Final = 3.0
 """Longest wait for a connection [s]; then the page says that the database is not reachable."""
 LATE_S: Final = 20.0
@@ -54,7 +58,8 @@ class Source:
     resources: ExitStack
     """What is closed with it."""
     _kept: dict[str, _Kept] = field(default_factory=dict)
-    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _making: dict[str, threading.RLock] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -64,6 +69,11 @@ class Source:
     def now(self) -> datetime:
         """The plant's time."""
         return self.context.clock.now()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which the reader of the page wants times; the site's unless they chose another."""
+        return view.zone(self.context.site)
 
     @property
     def late_s(self) -> float:
@@ -94,14 +104,25 @@ class Source:
             return db.rows(conn, name, **parameters)
 
     def kept(self, key: str, wall_s: float, make: Callable[[], Any]) -> Any:
-        """A derived value, made again when it is older than `wall_s` of wall time."""
+        """A derived value, made again, by one thread, when it is older than `wall_s` of wall time."""
         with self._lock:
+            making = self._making.setdefault(key, threading.RLock())
+        with making:
             found, now = self._kept.get(key), self.now
             limit = timedelta(seconds=wall_s * self.context.clock.speed_ratio)
             if found is None or not timedelta() <= now - found.at < limit:
                 found = _Kept(now, make())
-                self._kept[key] = found
+                self._keep(key, found)
             return found.value
+
+    def _keep(self, key: str, found: _Kept) -> None:
+        with self._lock:
+            self._kept.pop(key, None)
+            self._kept[key] = found
+            while len(self._kept) > KEPT_MAX:
+                oldest = next(iter(self._kept))
+                del self._kept[oldest]
+                self._making.pop(oldest, None)
 
     def forget(self, key: str) -> None:
         """Make a derived value anew when it is asked for next: it was changed from here."""

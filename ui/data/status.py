@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 REJECTED: Final = 20
 """How many rejected messages, and how many unmapped names, the page lists."""
+_KEEP_ALARMS_WALL_S: Final = 0.8
 _KEEP_DAYS_WALL_S: Final = 30.0
 
 
@@ -71,6 +72,25 @@ class Unmapped:
     seen: int
     mapping: str
     """The line that would map it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmCount:
+    """Alarms of one priority that stand."""
+
+    priority: int
+    """1 is the gravest."""
+    open: int
+    unseen: int
+    """Nobody has acknowledged them."""
+
+
+def alarm_counts(source: Source) -> tuple[AlarmCount, ...]:
+    """How many alarms stand, the gravest first."""
+    rows = source.kept(
+        "alarms", _KEEP_ALARMS_WALL_S, lambda: source.rows("ui_alarm_counts", site=source.context.site.id)
+    )
+    return tuple(AlarmCount(**row) for row in rows)
 
 
 def unmapped(source: Source) -> tuple[Unmapped, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ui.pages import forecast, live, recommendations, replay, site, status
 
 if TYPE_CHECKING:
-    from ui.shell import Page
+    from ui.page import Page
 
 PAGES: Final[tuple[Page, ...]] = (
     live.PAGE,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import dash_mantine_components as dmc
 import numpy as np
-from dash import ALL, Input, Output, State, dcc, html, no_update
+from dash import ClientsideFunction, Input, Output, State, html
 
 from core import store
 from core.errors import NotReadyError
 from core.series import Series, floor_time
-from ui import figures
+from ui import figures, view
 from ui import format as fmt
 from ui.components.forecast import (
     alarm_notices,
@@ -28,12 +28,13 @@ from ui.components.forecast import (
     which,
 )
 from ui.components.graph import graph
-from ui.components.panel import empty, facts, labelled, panel
+from ui.components.panel import empty, facts, labelled, panel, switch
 from ui.data import forecast, skill
+from ui.page import Page
 from ui.pages.status import job_table
-from ui.shell import TICK_MS, Page
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
     from dash import Dash
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from ui.components.panel import Child
     from ui.data import Source
     from ui.data.forecast import Grid, Picked
+    from ui.page import Live
 
 GRIDS: Final = {str(grid.step_s): grid for grid in forecast.GRIDS}
 GRID_NAMES: Final = ("Next 24 h, 15-min steps", "Next 7 days, hourly")
@@ -56,6 +58,7 @@ PARTS: Final = {
     "daily": "figure",
 }
 """What a target's section is filled with, and the property that takes it."""
+_KEEP_PARTS_WALL_S: Final = 300.0
 _CHART_PX: Final = 380
 _DAILY_PX: Final = 260
 _SCORES_SAID: Final = (
@@ -71,25 +74,24 @@ _NO_FORECAST: Final = "No forecast yet. The first one comes when enough history 
 
 
 def layout(source: Source) -> list[Child]:
-    """The page."""
+    """The page; a target's section stays and the poll fills it, so that what was zoomed in stays so."""
+    grid, window = chosen()
     return [
         html.H1("Forecast", className="sr"),
-        dcc.Interval(id="forecast-tick", interval=TICK_MS),
-        dcc.Store(id="forecast-drawn"),
         html.Div(
             [
-                _switch("forecast-grid", "Horizon", dict(zip(GRIDS, GRID_NAMES, strict=True)), GRID),
-                _switch(
+                switch("forecast-grid", "Horizon", dict(zip(GRIDS, GRID_NAMES, strict=True)), grid),
+                switch(
                     "forecast-window",
                     "Scores over the last",
                     dict(zip(WINDOWS, WINDOW_NAMES, strict=True)),
-                    WINDOW,
+                    window,
                 ),
             ],
             className="switches",
         ),
-        html.Div(alarm_parts(source), id="forecast-alarms"),
-        html.Div(body(source, GRIDS[GRID], WINDOWS[WINDOW]), id="forecast-body"),
+        html.Div(id="forecast-alarms"),
+        html.Div([section(target, source) for target in forecast.targets(source)], id="forecast-body"),
         html.Div(
             panel("Versions of the models", html.Div(id="forecast-versions"), note=_VERSIONS_SAID),
             className="grid after",
@@ -101,61 +103,60 @@ def layout(source: Source) -> list[Child]:
     ]
 
 
-def _switch(switch_id: str, label: str, names: dict[str, str], value: str) -> html.Div:
-    data = [{"value": key, "label": name} for key, name in names.items()]
-    control = dmc.SegmentedControl(id=switch_id, data=data, value=value, size="sm")
-    return html.Div([html.Span(label, className="note", id=f"{switch_id}-label"), control])
+def chosen() -> tuple[str, str]:
+    """Grid and window, as the address has them."""
+    seen = view.current()
+    more = seen.more if seen else {}
+    grid, window = more.get("grid", GRID), more.get("window", WINDOW)
+    return grid if grid in GRIDS else GRID, window if window in WINDOWS else WINDOW
 
 
 def register(app: Dash, source: Source) -> None:
-    """One callback a tick; what it draws goes to the browser only when it has changed.
-
-    Charts keep their elements and get new figures, so that what was zoomed in stays so.
-    """
-
-    @app.callback(
-        Output("forecast-alarms", "children"),
-        Output("forecast-body", "children"),
-        Output("forecast-versions", "children"),
-        Output("forecast-jobs", "children"),
-        Output("forecast-drawn", "data"),
-        *[Output(_part(part, ALL), prop) for part, prop in PARTS.items()],
-        Input("forecast-tick", "n_intervals"),
+    """The switches write the address; the poll does the rest."""
+    del source
+    app.clientside_callback(
+        ClientsideFunction("joulecast", "chosen"),
+        Output("url", "search", allow_duplicate=True),
         Input("forecast-grid", "value"),
         Input("forecast-window", "value"),
-        State("forecast-drawn", "data"),
-        State(_part("said", ALL), "id"),
+        State("url", "search"),
+        prevent_initial_call=True,
     )
-    def tick(
-        _: int | None, grid: str | None, window: str | None, drawn: str | None, ids: list[dict[str, str]]
-    ) -> tuple[Any, ...]:
-        steps, span = GRIDS.get(grid or "", GRIDS[GRID]), WINDOWS.get(window or "", WINDOWS[WINDOW])
-        there, key = [part_id["of"] for part_id in ids], drawing_key(source, steps, span)
-        jobs, same = job_table(source, "forecast"), [[no_update] * len(ids)] * len(PARTS)
-        if key == drawn:
-            return no_update, no_update, no_update, jobs, key, *same
-        head = (alarm_parts(source), version_parts(source, steps), jobs, key)
-        if there != list(forecast.targets(source)):
-            return head[0], body(source, steps, span), *head[1:], *same
-        made = [target_parts(source, target, steps, span) for target in there]
-        return head[0], no_update, *head[1:], *([of[part] for of in made] for part in PARTS)
 
 
-def _part(part: str, target: Any) -> dict[str, Any]:
+def live(source: Source) -> Live:
+    """What is known now; a section is made anew when there is something new to show."""
+    grid, window = GRIDS[chosen()[0]], WINDOWS[chosen()[1]]
+    found: dict[tuple[str, str], Callable[[], Any]] = {
+        ("forecast-alarms", "children"): lambda: alarm_parts(source),
+        ("forecast-versions", "children"): lambda: version_parts(source, grid),
+        ("forecast-jobs", "children"): lambda: job_table(source, "forecast"),
+    }
+    for target in forecast.targets(source):
+        for part, prop in PARTS.items():
+            found[part_id(part, target), prop] = partial(_part, source, target, grid, window, part)
+    return found
+
+
+def _part(source: Source, target: str, grid: Grid, window: timedelta, part: str) -> Any:
+    seen = view.current()
+    key = f"{forecast.stamp(source, grid)} {window} {seen.key if seen else ''}"
+    made: dict[str, Any] = source.kept(
+        f"forecast page {target} {key}",
+        _KEEP_PARTS_WALL_S,
+        lambda: target_parts(source, target, grid, window),
+    )
+    return made[part]
+
+
+def part_id(part: str, target: str) -> str:
     """What a part of a target's section is called."""
-    return {"part": f"forecast-{part}", "of": target}
-
-
-def drawing_key(source: Source, grid: Grid, window: timedelta) -> str:
-    """Changes when there is something new to show."""
-    versions = [(version.model_version_id, version.status) for version in skill.versions(source)]
-    alarms = [(alarm.source, alarm.raised_at, alarm.message) for alarm in skill.alarms(source)]
-    return f"{forecast.stamp(source, grid)} {window} {versions} {alarms}"
+    return f"forecast-{part}-{target}"
 
 
 def alarm_parts(source: Source) -> list[Child]:
     """The open alarms of the forecaster."""
-    return alarm_notices(skill.alarms(source), source.context.site.zone, source.now)
+    return alarm_notices(skill.alarms(source), source.zone, source.now)
 
 
 def version_parts(source: Source, grid: Grid) -> list[Child]:
@@ -165,32 +166,25 @@ def version_parts(source: Source, grid: Grid) -> list[Child]:
     commands = [html.Div(html.Code(rollback_command(target, grid.step_s))) for target in told]
     said_of_rollback = "To put the version back that was in force before, on the machine of the forecaster:"
     return [
-        version_table(found, source.context.site.zone, source.now),
+        version_table(found, source.zone, source.now),
         *([html.Div([said_of_rollback, *commands], className="note")] if commands else []),
     ]
 
 
-def body(source: Source, grid: Grid, window: timedelta) -> list[Child]:
-    """A section for each target, as of now."""
-    return [
-        _section(target, target_parts(source, target, grid, window)) for target in forecast.targets(source)
-    ]
-
-
-def _section(target: str, parts: dict[str, Child]) -> html.Section:
+def section(target: str, source: Source) -> html.Section:
     """One target: what is to come and how right that has been; on the right what stands behind it."""
-    name = target_name(target)
+    name, blank = target_name(target), figures.blank(source.zone, source.now)
     left = [
         panel(
             f"{name}: forecast and measured",
-            html.Div(parts["said"], id=_part("said", target)),
-            graph(_part("chart", target), parts["chart"], _CHART_PX),
+            html.Div(id=part_id("said", target)),
+            graph(part_id("chart", target), blank, _CHART_PX),
         ),
-        panel(f"{name}: which model is right", html.Div(parts["scores"], id=_part("scores", target))),
+        panel(f"{name}: which model is right", html.Div(id=part_id("scores", target))),
     ]
     right = [
-        html.Div(parts["behind"], id=_part("behind", target), className="stack"),
-        panel("Errors by day", graph(_part("daily", target), parts["daily"], _DAILY_PX), note=_DAYS_SAID),
+        html.Div(id=part_id("behind", target), className="stack"),
+        panel("Errors by day", graph(part_id("daily", target), blank, _DAILY_PX), note=_DAYS_SAID),
     ]
     columns = [html.Div(left, className="span-8 stack"), html.Div(right, className="span-4 stack")]
     return labelled(html.Section(columns, className="grid target", id=f"forecast-{target}"), label=name)
@@ -212,7 +206,7 @@ def said(source: Source, found: Picked | None, target: str, grid: Grid) -> list[
     """What is wrong, which model is shown and why, what it is made of, and the peak to come."""
     if found is None:
         return [empty(_NO_FORECAST)]
-    zone, now = source.context.site.zone, source.now
+    zone, now = source.zone, source.now
     pairs = which(found, zone, now)
     if target == "cooling_power":
         errors = twin_or_direct(skill.scores(source, target, grid, skill.LONGEST))
@@ -225,7 +219,7 @@ def said(source: Source, found: Picked | None, target: str, grid: Grid) -> list[
 
 def peak_text(source: Source, found: Picked, grid: Grid) -> str:
     """The highest power of the time ahead, when, and how sure."""
-    zone, now = source.context.site.zone, source.now
+    zone, now = source.zone, source.now
     top = forecast.peak_of(found.shown, now, grid.ahead)
     if not top.alive:
         return fmt.sentence(f"{top.reason}.")
@@ -253,14 +247,14 @@ def chart(source: Source, found: Picked | None, target: str, grid: Grid) -> figu
         found.shown if found else None,
         found.naive if found else None,
         source.now,
-        source.context.site.zone,
+        source.zone,
         model_name(found.shown.model) if found else "forecast",
     )
 
 
 def behind_parts(source: Source, found: Picked) -> list[Child]:
     """Whole days and the explanation."""
-    note, zone = found.note, source.context.site.zone
+    note, zone = found.note, source.zone
     by = "" if found.shown.model == forecast.DIRECT else f" by the {model_name(forecast.DIRECT)}"
     return [
         panel("By day", day_table(note.days, zone), note=f"forecast{by}, 80 % band"),
@@ -295,4 +289,4 @@ def score_parts(
     ]
 
 
-PAGE: Final = Page("/forecast", "Forecast", layout, register)
+PAGE: Final = Page("/forecast", "Forecast", layout, register, live, frozenset({"grid", "window"}))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from dash import ClientsideFunction, Input, Output, Patch, State, dcc, html, no_update
+from dash import ClientsideFunction, Input, Output, dcc, html
 
-from ui import figures
+from ui import figures, view
 from ui import format as fmt
 from ui.components.advice import summary
 from ui.components.graph import graph
@@ -15,7 +16,8 @@ from ui.components.panel import empty, labelled, panel, provenance
 from ui.components.plant import power_parts, rack_strip
 from ui.components.tile import tile, value
 from ui.data import advice, forecast, history
-from ui.shell import TICK_MS, Page, snapshot
+from ui.data.live import snapshot
+from ui.page import Page
 
 if TYPE_CHECKING:
     from dash import Dash
@@ -23,14 +25,22 @@ if TYPE_CHECKING:
     from core.kpi import Pue
     from ui.components.panel import Child
     from ui.data import Source
-    from ui.data.live import Live
+    from ui.data.live import Live as Snapshot
+    from ui.page import Live
 
 BACK: Final = timedelta(hours=12)
 """How far back the chart goes."""
 AHEAD: Final = timedelta(hours=12)
 """How far ahead the chart goes."""
 WEEK: Final = timedelta(hours=max(history.PUE_PERIODS_H))
+_KEEP_CHART_WALL_S: Final = 300.0
 _CHART_PX: Final = 490
+TILES: Final = tuple(
+    f"kpi-{name}{part}"
+    for name in ("power-ratio", "it-power", "cooling-power", "worst-inlet", "peak")
+    for part in ("", "-sub")
+)
+"""Elements of the tiles: the value and what stands beneath it."""
 _HOURS_PER_DAY: Final = 24
 _COMPLETE_ENOUGH: Final = 0.995
 """From here on a period needs no word about its gaps."""
@@ -42,8 +52,6 @@ def layout(source: Source) -> list[Child]:
     envelope = limits.envelope
     return [
         html.H1("Live", className="sr"),
-        dcc.Interval(id="live-tick", interval=TICK_MS),
-        dcc.Store(id="live-drawn"),
         dcc.Store(id="live-points"),
         html.Div(
             [
@@ -69,8 +77,8 @@ def layout(source: Source) -> list[Child]:
                             html.Div(id="live-racks"),
                             note=(
                                 f"measured · class {limits.thermal_class} recommended "
-                                f"{envelope.recommended_low_c:g} to {envelope.recommended_high_c:g} °C, "
-                                f"allowable to {envelope.allowable_high_c:g} °C"
+                                f"{fmt.limits(envelope.recommended_low_c, envelope.recommended_high_c)}, "
+                                f"allowable to {fmt.limit(envelope.allowable_high_c)}"
                             ),
                         ),
                     ],
@@ -109,43 +117,8 @@ def _points_table() -> html.Div:
 
 
 def register(app: Dash, source: Source) -> None:
-    """One callback a tick; the table's rows are made in the browser."""
-
-    @app.callback(
-        Output("kpi-power-ratio", "children"),
-        Output("kpi-power-ratio-sub", "children"),
-        Output("kpi-it-power", "children"),
-        Output("kpi-it-power-sub", "children"),
-        Output("kpi-cooling-power", "children"),
-        Output("kpi-cooling-power-sub", "children"),
-        Output("kpi-worst-inlet", "children"),
-        Output("kpi-worst-inlet-sub", "children"),
-        Output("kpi-peak", "children"),
-        Output("kpi-peak-sub", "children"),
-        Output("live-parts", "children"),
-        Output("live-racks", "children"),
-        Output("live-pue", "children"),
-        Output("live-advice", "children"),
-        Output("live-points", "data"),
-        Output("live-chart", "figure"),
-        Output("live-drawn", "data"),
-        Input("live-tick", "n_intervals"),
-        State("live-drawn", "data"),
-    )
-    def tick(_: int | None, drawn: str | None) -> tuple[Any, ...]:
-        now = snapshot(source)
-        key = drawing_key(source)
-        return (
-            *tiles(source, now),
-            power_parts(now.parts, now.facility.reason or now.it.reason),
-            rack_strip(now.racks, source.context.site.limits.envelope),
-            pue_list(history.pue_of_periods(source)),
-            summary(advice.top(advice.recommendations(source)), source.context.site.zone, now.at),
-            point_rows(source, now),
-            no_update if key == drawn else redrawn(source),
-            key,
-        )
-
+    """The table's rows are made in the browser."""
+    del source
     app.clientside_callback(
         ClientsideFunction("joulecast", "points"),
         Output("live-point-rows", "children"),
@@ -153,9 +126,31 @@ def register(app: Dash, source: Source) -> None:
     )
 
 
-def tiles(source: Source, now: Live) -> tuple[Child, ...]:
+def live(source: Source) -> Live:
+    """What is true now."""
+    now = snapshot(source)
+    parts: Live = {
+        ("live-parts", "children"): lambda: power_parts(now.parts, now.facility.reason or now.it.reason),
+        ("live-racks", "children"): lambda: rack_strip(now.racks, source.context.site.limits.envelope),
+        ("live-pue", "children"): lambda: pue_list(history.pue_of_periods(source)),
+        ("live-advice", "children"): lambda: summary(
+            advice.top(advice.recommendations(source)), source.zone, now.at
+        ),
+        ("live-points", "data"): lambda: point_rows(source, now),
+        ("live-chart", "figure"): lambda: charted(source),
+    }
+    return {**tile_parts(source, now), **parts}
+
+
+def tile_parts(source: Source, now: Snapshot) -> Live:
+    """The tiles, by element."""
+    found = dict(zip(TILES, tiles(source, now), strict=True))
+    return {(name, "children"): partial(found.get, name) for name in TILES}
+
+
+def tiles(source: Source, now: Snapshot) -> tuple[Child, ...]:
     """Values and what they are, tile by tile."""
-    zone, hour = source.context.site.zone, history.pue_of_periods(source)[0]
+    zone, hour = source.zone, history.pue_of_periods(source)[0]
     design_kw = source.context.site.plant.it_design_kw
     it_kw, peak = fmt.kw(now.it.value), forecast.peak(source)
     of_design = f" · {fmt.percent(it_kw / design_kw)} of design" if it_kw is not None else ""
@@ -172,7 +167,7 @@ def tiles(source: Source, now: Live) -> tuple[Child, ...]:
         provenance(now.it, zone, now.at) + of_design,
         value(fmt.number(fmt.kw(now.cooling.value)), "kW"),
         provenance(now.cooling, zone, now.at) + share,
-        value(fmt.fixed(now.worst.inlet.value if now.worst else None, 1), "°C"),
+        value(fmt.degrees(now.worst.inlet.value if now.worst else None), fmt.degree()),
         worst_text(source, now),
         value(fmt.number(fmt.kw(peak.value)), "kW"),
         f"forecast for {fmt.clock_time(peak.time, zone, now.at)} · 90 % band "
@@ -182,18 +177,18 @@ def tiles(source: Source, now: Live) -> tuple[Child, ...]:
     )
 
 
-def worst_text(source: Source, now: Live) -> Child:
+def worst_text(source: Source, now: Snapshot) -> Child:
     """Which rack, the limit, and how far from it; beyond it, an alarm in words and shape."""
     if now.worst is None or now.worst.inlet.value is None:
         return "no rack inlet is fresh"
     margin_k = now.limit_c - now.worst.inlet.value
-    where = f"{provenance(now.worst.inlet, source.context.site.zone, now.at)} · {now.worst.name}"
+    where = f"{provenance(now.worst.inlet, source.zone, now.at)} · {now.worst.name}"
     if margin_k < 0:
         return [
-            html.Span(f"▲ {fmt.fixed(-margin_k, 1)} K above {now.limit_c:g} °C", className="alarm p2"),
+            html.Span(f"▲ {fmt.kelvins(-margin_k)} above {fmt.limit(now.limit_c)}", className="alarm p2"),
             f" {where}",
         ]
-    return f"{where} · {fmt.fixed(margin_k, 1)} K below limit {now.limit_c:g} °C"
+    return f"{where} · {fmt.kelvins(margin_k)} below limit {fmt.limit(now.limit_c)}"
 
 
 def pue_list(found: tuple[Pue, ...]) -> Child:
@@ -223,7 +218,7 @@ def pue_list(found: tuple[Pue, ...]) -> Child:
     return html.Table(html.Tbody(rows), className="data")
 
 
-def point_rows(source: Source, now: Live) -> list[list[str | bool]]:
+def point_rows(source: Source, now: Snapshot) -> list[list[str | bool]]:
     """Every point for the browser's table: name, value, status, age, dead."""
     return [
         [p.label, fmt.quantity(p.value, p.unit), p.quality, fmt.age(p.age_s), p.age_s > source.stale_s]
@@ -231,16 +226,18 @@ def point_rows(source: Source, now: Live) -> list[list[str | bool]]:
     ]
 
 
-def drawing_key(source: Source) -> str:
-    """Changes when the chart has something new to show."""
-    meters = source.context.site.meters
+def charted(source: Source) -> figures.Figure:
+    """The chart; drawn anew when there is something new to show."""
+    end, seen = history.series(source, source.context.site.meters.it, WEEK).end, view.current()
     issued = [f.issued_at for t in forecast.TARGETS for f in forecast.newest(source, t).values()]
-    return f"{history.series(source, meters.it, WEEK).end} {max(issued, default=None)}"
+    key = f"{end} {max(issued, default=None)} {seen.key if seen else ''}"
+    found: figures.Figure = source.kept(f"live chart {key}", _KEEP_CHART_WALL_S, lambda: chart(source))
+    return found
 
 
 def chart(source: Source) -> figures.Figure:
     """The chart as of now."""
-    meters, now, zone = source.context.site.meters, source.now, source.context.site.zone
+    meters, now, zone = source.context.site.meters, source.now, source.zone
     steps = int(BACK / history.STEP)
     facility, it, cooling = (
         history.tail(history.series(source, refs, back), steps)
@@ -250,14 +247,4 @@ def chart(source: Source) -> figures.Figure:
     return figures.live(facility, it, cooling, (coming[0], coming[1]), now, now + AHEAD, zone)
 
 
-def redrawn(source: Source) -> Patch:
-    """The change that turns the browser's chart into the one as of now."""
-    figure, patch = chart(source), Patch()
-    patch["data"] = figure["data"]
-    patch["layout"]["shapes"] = figure["layout"]["shapes"]
-    patch["layout"]["annotations"] = figure["layout"]["annotations"]
-    patch["layout"]["xaxis"]["range"] = figure["layout"]["xaxis"]["range"]
-    return patch
-
-
-PAGE: Final = Page("/", "Live", layout, register)
+PAGE: Final = Page("/", "Live", layout, register, live)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import dash_mantine_components as dmc
@@ -9,7 +10,8 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, 
 
 from core.actions import Authority
 from core.actions import State as Life
-from ui import deciding, figures
+from ui import auth, deciding, figures, view
+from ui.callbacks import callback
 from ui.components import advice as parts
 from ui.components import conduct as conduct_parts
 from ui.components import savings as saving_parts
@@ -18,7 +20,7 @@ from ui.components.panel import panel
 from ui.data import advice
 from ui.data.conduct import conduct
 from ui.data.savings import savings
-from ui.shell import TICK_MS, Page
+from ui.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +29,11 @@ if TYPE_CHECKING:
 
     from ui.components.panel import Child
     from ui.data import Source
+    from ui.page import Live
 
 _MODAL_PX: Final = 520
 _CHART_PX: Final = 200
+_DIGITS_MAX: Final = 12
 BUTTONS: Final[dict[str, tuple[str, str]]] = {
     deciding.ACCEPT: ("Accept…", "btn primary"),
     deciding.SECOND: ("Agree as second…", "btn primary"),
@@ -40,14 +44,13 @@ BUTTONS: Final[dict[str, tuple[str, str]]] = {
 }
 """Of the card: by id, less ``-open`` where a dialog opens; text and look."""
 SNOOZES: Final = ("snooze-1", "snooze-4", "snooze-tomorrow")
-STORES: Final = ("advice-seen", "advice-pin", "advice-asked", "advice-pressed")
+STORES: Final = ("advice-seen", "advice-asked", "advice-pressed")
 
 
 def layout(_: Source) -> list[Child]:
     """The page; its buttons and dialogs stand outside what a tick makes anew, so that focus stays."""
     return [
         html.H1("Recommendations", className="sr"),
-        dcc.Interval(id="advice-tick", interval=TICK_MS),
         *[dcc.Store(id=name) for name in STORES],
         html.Div(id="advice-notices"),
         html.Div(
@@ -124,18 +127,11 @@ def _card() -> html.Section:
             html.Div(id="advice-card"),
             html.Div(
                 [
-                    dmc.TextInput(
-                        id="operator-name",
-                        label="Operator name",
-                        description="local session, no login yet",
-                        persistence="operator",
-                        persistence_type="session",
-                    ),
                     *[
                         html.Button(text, id=_button_id(name), className=look, hidden=True)
                         for name, (text, look) in BUTTONS.items()
                     ],
-                    html.Button("Show the newest", id="advice-unpin", className="btn", hidden=True),
+                    dcc.Link("Show the newest", id="advice-unpin", href="/recommendations", className="btn"),
                 ],
                 className="buttons",
             ),
@@ -169,91 +165,76 @@ def _dialog() -> dmc.Modal:
 
 
 def register(app: Dash, source: Source) -> None:
-    """One callback a tick, one for the dialog, one for what needs none."""
-    _register_tick(app, source)
+    """One callback for the dialog, one for what needs none."""
     _register_dialog(app, source)
     _register_at_once(app, source)
 
 
-SHOWN: Final = {
-    "state": ("recommendation-state", "children"),
-    "expiry": ("advice-expiry", "children"),
-    "card": ("advice-card", "children"),
-    "attribution": ("advice-attribution", "children"),
-    "limits": ("advice-limits", "children"),
-    "gates": ("advice-gates", "children"),
-    "plan": ("advice-plan", "children"),
-    "hand": ("advice-hand", "children"),
-    "commands": ("advice-commands", "children"),
-    "history": ("advice-history", "children"),
-    "notices": ("advice-notices", "children"),
-    "objective": ("advice-objective", "children"),
-    "authority": ("advice-authority", "children"),
-    "savings": ("advice-savings", "children"),
-    "promises": ("advice-promises", "children"),
-    "days": ("advice-days", "children"),
-    "unpin": ("advice-unpin", "hidden"),
-    "seen": ("advice-seen", "data"),
-    **{name: (_button_id(name), "hidden") for name in BUTTONS},
-}
-"""What a tick brings: by name, the element and what of it."""
+def pinned() -> int | None:
+    """The recommendation that the address names."""
+    seen = view.current()
+    text = seen.more.get("card", "") if seen else ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else None
 
 
-def _register_tick(app: Dash, source: Source) -> None:
-    @app.callback(
-        output={name: Output(*of) for name, of in SHOWN.items()},
-        inputs={
-            "_": Input("advice-tick", "n_intervals"),
-            "pin": Input("advice-pin", "data"),
-            "seen": State("advice-seen", "data"),
-        },
-    )
-    def tick(_: int | None, pin: Any, seen: dict[str, Any] | None) -> dict[str, Any]:
-        return view(source, pin if isinstance(pin, int) else None, seen)
-
-
-def view(source: Source, pin: int | None, seen: dict[str, Any] | None) -> dict[str, Any]:
-    """Everything on the page; what has not changed is not sent, so that what is open stays open."""
-    now, zone = source.now, source.context.site.zone
+def live(source: Source) -> Live:
+    """Everything on the page."""
+    now, zone, pin = source.now, source.zone, pinned()
     found = advice.recommendations(source)
     top = advice.top(found, pin)
-    allowed, saved = conduct(source), savings(source)
-    fresh: dict[str, Any] = {
-        "id": top.recommendation_id if top else None,
-        "version": top.version if top else None,
-        "card": f"{top.recommendation_id} {top.version}" if top else "none",
-        "list": " ".join(f"{r.recommendation_id}.{r.version}.{r.verified is not None}" for r in found),
-        "objective": allowed.objective,
-        "conduct": f"{allowed.hold} {allowed.trust} {allowed.alarms}",
-        "savings": f"{saved.total} {len(saved.promises)} {len(saved.shadows)}",
+    allowed = cache(partial(conduct, source))
+    saved = cache(partial(savings, source))
+    card = cache(partial(_of_card, source, top))
+    worth = cache(lambda: _of_savings(source, saved()))
+    rules = cache(lambda: _of_conduct(source, allowed()))
+    offered = _offered(top, source)
+    parts_of: dict[tuple[str, str], Callable[[], Any]] = {
+        ("recommendation-state", "children"): lambda: str(top.state).replace("_", " ") if top else "none",
+        ("advice-expiry", "children"): lambda: _expiry(source, top),
+        ("advice-hand", "children"): lambda: parts.in_hand(found, zone, now),
+        ("advice-commands", "children"): lambda: _commands(source, top),
+        ("advice-history", "children"): lambda: _history(source, found),
+        ("advice-objective", "children"): lambda: conduct_parts.objective(allowed()),
+        ("advice-unpin", "className"): lambda: "sr" if pin is None else "btn",
+        ("advice-seen", "data"): lambda: {
+            "id": top.recommendation_id if top else None,
+            "version": top.version if top else None,
+        },
     }
-    made: dict[str, Callable[[], dict[str, Any]]] = {
-        "card": lambda: _of_card(source, top),
-        "list": lambda: _of_list(source, found),
-        "objective": lambda: {"objective": conduct_parts.objective(allowed)},
-        "conduct": lambda: _of_conduct(source, allowed),
-        "savings": lambda: _of_savings(source, saved),
-    }
-    was = seen or {}
-    shown: dict[str, Any] = dict.fromkeys(SHOWN, no_update)
-    for key, make in made.items():
-        if was.get(key) != fresh[key]:
-            shown |= make()
+    made = {"card": card, "attribution": card, "limits": card, "gates": card, "plan": card}
+    made |= {"notices": rules, "authority": rules, "savings": worth, "promises": worth, "days": worth}
+    for name, make in made.items():
+        parts_of[f"advice-{name}", "children"] = partial(_of, make, name)
+    for name in BUTTONS:
+        may = auth.user().may(deciding.PERMISSION_OF.get(name, "advice.decide"))
+        parts_of[_button_id(name), "hidden"] = partial(lambda shown: not shown, name in offered)
+        parts_of[_button_id(name), "disabled"] = partial(lambda able: not able, may)
+        why = "" if may else auth.denied(deciding.PERMISSION_OF.get(name, "advice.decide"))
+        parts_of[_button_id(name), "title"] = partial(str, why)
+    return parts_of
+
+
+def _of(make: Callable[[], dict[str, Any]], name: str) -> Any:
+    return make()[name]
+
+
+def _expiry(source: Source, top: advice.Recommendation | None) -> str:
+    text = parts.expiry(top, source.now, source.zone) if top else ""
+    return f"· {text}" if text else ""
+
+
+def _commands(source: Source, top: advice.Recommendation | None) -> Child:
     commands = advice.commands(source, [top.recommendation_id] if top else [])
-    return {
-        **shown,
-        "state": str(top.state).replace("_", " ") if top else "none",
-        "expiry": f"· {parts.expiry(top, now, zone)}" if top and parts.expiry(top, now, zone) else "",
-        "hand": parts.in_hand(found, zone, now),
-        "commands": parts.command_table(commands, zone, now) if commands else "",
-        "unpin": pin is None,
-        **{name: name not in _offered(top, source) for name in BUTTONS},
-        "seen": fresh if fresh != was else no_update,
-    }
+    return parts.command_table(commands, source.zone, source.now) if commands else ""
+
+
+def _history(source: Source, found: tuple[advice.Recommendation, ...]) -> Child:
+    events = advice.events(source, [r.recommendation_id for r in found])
+    return parts.history(found, events, source.zone, source.now)
 
 
 def _of_card(source: Source, top: advice.Recommendation | None) -> dict[str, Any]:
-    zone = source.context.site.zone
+    zone = source.zone
     blocks = (top.plan.get("blocks") if top else None) or []
     chart = [graph("advice-plan-chart", figures.plan(blocks, zone), _CHART_PX)] if blocks else []
     return {
@@ -263,11 +244,6 @@ def _of_card(source: Source, top: advice.Recommendation | None) -> dict[str, Any
         "gates": parts.gates(top),
         "plan": [*chart, parts.plan(top, zone)],
     }
-
-
-def _of_list(source: Source, found: tuple[advice.Recommendation, ...]) -> dict[str, Any]:
-    events = advice.events(source, [r.recommendation_id for r in found])
-    return {"history": parts.history(found, events, source.context.site.zone, source.now)}
 
 
 def _of_conduct(source: Source, allowed: Any) -> dict[str, Any]:
@@ -300,7 +276,10 @@ def _offered(top: advice.Recommendation | None, source: Source) -> frozenset[str
 
 def _register_dialog(app: Dash, source: Source) -> None:
     # `advice-asked` is what the dialog restated: a tick meanwhile cannot put another card under the finger
-    @app.callback(
+    @callback(
+        app,
+        source,
+        "advice.decide",
         output={
             "opened": Output("act-dialog", "opened"),
             "title": Output("act-dialog", "title"),
@@ -309,10 +288,9 @@ def _register_dialog(app: Dash, source: Source) -> None:
             "reason": Output("act-reason", "value"),
             "confirm": Output("act-confirm", "children"),
             "problem": Output("act-problem", "children"),
-            "error": Output("operator-name", "error"),
             "asked": Output("advice-asked", "data"),
             "result": Output("advice-result", "children"),
-            "pin": Output("advice-pin", "data"),
+            "pin": Output("url", "search", allow_duplicate=True),
         },
         inputs={
             "opens": [Input(f"{name}-open", "n_clicks") for name in (*deciding.OF_CARD,)],
@@ -321,7 +299,6 @@ def _register_dialog(app: Dash, source: Source) -> None:
             "confirms": Input("act-confirm", "n_clicks"),
             "seen": State("advice-seen", "data"),
             "asked": State("advice-asked", "data"),
-            "actor": State("operator-name", "value"),
             "reason": State("act-reason", "value"),
             "objective": State("objective", "value", allow_optional=True),
         },
@@ -352,7 +329,7 @@ def _register_dialog(app: Dash, source: Source) -> None:
 
 
 DIALOG: Final = (
-    "opened", "title", "text", "why", "reason", "confirm", "problem", "error", "asked", "result", "pin",
+    "opened", "title", "text", "why", "reason", "confirm", "problem", "asked", "result", "pin",
 )  # fmt: skip
 
 
@@ -361,17 +338,16 @@ def answer(source: Source, pressed: Any, given: dict[str, Any]) -> dict[str, Any
     same: dict[str, Any] = dict.fromkeys(DIALOG, no_update)
     if pressed == "act-cancel":
         return {**same, "opened": False}
-    actor = given["actor"]
+    actor = auth.user().name
     if pressed == "act-confirm":
         asked = given["asked"] or {}
         ok, message, pin = deciding.carry_out(source, asked, actor, given["reason"])
         if not ok and message in deciding.problems(asked, actor, given["reason"]):
             return {**same, "problem": message}
-        return {**same, "opened": False, "problem": "", "result": message, "pin": pin}
+        return {**same, "opened": False, "problem": "", "result": message, "pin": _search(pin)}
     asked = deciding.wanted(pressed, given["seen"], given["objective"])
-    problem = deciding.name_problem(actor)
-    if problem or asked is None:
-        return {**same, "error": problem or None}
+    if asked is None:
+        return same
     question = deciding.question(source, asked, actor)
     return {
         **same,
@@ -382,29 +358,33 @@ def answer(source: Source, pressed: Any, given: dict[str, Any]) -> dict[str, Any
         "reason": "",
         "confirm": question.confirm,
         "problem": "",
-        "error": None,
         "asked": asked,
     }
 
 
+def _search(card: Any) -> Any:
+    """The address that keeps a recommendation on the page."""
+    seen = view.current()
+    return no_update if card is no_update or seen is None else view.search_of(seen, card=str(card))
+
+
 def _register_at_once(app: Dash, source: Source) -> None:
-    @app.callback(
+    @callback(
+        app,
+        source,
+        "advice.decide",
         Output("advice-result", "children", allow_duplicate=True),
-        Output("advice-pin", "data", allow_duplicate=True),
-        Output("operator-name", "error", allow_duplicate=True),
+        Output("url", "search", allow_duplicate=True),
         *[Input(name, "n_clicks") for name in SNOOZES],
-        Input("advice-unpin", "n_clicks"),
         State("advice-seen", "data"),
-        State("operator-name", "value"),
         prevent_initial_call=True,
     )
-    def at_once(*given: Any) -> tuple[Any, Any, Any]:
+    def at_once(*given: Any) -> tuple[Any, Any]:
         if not ctx.triggered[0]["value"]:
-            return no_update, no_update, no_update
-        if ctx.triggered_id == "advice-unpin":
-            return "", None, no_update
-        seen, actor = given[-2], given[-1]
-        return deciding.put_off(source, seen or {}, actor, str(ctx.triggered_id).removeprefix("snooze-"))
+            return no_update, no_update
+        choice = str(ctx.triggered_id).removeprefix("snooze-")
+        message, pin = deciding.put_off(source, given[-1] or {}, auth.user().name, choice)
+        return message, _search(pin)
 
 
-PAGE: Final = Page("/recommendations", "Recommendations", layout, register)
+PAGE: Final = Page("/recommendations", "Recommendations", layout, register, live, frozenset({"card"}))

@@ -11,13 +11,14 @@ from dash import Input, Output, State, dcc, html, no_update
 from core.errors import JoulecastError
 from ui import figures
 from ui import format as fmt
+from ui.callbacks import callback
 from ui.components import advised as advised_parts
 from ui.components.graph import graph
 from ui.components.panel import empty, panel, table
 from ui.data import status
 from ui.data.advised import DAYS_MAX, advised
 from ui.data.replay import FACILITY, OUTSIDE_WORTH_SAYING, Replayed, replay
-from ui.shell import Page
+from ui.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,7 @@ def layout(source: Source) -> list[Child]:
 
 def blank(source: Source) -> figures.Figure:
     """The chart before the first replay."""
-    return figures.lanes([], {}, {}, source.context.site.zone)
+    return figures.lanes([], {}, {}, source.zone)
 
 
 def _controls(site: Site, days: Sequence[date]) -> Child:
@@ -114,11 +115,11 @@ def _inputs(site: Site, days: Sequence[date]) -> list[Child]:
             dmc.NumberInput(
                 id=field_id(name),
                 label=f"{fmt.sentence(fmt.words(name))}",
-                description=f"{bounds.low_c:g} to {bounds.high_c:g} °C; empty: as operated",
-                min=bounds.low_c,
-                max=bounds.high_c,
+                description=f"{fmt.limits(bounds.low_c, bounds.high_c)}; empty: as operated",
+                min=fmt.display_value(bounds.low_c, "degC"),
+                max=fmt.display_value(bounds.high_c, "degC"),
                 step=SETPOINT_STEP_K,
-                suffix=" °C",
+                suffix=f" {fmt.degree()}",
                 placeholder="as operated",
                 decimalScale=1,
             )
@@ -177,7 +178,10 @@ def register(app: Dash, source: Source) -> None:
     """One callback: the button; it also replays the day that is chosen when the page opens."""
     names = list(source.context.site.setpoints)
 
-    @app.callback(
+    @callback(
+        app,
+        source,
+        "simulate",
         Output("replay-chart", "figure"),
         Output("replay-energies", "children"),
         Output("replay-said", "children"),
@@ -193,7 +197,10 @@ def register(app: Dash, source: Source) -> None:
         count = len(names)
         return view(source, day, dict(zip(names, fields[:count], strict=True)), fields[count:])
 
-    @app.callback(
+    @callback(
+        app,
+        source,
+        "simulate",
         Output("advised-lanes", "children"),
         Output("advised-moves", "children"),
         Output("advised-said", "children"),
@@ -213,7 +220,9 @@ def advised_view(source: Source, day: Any, last: Any, fields: dict[Setpoint, Any
     try:
         begin = date.fromisoformat(str(day))
         end = date.fromisoformat(str(last)) if last else begin
-        setpoints_c = {name: float(field) for name, field in fields.items() if field not in (None, "")}
+        setpoints_c = {
+            name: fmt.celsius(float(field)) for name, field in fields.items() if field not in (None, "")
+        }
     except ValueError:
         return no_update, no_update, "Choose a day, and give setpoints as numbers."
     if not 0 <= (end - begin).days < DAYS_MAX:
@@ -241,7 +250,9 @@ def view(
     """Replay and show; bad input and missing data are said, not raised."""
     try:
         wanted = date.fromisoformat(str(day))
-        setpoints_c = {name: float(field) for name, field in fields.items() if field not in (None, "")}
+        setpoints_c = {
+            name: fmt.celsius(float(field)) for name, field in fields.items() if field not in (None, "")
+        }
     except ValueError:
         return no_update, no_update, "Choose a day, and give setpoints as numbers."
     moved = shift_kw(shift)
@@ -275,8 +286,8 @@ def outside(site: Site, setpoints_c: dict[Setpoint, float]) -> str:
         bounds = site.setpoints[name]
         if not bounds.low_c <= value <= bounds.high_c:
             return (
-                f"{fmt.sentence(fmt.words(name))} {fmt.fixed(value, 1)} °C is outside this site's limits, "
-                f"{bounds.low_c:g} to {bounds.high_c:g} °C."
+                f"{fmt.sentence(fmt.words(name))} {fmt.temperature(value)} is outside this site's limits, "
+                f"{fmt.limits(bounds.low_c, bounds.high_c)}."
             )
     return ""
 
@@ -287,7 +298,7 @@ def chart(source: Source, found: Replayed) -> figures.Figure:
         found.times,
         {name: lane.facility_kw for name, lane in found.lanes.items()},
         {name: lane.ratio for name, lane in found.lanes.items()},
-        source.context.site.zone,
+        source.zone,
     )
 
 

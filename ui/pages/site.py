@@ -8,10 +8,11 @@ from dash import Input, Output, dcc, html
 
 from core.errors import ServiceError
 from ui import format as fmt
-from ui.components.panel import empty, facts, panel, table
+from ui.callbacks import callback
+from ui.components.panel import empty, facts, failed, panel, table
 from ui.data.shown import Kind
 from ui.data.validation import validation
-from ui.shell import Page
+from ui.page import Page
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ui.components.panel import Child
     from ui.data import Source
 
-SITE_TICK_MS: Final = 600_000
+AGAIN_MS: Final = 600_000
 """A validation is made when the page opens, and again after this [ms]."""
 RANGES: Final = 20
 """How many ranges outside the envelope, and how many masks, the page lists."""
@@ -38,15 +39,15 @@ NAMES: Final = {
     "inlet_c": "Warmest IT inlet",
 }
 GIVEN: Final = {
-    "it_reference_kw": ("IT load at a 23 °C inlet", "kW"),
-    "dry_bulb_c": ("Dry bulb", "°C"),
-    "wet_bulb_c": ("Wet bulb", "°C"),
+    "it_reference_kw": ("IT load at the reference inlet", "kW"),
+    "dry_bulb_c": ("Dry bulb", "degC"),
+    "wet_bulb_c": ("Wet bulb", "degC"),
     "heat_reuse_kw": ("Heat reused", "kW"),
-    "supply_air_temperature_c": ("Supply air setpoint", "°C"),
-    "chilled_water_supply_temperature_c": ("Chilled water setpoint", "°C"),
-    "condenser_water_supply_temperature_c": ("Condenser water setpoint", "°C"),
-    "return_air_temperature_c": ("Return air setpoint", "°C"),
-    "liquid_supply_temperature_c": ("Liquid loop setpoint", "°C"),
+    "supply_air_temperature_c": ("Supply air setpoint", "degC"),
+    "chilled_water_supply_temperature_c": ("Chilled water setpoint", "degC"),
+    "condenser_water_supply_temperature_c": ("Condenser water setpoint", "degC"),
+    "return_air_temperature_c": ("Return air setpoint", "degC"),
+    "liquid_supply_temperature_c": ("Liquid loop setpoint", "degC"),
 }
 """Conditions and setpoints of the calibrated envelope."""
 GUESSES: Final = ("same hour yesterday", "constant ratio to IT power")
@@ -66,8 +67,8 @@ def layout(_: Source) -> list[Child]:
     """The page."""
     wait = empty("The twin is being compared with the meters.")
     return [
-        html.H1("Site", className="sr"),
-        dcc.Interval(id="site-tick", interval=SITE_TICK_MS),
+        html.H1("Twin", className="sr"),
+        dcc.Interval(id="site-again", interval=AGAIN_MS),
         html.Div(
             [
                 panel(
@@ -93,25 +94,28 @@ def layout(_: Source) -> list[Child]:
 
 
 def register(app: Dash, source: Source) -> None:
-    """One callback, when the page opens and now and then."""
+    """One callback, when the page opens and now and then: it takes seconds, so it is no part of the poll."""
 
-    @app.callback(
+    @callback(
+        app,
+        source,
+        "view",
         Output("site-validation", "children"),
         Output("site-inside", "children"),
         Output("site-outside", "children"),
         Output("site-left-out", "children"),
-        Input("site-tick", "n_intervals"),
+        Input("site-again", "n_intervals"),
     )
-    def tick(_: int | None) -> tuple[Any, ...]:
-        return view(source)
+    def again(_: int | None) -> tuple[Any, ...]:
+        return compared(source)
 
 
-def view(source: Source) -> tuple[Child, ...]:
+def compared(source: Source) -> tuple[Child, ...]:
     """The panels; what is missing is said."""
     try:
         found = validation(source)
     except ServiceError as error:
-        found = str(error)
+        return failed(fmt.sentence(f"{error}.")), *(empty("Nothing yet.") for _ in range(3))
     if isinstance(found, str):
         return empty(fmt.sentence(f"{found}.")), *(empty("Nothing yet.") for _ in range(3))
     return head(source, found), inside(found), outside(source, found), left_out(source, found)
@@ -160,11 +164,19 @@ def _cells(row: Row, kind: str) -> list[Child]:
             twin.nmbe_too_great,
         ),
         _marked(fmt.percent(twin.cv_rmse_ratio, 1), twin.cv_rmse_too_great),
-        f"{fmt.number(twin.mae, 2)} {unit}",
-        f"{fmt.number(twin.rmse, 2)} {unit}",
-        *(f"{fmt.number(guesses[g].error.rmse, 2)} {unit}" if g in guesses else fmt.NOTHING for g in GUESSES),
+        _error(twin.mae, unit),
+        _error(twin.rmse, unit),
+        *(_error(guesses[g].error.rmse, unit) if g in guesses else fmt.NOTHING for g in GUESSES),
         f"▲ {nearest.name}" if nearest else "twin" if guesses else fmt.NOTHING,
     ]
+
+
+def _error(value: float, unit: str) -> str:
+    return (
+        f"{fmt.number(fmt.display_value(value, 'K'), 2)} {fmt.display_unit('K')}"
+        if unit == "K"
+        else f"{fmt.number(value, 2)} kW"
+    )
 
 
 def _marked(text: str, beyond: bool) -> str:
@@ -205,9 +217,11 @@ def _why(found: OutsideRange) -> str:
 
 def _beyond(found: Beyond) -> str:
     name, unit = GIVEN[found.condition]
-    low, high = fmt.fixed(found.low, 1), fmt.fixed(found.high, 1)
-    seen = f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
-    return f"{name} {seen}, calibrated on {fmt.band(*found.envelope, 1, unit)}"
+    sign = fmt.display_unit(unit)
+    low, high = (fmt.fixed(fmt.display_value(end, unit), 1) for end in (found.low, found.high))
+    seen = f"{low} {sign}" if low == high else f"{low} to {high} {sign}"
+    begin, end = (fmt.display_value(end, unit) for end in found.envelope)
+    return f"{name} {seen}, calibrated on {fmt.band(begin, end, 1, sign)}"
 
 
 def left_out(source: Source, found: Validation) -> Child:
@@ -227,8 +241,8 @@ def _listed(shown: Child, count: int) -> list[Child]:
 
 
 def _period(source: Source, start: datetime, end: datetime) -> str:
-    zone = source.context.site.zone
+    zone = source.zone
     return f"{fmt.clock_time(start, zone)} to {fmt.clock_time(end, zone, start)}"
 
 
-PAGE: Final = Page("/site", "Site", layout, register)
+PAGE: Final = Page("/site", "Twin", layout, register)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from dash import Input, Output, dcc, html
+from dash import html
 
 from ui import format as fmt
 from ui.components.panel import empty, facts, panel, table
 from ui.data import status
-from ui.shell import Page, mode
+from ui.head import mode
+from ui.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dash import Dash
-
     from ui.components.panel import Child
     from ui.data import Source
+    from ui.page import Live
 
-STATUS_TICK_MS: Final = 3000
 _JOB_WORDS: Final = {"ok": "ok", "not_ready": "waits for data", "failed": "▲ failed"}
 _STORAGE: Final = {
     "plain": "plain PostgreSQL: everything works; no compression, no continuous aggregates",
@@ -32,7 +32,6 @@ def layout(_: Source) -> list[Child]:
     """The page."""
     return [
         html.H1("Status", className="sr"),
-        dcc.Interval(id="status-tick", interval=STATUS_TICK_MS),
         html.Div(
             [
                 panel("Jobs", html.Div(id="status-jobs"), note="newest run of each", span=8),
@@ -54,25 +53,21 @@ def layout(_: Source) -> list[Child]:
     ]
 
 
-def register(app: Dash, source: Source) -> None:
-    """One callback a tick."""
-
-    @app.callback(
-        Output("status-jobs", "children"),
-        Output("status-storage", "children"),
-        Output("status-ingest", "children"),
-        Output("status-rejected", "children"),
-        Output("status-unmapped", "children"),
-        Input("status-tick", "n_intervals"),
-    )
-    def tick(_: int | None) -> tuple[Any, ...]:
-        tables = (job_table, storage, ingest_table, rejected_table, unmapped_table)
-        return tuple(made(source) for made in tables)
+def live(source: Source) -> Live:
+    """How the services fare."""
+    tables = {
+        "jobs": job_table,
+        "storage": storage,
+        "ingest": ingest_table,
+        "rejected": rejected_table,
+        "unmapped": unmapped_table,
+    }
+    return {(f"status-{name}", "children"): partial(make, source) for name, make in tables.items()}
 
 
 def job_table(source: Source, prefix: str = "") -> Child:
     """The newest run of each job."""
-    found, now, zone = status.jobs(source, prefix), source.now, source.context.site.zone
+    found, now, zone = status.jobs(source, prefix), source.now, source.zone
     if not found:
         return empty("No job has run yet: the services leave a record here from their first run on.")
     rows = [
@@ -113,7 +108,7 @@ def _schema(files: Sequence[str]) -> str:
 
 def ingest_table(source: Source) -> Child:
     """Counters that must add up."""
-    found, now, zone = status.counters(source), source.now, source.context.site.zone
+    found, now, zone = status.counters(source), source.now, source.zone
     if not found:
         return empty("No ingest process has reported yet.")
     rows = [
@@ -132,7 +127,7 @@ def ingest_table(source: Source) -> Child:
 
 def rejected_table(source: Source) -> Child:
     """Messages that could not be read; topics and reasons are shown as text, payloads not at all."""
-    found, now, zone = status.rejected(source), source.now, source.context.site.zone
+    found, now, zone = status.rejected(source), source.now, source.zone
     if not found:
         return empty("None.")
     rows = [
@@ -150,7 +145,7 @@ def rejected_table(source: Source) -> Child:
 
 def unmapped_table(source: Source) -> Child:
     """What devices send beyond what is mapped, each with the line that would map it."""
-    found, now, zone = status.unmapped(source), source.now, source.context.site.zone
+    found, now, zone = status.unmapped(source), source.now, source.zone
     if not found:
         return empty("Nothing.")
     rows = [
@@ -162,4 +157,4 @@ def unmapped_table(source: Source) -> Child:
     )
 
 
-PAGE: Final = Page("/status", "Status", layout, register)
+PAGE: Final = Page("/status", "System", layout, live=live)

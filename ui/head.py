@@ -1,0 +1,167 @@
+"""The header that never moves: site, mode, age of the data, alarms, zone, units, theme, who, HOLD."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dash import dcc, html
+
+from core.actions import Authority
+from core.errors import ServiceError
+from ui import auth, hold, view
+from ui import format as fmt
+from ui.components.panel import labelled
+from ui.data import status
+from ui.data.conduct import conduct
+from ui.data.live import snapshot
+
+if TYPE_CHECKING:
+    from ui.components.panel import Child
+    from ui.data import Source
+    from ui.page import Live
+
+_KEEP_WALL_S: Final = 5.0
+PRIORITY_MARKS: Final = {1: "◆ P1", 2: "▲ P2", 3: "■ P3", 4: "● P4"}
+"""Shape and letter of a priority; colour comes beside them, never alone."""
+
+
+def header(source: Source) -> html.Header:
+    """The header; what is alive in it comes with every poll."""
+    site = source.context.site.site
+    return html.Header(
+        [
+            html.Span("Joulecast", className="brand"),
+            html.Span(site.name, className="site-name"),
+            html.Span(mode(source), id="mode-badge", className=mode_class(source)),
+            html.Span(id="authority", className="badge"),
+            html.Div(
+                [
+                    html.Span(id="data-age", className="age"),
+                    html.Span(id="alarm-head"),
+                    html.Span(id="plant-time", className="hide-small"),
+                    html.Span(
+                        [
+                            html.Button(id="zone-next", className="btn small"),
+                            html.Button(id="units-next", className="btn small"),
+                            labelled(
+                                html.Button("◐", id="theme-next", className="btn small"),
+                                label="Light or dark",
+                            ),
+                        ],
+                        className="row",
+                    ),
+                    html.Span(id="who"),
+                    hold.button(),
+                ],
+                className="right",
+            ),
+        ],
+        className="head",
+    )
+
+
+def mode(source: Source) -> str:
+    """What the badge says: whether there is a plant behind the numbers, and whether its time is ours."""
+    speed = source.context.clock.speed_ratio
+    plant = "SIMULATED PLANT" if source.context.site.site.simulated else "LIVE"
+    return plant if speed == 1 else f"{plant} · time runs {speed:g}x"
+
+
+def mode_class(source: Source) -> str:
+    """The badge's look: not by colour alone."""
+    real = source.context.clock.speed_ratio == 1 and not source.context.site.site.simulated
+    return "badge" if real else "badge demo"
+
+
+def live(source: Source) -> Live:
+    """What every poll brings to the header."""
+    age = data_age(source)
+    return {
+        ("data-age", "children"): lambda: f"data {fmt.age(age)} old" if age is not None else "no data yet",
+        ("data-age", "className"): lambda: "age late" if age is None or age > source.late_s else "age",
+        ("plant-time", "children"): lambda: fmt.long_time(source.now, source.zone),
+        ("alarm-head", "children"): lambda: alarm_count(source),
+        ("authority", "children"): lambda: authority(source),
+        ("zone-next", "children"): lambda: zone_name(source),
+        ("zone-next", "title"): lambda: (
+            f"Times are in {source.zone.key}; press for the site's zone, UTC or this browser's"
+        ),
+        ("units-next", "children"): lambda: view.units().upper(),
+        ("units-next", "title"): lambda: "Units: SI or IP (inch-pound)",
+        ("who", "children"): who,
+        **hold.live(source),
+    }
+
+
+def zone_name(source: Source) -> str:
+    """Whose time is shown."""
+    seen = view.current()
+    if seen is None or seen.zone_choice == view.SITE_ZONE:
+        return "site time"
+    return "UTC" if seen.zone_choice == "UTC" else source.zone.key.rpartition("/")[2].replace("_", " ")
+
+
+def who() -> Child:
+    """Who is signed in, and the way in or out."""
+    found = auth.user()
+    if found.role is auth.Role.GUEST:
+        return dcc.Link("Sign in", href="/login", refresh=True)
+    return [
+        html.Span(found.name, title=f"signed in as {found.role}"),
+        " ",
+        dcc.Link("Sign out", href="/logout", refresh=True),
+    ]
+
+
+def authority(source: Source) -> str:
+    """How far advice may go at this site: the furthest of its setpoints."""
+
+    def read() -> str:
+        given = [trust.authority for trust in conduct(source).trust]
+        furthest = max(given, key=list(Authority).index, default=None)
+        return f"ADVICE {furthest.replace('_', '-').upper()}" if furthest else "ADVICE OFF"
+
+    found: str = source.kept("authority", _KEEP_WALL_S, read)
+    return found
+
+
+def alarm_count(source: Source) -> Child:
+    """How many alarms stand, by priority, and how many nobody has looked at."""
+    found = status.alarm_counts(source)
+    if not found:
+        return "no alarms"
+    return dcc.Link(
+        [
+            html.Span(
+                f"{PRIORITY_MARKS[count.priority]} {count.open}"
+                + (f" ({count.unseen} new)" if count.unseen else ""),
+                className=f"alarm p{count.priority}",
+            )
+            for count in found
+        ],
+        href="/alarms",
+        className="row",
+    )
+
+
+def data_age(source: Source) -> float | None:
+    """Age of the meters' readings [s of plant time]; None before the first or without a database."""
+    try:
+        return snapshot(source).data_age_s
+    except ServiceError:
+        return None
+
+
+def stale(source: Source) -> str:
+    """What the banner says of the data; nothing while they are fresh or before the first."""
+    try:
+        return stale_reason(source, snapshot(source).data_age_s)
+    except ServiceError as error:
+        return fmt.sentence(f"{error}.")
+
+
+def stale_reason(source: Source, age_s: float | None) -> str:
+    """The same of an age [s]."""
+    if age_s is None or age_s <= source.stale_s:
+        return ""
+    return f"No new reading of the power meters for {fmt.age(age_s)} of plant time: figures are withheld."
