@@ -70,7 +70,7 @@ def replay(
 
 def _advised(days: tuple[date, date], asked: list[str] | None, *, as_json: bool) -> int:
     from twin import replay as room  # noqa: PLC0415  # each verb imports only its own room
-    from twin.advised import replay_days  # noqa: PLC0415
+    from twin.advised import replay_days  # noqa: PLC0415  # as above
 
     setpoints, found = setpoints_from(asked), []
     first, last = days

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests_of_edge import AIR, OWN, WATER, Plant, Server, gateway
 
 from core.errors import InputError, ServiceError
+from ingest.edge.drivers.base import DriverError
 from ingest.edge.gateway import ANSWERS
 from ingest.edge.protocol import COMMAND_BYTES, Command, Kind, Reason, canonical, seal
 from ingest.edge.store import FileStore
@@ -424,8 +425,6 @@ def test_nothing_is_set_before_what_an_earlier_run_left_is_given_back(
 def test_a_plant_that_hears_no_sign_of_life_is_no_reason_to_stop(
     edge: Gateway, server: Server, plant_in_memory: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ingest.edge.drivers.base import DriverError  # noqa: PLC0415  # only here
-
     edge.receive(server.sealed())
 
     def fails() -> None:
