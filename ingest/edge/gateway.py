@@ -120,8 +120,8 @@ class Gateway:
 
     @property
     def leases(self) -> Mapping[str, Lease]:
-        """What we hold, by point."""
-        return self._leases
+        """What we hold, by point; a copy, as another thread may ask."""
+        return dict(self._leases)
 
     def receive(self, payload: bytes, *, retained: bool = False) -> Answer:
         """Judge a command and do it, or not."""
