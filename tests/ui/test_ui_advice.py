@@ -149,6 +149,24 @@ def test_the_human_gate_tells_who_has_accepted(source: Source, context: Context,
     assert "waits for" not in decided
 
 
+@pytest.mark.parametrize(("scale", "said"), [(1.684, "1.68"), (0.8, "0.80")])
+def test_the_card_says_by_what_its_interval_was_scaled(source: Source, scale: float, said: str) -> None:
+    found = shown(source)
+    scaled = replace(found, sources={**found.sources, "interval_scale": scale, "interval_savings": 60})
+    assert f"scaled by {said} on the record of 60 verified savings" in text(
+        parts.card(scaled, ZONE, source.now)
+    )
+
+
+@pytest.mark.parametrize("sources", [{}, {"interval_scale": 1.0, "interval_savings": 12}])
+def test_the_card_says_nothing_of_an_interval_that_was_not_scaled(
+    source: Source, sources: dict[str, Any]
+) -> None:
+    found = shown(source)
+    unscaled = replace(found, sources={**found.sources, **sources})
+    assert "scaled by" not in text(parts.card(unscaled, ZONE, source.now))
+
+
 def test_weather_is_named_once(source: Source) -> None:
     said = parts.sources_text({"weather_source": "weather forecast"}, ZONE, source.now)
     assert said == "weather forecast"
