@@ -10,6 +10,7 @@ from core import db
 from core.actions import TIME_LIMITS, TRANSITIONS, WHEN_DUE, Authority, Change, Setpoint, State
 from core.errors import JoulecastError
 from core.moves import move
+from twin.advise.record import changes_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -150,7 +151,7 @@ def _card(row: db.Row) -> Card:
         wakes_at=row["wakes_at"],
         hold_until=row["hold_until"],
         of_number=row["of_recommendation_id"],
-        changes=tuple(Change(Setpoint(c["setpoint"]), c["from_c"], c["to_c"]) for c in row["changes"]),
+        changes=changes_of(row),
         saving_p50_kw=row["saving_p50_kw"],
         by_hand=row["by_hand"],
         sources=row["sources"],

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from core import db
-from core.actions import Setpoint
+from core.actions import Change, Setpoint
 from twin.advise import promise
 from twin.advise.evidence import Record
 
@@ -38,11 +38,16 @@ def read_record(conn: db.Connection, site: Site, now: datetime) -> Record:
     verified = promise.verified(conn, site)
     return Record(
         unverified=tuple(dict.fromkeys(setpoint for row in waiting for setpoint in setpoints_of(row))),
-        misses=_misses(conn, site),
+        misses=misses_of(conn, site),
         declined=tuple(dict.fromkeys(setpoint for row in alone for setpoint in setpoints_of(row))),
         interval_scale=promise.interval_scale(verified),
         verified=len(verified),
     )
+
+
+def changes_of(row: db.Row) -> tuple[Change, ...]:
+    """What a recommendation changes."""
+    return tuple(Change(Setpoint(c["setpoint"]), c["from_c"], c["to_c"]) for c in row["changes"])
 
 
 def setpoints_of(row: db.Row) -> tuple[Setpoint, ...]:
@@ -55,7 +60,8 @@ def missed(measured_p90_kw: float, promised_p10_kw: float) -> bool:
     return measured_p90_kw < promised_p10_kw
 
 
-def _misses(conn: db.Connection, site: Site) -> dict[Setpoint, int]:
+def misses_of(conn: db.Connection, site: Site) -> dict[Setpoint, int]:
+    """By setpoint, how many savings in a row were missed since somebody last looked."""
     sources = {suspension_source(setpoint): setpoint for setpoint in site.setpoints}
     looked = {
         sources[row["source"]]: row["acknowledged_at"]
