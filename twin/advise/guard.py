@@ -299,7 +299,7 @@ class _Watch:
     def _alarm(self, source: str, priority: int, message: str, action: str) -> None:
         row = db.row(
             self.conn,
-            "twin_say_alarm",
+            "twin_raise_alarm",
             site=self.site.id,
             source=source,
             priority=priority,

@@ -23,6 +23,8 @@ PATIENCE: Final = timedelta(hours=2)
 """How long after that readings may still arrive; then the saving stays unmeasured and nobody waits for it."""
 PEACE: Final = timedelta(hours=4)
 """After a rejection nothing is proposed on the same setpoint for so long."""
+LOOKED_AT: Final = 100
+"""Misses in a row are counted among so many of the newest verified savings."""
 
 
 def suspension_source(setpoint: Setpoint) -> str:
@@ -69,10 +71,10 @@ def misses_of(conn: db.Connection, site: Site) -> dict[Setpoint, int]:
     }
     counts = dict.fromkeys(site.setpoints, 0)
     ended: set[Setpoint] = set()
-    for row in db.rows(conn, "twin_verified", site=site.id):
+    for row in db.rows(conn, "advice_verified", site=site.id, count=LOOKED_AT):
         for setpoint in setpoints_of(row):
             since = looked.get(setpoint)
-            hit = not missed(row["measured_p90_kw"], row["saving_p10_kw"])
+            hit = not missed(row["verified_p90_kw"], row["promised_p10_kw"])
             if hit or (since and row["created_at"] <= since):
                 ended.add(setpoint)
             elif setpoint in counts and setpoint not in ended:
