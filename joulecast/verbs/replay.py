@@ -77,9 +77,7 @@ def _advised(days: tuple[date, date], asked: list[str] | None, *, as_json: bool)
     with working() as (context, _), db.connect(context.dsn) as conn:
         room.check_day(context.site, context.clock, last)
         with progress("replay", quiet=as_json) as report:
-            for replayed in replay_days(
-                conn, context.site, first, last, setpoints, room.carbon_g_per_kwh, os.cpu_count() or 1
-            ):
+            for replayed in replay_days(conn, context.site, first, last, setpoints, os.cpu_count() or 1):
                 found.append(replayed)
                 report((replayed.day - first).days + 1, (last - first).days + 1)
         site = context.site
