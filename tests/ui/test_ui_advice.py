@@ -16,7 +16,7 @@ from dash import no_update
 from looking import acting, seen
 from plotly.utils import PlotlyJSONEncoder
 
-from core import db
+from core import db, moves
 from core.actions import Authority, Setpoint, State
 from twin.advise import limits
 from twin.advise.ledger import Total
@@ -157,6 +157,45 @@ def test_the_human_gate_tells_who_has_accepted(source: Source, context: Context,
     decided = text(parts.gates(replace(shown(source), verdicts=(waits,))))
     assert "accepted by Ann Operator" in decided
     assert "waits for" not in decided
+
+
+@pytest.mark.parametrize(("scale", "said"), [(1.684, "1.68"), (0.8, "0.80")])
+def test_the_card_says_by_what_its_interval_was_scaled(source: Source, scale: float, said: str) -> None:
+    found = shown(source)
+    scaled = replace(found, sources={**found.sources, "interval_scale": scale, "interval_savings": 60})
+    assert f"scaled by {said} on the record of 60 verified savings" in text(
+        parts.card(scaled, ZONE, source.now)
+    )
+
+
+@pytest.mark.parametrize("sources", [{}, {"interval_scale": 1.0, "interval_savings": 12}])
+def test_the_card_says_nothing_of_an_interval_that_was_not_scaled(
+    source: Source, sources: dict[str, Any]
+) -> None:
+    found = shown(source)
+    unscaled = replace(found, sources={**found.sources, **sources})
+    assert "scaled by" not in text(parts.card(unscaled, ZONE, source.now))
+
+
+def test_a_card_that_was_put_off_rests_on_what_it_was_worked_out_from_anew(
+    source: Source, context: Context, seeded: seed.Seeded
+) -> None:
+    with db.connect(context.dsn) as conn:
+        now, anew = context.clock.now(), {"calibration_id": 4, "weather_source": "dwd"}
+        for state, behind in ((State.SNOOZED, {}), (State.PROPOSED, anew)):
+            assert moves.move(
+                conn,
+                seeded.proposed,
+                state,
+                at=now,
+                actor="Ann Operator",
+                reason="put off",
+                due=now + timedelta(minutes=45),
+                detail=behind,
+            )
+    card = text(parts.card(shown(source), ZONE, source.now))
+    assert "calibration 4, weather dwd" in card
+    assert "calibration 3" not in card
 
 
 def test_weather_is_named_once(source: Source) -> None:
