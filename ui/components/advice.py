@@ -271,7 +271,7 @@ def plan(found: Recommendation | None, zone: ZoneInfo) -> Child:
             _mode(block),
             *(fmt.degrees(block["setpoints"].get(name)) for name in setpoints),
             fmt.signed(block["saving_kw"], 1),
-            f"{held_by_text(block['held_by'])}; {fmt.kelvins(1.0)} more saves "
+            f"{held_by_text(block['held_by'])}; {fmt.display_value(1.0, 'K'):g} {fmt.display_unit('K')} more saves "
             f"{fmt.fixed(block['relaxed_kw'], 1)} kW"
             if block.get("held_by")
             else "nothing",
