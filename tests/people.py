@@ -34,13 +34,16 @@ def sign_in(client: Client, name: str, password: str = PASSWORD, wanted: str = "
     return post(client, "/login", name=name, password=password, next=wanted)
 
 
-def press(client: Client, button: str, output: str = "", **fields: object) -> TestResponse:
+def press(
+    client: Client, button: str, output: str = "", buttons: tuple[str, ...] = (), **fields: object
+) -> TestResponse:
     """Send what a browser sends when a button is pressed whose callback has one output.
 
     Args:
         client: the browser.
         button: the element's id.
         output: id of the element that is written to; the button itself where absent.
+        buttons: all of the callback's; that one alone where absent.
         **fields: by element id, with _ for -, the values that go along as State, before the view's.
     """
     to = {"id": output or button, "property": "children"}
@@ -50,7 +53,10 @@ def press(client: Client, button: str, output: str = "", **fields: object) -> Te
     body = {
         "output": f"{to['id']}.children",
         "outputs": to,
-        "inputs": [{"id": button, "property": "n_clicks", "value": 1}],
+        "inputs": [
+            {"id": name, "property": "n_clicks", "value": 1 if name == button else None}
+            for name in buttons or (button,)
+        ],
         "state": [*states, {"id": "view", "property": "data", "value": {}}],
         "changedPropIds": [f"{button}.n_clicks"],
     }
