@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
 
-from flask import Response, abort, redirect, request
+from flask import Response, abort, g, redirect, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.errors import ServiceError
@@ -25,6 +25,8 @@ _LOOKS: Final = "/assets/"
 """For everybody, as is what makes the sign-in look."""
 _MACHINE: Final = ("/_", "/api/")
 """What programs ask for: they are answered with a status, people with a page."""
+_PARTS: Final = "/_dash-component-suites/"
+"""Scripts that every page is made of: a page that is opened anew needs them also when a sign-in is over."""
 _HSTS: Final = "max-age=31536000"
 
 
@@ -90,6 +92,8 @@ def register(app: Dash, source: Source) -> None:
 
     def add_headers(response: Response) -> Response:
         response.headers.update(headers)
+        if g.get("joulecast_lapsed", False):
+            login.forget(source, response)
         return response
 
     server.before_request(refuse_strangers)
@@ -111,8 +115,9 @@ def admitted(source: Source) -> Answer | None:
         abort(503, f"who asks cannot be found out: {error}")
     if request.path in login.PATHS:
         return None
-    if lapsed and is_machine:
+    if lapsed and is_machine and not request.path.startswith(_PARTS):
         abort(401, "This sign-in is over or this key is not in force. Sign in again.")
+    g.joulecast_lapsed = lapsed
     if auth.user().must_change:
         return _sent(login.PASSWORD, 403, "Choose a password of your own first.", is_machine=is_machine)
     if auth.user().role is auth.Role.GUEST and not guests_may:

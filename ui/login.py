@@ -29,6 +29,7 @@ _HEAD: Final = """<!DOCTYPE html>
 <head>
   <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
   <title>{{ title }} · Joulecast</title>
+  <link rel="icon" href="/_favicon.ico">
   <link rel="stylesheet" href="/assets/joulecast.css"><link rel="stylesheet" href="/assets/plain.css">
 </head>
 <body><main class="panel plain-panel">
@@ -43,9 +44,10 @@ _LOGIN_PAGE: Final = (
     <input type="hidden" name="next" value="{{ next }}">
     <label for="name">Name</label>
     <input id="name" name="name" value="{{ name }}" autocomplete="username" autocapitalize="none" required
-      maxlength="40" autofocus>
+      maxlength="40"{% if not name %} autofocus{% endif %}>
     <label for="password">Password</label>
-    <input id="password" name="password" type="password" autocomplete="current-password" required>
+    <input id="password" name="password" type="password" autocomplete="current-password" required
+      {%- if name %} autofocus{% endif %}>
     <button class="btn primary" type="submit">Sign in</button>
   </form>
   <p class="note">No account, or the password is lost? Somebody with the role admin makes a new one.</p>
@@ -130,6 +132,12 @@ def local(wanted: str | None) -> str:
     return "/" if parts.scheme or parts.netloc or parts.path in PATHS else text
 
 
+def forget(source: Source, answer: Answer) -> None:
+    """Take the cookie away."""
+    name, is_https = auth.cookie(source), source.context.settings.ui_https
+    answer.delete_cookie(name, secure=is_https, httponly=True, samesite="Strict")
+
+
 def _field(name: str) -> str:
     return request.form.get(name, "")[:_FIELD_MAX]
 
@@ -168,7 +176,7 @@ def _sign_out(source: Source) -> Answer:
             role=auth.user().role,
         )
     answer = redirect(LOGIN, 303)
-    answer.delete_cookie(name, secure=source.context.settings.ui_https, httponly=True, samesite="Strict")
+    forget(source, answer)
     return answer
 
 

@@ -87,15 +87,14 @@ def sign_in(source: Source, name: str, password: str, address: str, before: str 
     good = passwords.right(row["password_hash"] if row else None, password)
     with source.writing() as conn:
         now = db.row(conn, "user_find", name=name) if good else None  # it may have changed meanwhile
-        who = audit.Who(name, row["role"] if row else "", address)
         if not (row and now and now["disabled_at"] is None and now["password_hash"] == row["password_hash"]):
-            audit.add(conn, who, "sign_in.failed", f"user {name}")
+            audit.add(conn, audit.Who(name, "", address), "sign_in.failed", f"user {name}")
             return SignedIn(problem=WRONG)
         forgive(conn, name, address)
         db.rows(conn, "session_prune", idle=idle(source))
         db.rows(conn, "session_end", key=key_of(before))
         session = begin(conn, name, address)
-        audit.add(conn, who, "sign_in", f"user {name}")
+        audit.add(conn, audit.Who(name, now["role"], address), "sign_in", f"user {name}")
     return SignedIn(session, must_change=now["must_change"])
 
 

@@ -223,9 +223,16 @@ def test_a_session_ends(client: FlaskClient, dsn: str, end: str) -> None:
     people.account(dsn, "ann", "operator")
     people.sign_in(client, "ann")
     assert client.get("/_dash-layout", base_url=HOST).status_code == 200
+    script = client.get("/", base_url=HOST).text.partition('<script src="')[2].partition('"')[0]
+    assert script.startswith("/_dash-component-suites/")
     change(dsn, end)
     assert client.get("/_dash-layout", base_url=HOST).status_code == 401  # the page says that it is over
-    assert client.get("/", base_url=HOST).status_code == 200  # guests may look on
+    with client.get(script, base_url=HOST) as answer:
+        assert answer.status_code == 200  # of a page that is opened anew
+    opened = client.get("/", base_url=HOST)
+    assert opened.status_code == 200  # guests may look on
+    assert opened.headers["Set-Cookie"].startswith(f"{COOKIE}=;")
+    assert client.get("/_dash-layout", base_url=HOST).status_code == 200
     assert who(client) == ""
 
 
