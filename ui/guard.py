@@ -117,7 +117,7 @@ def admitted(source: Source) -> Answer | None:
         return None
     if lapsed and is_machine and not request.path.startswith(_PARTS):
         abort(401, "This sign-in is over or this key is not in force. Sign in again.")
-    g.joulecast_lapsed = lapsed
+    g.joulecast_lapsed = lapsed and not is_machine
     if auth.user().must_change:
         return _sent(login.PASSWORD, 403, "Choose a password of your own first.", is_machine=is_machine)
     if auth.user().role is auth.Role.GUEST and not guests_may:
