@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
 
 from core import db
 from core.audit import Who
 from ui import accounts, passwords
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Page
     from werkzeug.test import Client, TestResponse
 
 HOST: Final = "http://localhost"
@@ -61,3 +63,12 @@ def press(
         "changedPropIds": [f"{button}.n_clicks"],
     }
     return client.post("/_dash-update-component", base_url=HOST, json=body, headers={"Origin": HOST})
+
+
+def enter(page: Page, url: str, name: str, wanted: str = "/", password: str = PASSWORD) -> None:
+    """Sign in with a real browser and go on to a page."""
+    page.goto(f"{url}/login?{urlencode({'next': wanted})}")
+    page.fill("#name", name)
+    page.fill("#password", password)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{url}{wanted}")

@@ -121,8 +121,14 @@ def admitted(source: Source) -> Answer | None:
     if auth.user().must_change:
         return _sent(login.PASSWORD, 403, "Choose a password of your own first.", is_machine=is_machine)
     if auth.user().role is auth.Role.GUEST and not guests_may:
-        return _sent(login.LOGIN, 401, "Sign in first.", is_machine=is_machine)
+        return _to_sign_in(source, is_machine=is_machine)
     return None
+
+
+def _to_sign_in(source: Source, *, is_machine: bool) -> Answer:
+    if not is_machine and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        return login.again(source)  # a link from elsewhere brings no cookie; its repetition does
+    return _sent(login.LOGIN, 401, "Sign in first.", is_machine=is_machine)
 
 
 def _sent(path: str, status: int, sentence: str, *, is_machine: bool) -> Answer:

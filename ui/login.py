@@ -54,6 +54,10 @@ _LOGIN_PAGE: Final = (
   {% if guests %}<p><a href="{{ next }}">Look on without signing in</a></p>{% endif %}"""
     + _FOOT
 )
+_AGAIN_PAGE: Final = """<!DOCTYPE html>
+<html lang="en" class="plain"><head><meta charset="utf-8"><title>Joulecast</title>
+<meta http-equiv="refresh" content="0; url={{ next }}"></head>
+<body><a href="{{ next }}">To the page</a></body></html>"""
 _LOGOUT_PAGE: Final = (
     _HEAD
     + """
@@ -130,6 +134,11 @@ def local(wanted: str | None) -> str:
     except ValueError:
         return "/"
     return "/" if parts.scheme or parts.netloc or parts.path in PATHS else text
+
+
+def again(source: Source) -> Answer:
+    """Ask for the same page once more, from here: a browser sends our cookie with no link of another site."""
+    return _page(source, _AGAIN_PAGE, "", next=local(request.full_path.rstrip("?")))
 
 
 def forget(source: Source, answer: Answer) -> None:

@@ -419,6 +419,18 @@ def test_who_was_sent_to_the_sign_in_comes_back_to_the_page(client_of: Any, dsn:
     assert client.get("/forecast?range=7d&tz=UTC", base_url=HOST).status_code == 200
 
 
+def test_a_link_from_elsewhere_is_followed_once_more_so_that_the_cookie_comes_along(client_of: Any) -> None:
+    client = client_of(ui_guests="none")
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    answer = client.get("/recommendations?id=7&x='%22><b>", base_url=HOST, headers=headers)
+    assert answer.status_code == 200
+    assert 'content="0; url=/recommendations?id=7&amp;x=' in answer.text
+    assert "<b>" not in answer.text
+    again = client.get("/forecast", base_url=HOST, headers={"Sec-Fetch-Site": "same-origin"})
+    assert again.location == "/login?next=%2Fforecast"
+    assert client.get("/_dash-layout", base_url=HOST, headers=headers).status_code == 401
+
+
 def test_without_a_database_nobody_is_let_in(client_of: Any, dsn: str) -> None:
     people.account(dsn, "ann", "admin")
     closed, open_ = client_of(ui_guests="none"), client_of()
