@@ -20,6 +20,7 @@ from core.errors import InputError
 
 SETTINGS_FILE = Path("joulecast.toml")
 PREFIX = "JOULECAST_"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Settings(BaseSettings):
@@ -36,6 +37,17 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=Path(".joulecast"), description="The embedded servers' folder.")
     ui_host: str = Field(default="127.0.0.1", description="Address the pages are served on.")
     ui_port: int = Field(default=8050, ge=1, le=65535, description="Port the pages are served on.")
+    ui_guests: Literal["view", "none"] | None = Field(
+        default=None,
+        description="What those who are not signed in see; where absent: view on the loopback, else none.",
+    )
+    ui_https: bool = Field(default=False, description="Pages are reached by https: cookies go no other way.")
+    ui_proxies: int = Field(
+        default=0, ge=0, le=5, description="Proxies in front of the pages whose X-Forwarded-For is believed."
+    )
+    ui_idle_min: int = Field(
+        default=720, ge=5, le=720, description="Minutes after which an unused sign-in ends; 12 h end any."
+    )
     demo_speed: float = Field(default=1.0, gt=0, le=600, description="How fast the demo plant's time runs.")
     demo_days: int = Field(
         default=42, ge=8, le=400, description="Days of history the demo plant begins with."
@@ -96,6 +108,13 @@ class Settings(BaseSettings):
         """Arguments, then the environment, then the file; no .env and no secrets folder."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def guests_may_view(self) -> bool:
+        """Whether somebody who is not signed in may see the pages."""
+        if self.ui_guests is not None:
+            return self.ui_guests == "view"
+        return self.ui_host in LOOPBACK
 
     def make_clock(self) -> Clock:
         """The clock that this process goes by."""
