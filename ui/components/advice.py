@@ -155,6 +155,8 @@ def _effects(found: Recommendation, zone: ZoneInfo, now: datetime) -> list[tuple
     if worth:
         band = fmt.band(worth["p10"], worth["p90"], 2, worth["unit"])
         pairs.append(("In its own unit", f"{fmt.fixed(worth['p50'], 2)} {worth['unit']} ({band}), modelled"))
+    if scaled := interval_text(found):
+        pairs.append(("Its interval", scaled))
     if say.get("beyond_error_ratio") is not None:
         pairs.append(("Beyond the twin's error", f"{fmt.percent(say['beyond_error_ratio'])} of the saving"))
     if "facility_kw_before" in say and "facility_kw_after" in say:
@@ -177,6 +179,15 @@ def _effects(found: Recommendation, zone: ZoneInfo, now: datetime) -> list[tuple
     pairs.append(("Authority", found.authority.replace("_", " ")))
     pairs.append(("Rests on", sources_text(found.sources, zone, now, found.calibration_id)))
     return pairs
+
+
+def interval_text(found: Recommendation) -> str:
+    """By what earlier savings scaled its interval; empty where they left it as the twin has it."""
+    scale = found.sources.get("interval_scale", 1.0)
+    if scale == 1.0:
+        return ""
+    savings = fmt.count(found.sources["interval_savings"], "verified saving")
+    return f"scaled by {fmt.fixed(scale, 2)} on the record of {savings}"
 
 
 def hold_text(found: Recommendation) -> str:
