@@ -41,8 +41,10 @@ _ADDRESS: Final = "an address like operator@example.org"
 class Channel(Protocol):
     """One way."""
 
-    name: str
-    """As in the table `notification`."""
+    @property
+    def name(self) -> str:
+        """As in the table `notification`."""
+        ...
 
     def send(self, key: str, message: Mapping[str, Any]) -> None:
         """Send a message that has ``kind``, ``number``, ``subject`` and ``text``.

@@ -19,5 +19,5 @@ WHERE
         e.alarm_id = %(number)s
         OR (%(number)s::bigint IS NULL AND e.at >= %(start)s AND e.at < %(end)s)
     )
-ORDER BY e.event_id DESC
+ORDER BY e.at DESC, e.event_id DESC
 LIMIT %(count)s

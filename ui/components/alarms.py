@@ -8,7 +8,7 @@ from dash import dcc, html
 
 from core.alarms import GRAVEST, LEAST, WITHHELD, State, Verb
 from ui import format as fmt
-from ui.components.panel import empty, facts, provenance, table
+from ui.components.panel import empty, facts, labelled, provenance, table
 from ui.head import PRIORITY_MARKS
 
 if TYPE_CHECKING:
@@ -70,21 +70,19 @@ def rows(
         links: by number, the address that shows one alarm.
         pinned: the one that the address names.
     """
-    return html.Ul(
-        [
-            html.Li(
-                [_head(a, zone, now, links[a.alarm_id]), _facts(a, zone, now), _buttons(a, denied)],
-                key=str(a.alarm_id),
-                id=f"alarm-{a.alarm_id}",
-                className="alarm-row" + (" unseen" if a.state in UNSEEN else "")
-                + (" pinned" if a.alarm_id == pinned else ""),
-                tabIndex="0",
-                **{"data-alarm": str(a.alarm_id), "aria-label": f"Priority {a.priority}: {a.message}"},
-            )
-            for a in found
-        ],
-        className="alarm-rows",
-    )  # fmt: skip
+    lines = []
+    for a in found:
+        marks = [name for name, so in (("unseen", a.state in UNSEEN), ("pinned", a.alarm_id == pinned)) if so]
+        row = html.Li(
+            [_head(a, zone, now, links[a.alarm_id]), _facts(a, zone, now), _buttons(a, denied)],
+            key=str(a.alarm_id),  # so that the focus stays with its alarm when others come
+            id=f"alarm-{a.alarm_id}",
+            className=" ".join(["alarm-row", *marks]),
+            tabIndex="0",
+        )
+        setattr(row, "data-alarm", str(a.alarm_id))
+        lines.append(labelled(row, label=f"Priority {a.priority}: {a.message}"))
+    return html.Ul(lines, className="alarm-rows")
 
 
 def _head(a: Alarm, zone: ZoneInfo, now: datetime, link: str) -> html.Div:
@@ -134,7 +132,7 @@ def span(seconds: int) -> str:
 
 
 def _buttons(a: Alarm, denied: Mapping[str, str]) -> html.Div:
-    offered = []
+    offered: list[tuple[str, str, str, dict[str, str]]] = []
     if a.state in UNSEEN:
         offered.append(("alarm-ack", "Acknowledge", "alarm.acknowledge", {}))
     if a.state in {State.UNACKNOWLEDGED, State.ACKNOWLEDGED}:
@@ -208,7 +206,7 @@ def figure_table(f: Figures) -> Child:
 
 def _line(name: str, value: str, target: str, good: bool | None) -> tuple[Any, ...]:
     said = "" if good is None else ("met" if good else html.B("▲ missed"))
-    return name, value, target, said, _BOTH
+    return name, value, target, said, html.Span(_BOTH, className="nowrap")
 
 
 def _named(sources: Sequence[str]) -> str:

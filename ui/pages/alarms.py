@@ -82,7 +82,7 @@ def layout(_: Source) -> list[Child]:
                     note="worth knowing; nothing has to be done in minutes, and they do not count as alarms",
                 ),
                 panel("Put aside", html.Div(id="alarms-aside"), note="shelved, suppressed, out of service"),
-                html.Div(switch("alarms-range", "Period", RANGES, span), className="span-12"),
+                html.Div(switch("alarms-range", "Period", RANGES, span), className="switches span-12"),
                 panel("How well the alarms do", html.Div(id="alarms-figures"), span=8),
                 panel("Where most come from", html.Div(id="alarms-bad"), span=4),
                 panel("What happened", html.Div(id="alarms-history"), note=f"the newest {alarms.EVENTS_MAX}"),
@@ -203,7 +203,7 @@ def _one(source: Source, every: Sequence[alarms.Alarm], pin: int | None) -> Chil
     if chosen is None:
         return panel(f"Alarm {pin}", empty(_GONE), note=close)
     events = alarms.events_of(source, pin)
-    state = [parts.mark(chosen.priority), f" {parts.STATES[chosen.state]}: {chosen.message}"]
+    state: list[Child] = [parts.mark(chosen.priority), f" {parts.STATES[chosen.state]}: {chosen.message}"]
     body = [html.P(state, className="action small")]
     if chosen.state is Stands.NORMAL:
         body.append(html.P(f"Do: {chosen.action}. Cause: {chosen.cause}. Otherwise: {chosen.consequence}."))
@@ -264,7 +264,7 @@ def register(app: Dash, source: Source) -> None:
         app,
         source,
         "alarm.shelve",
-        output={name: Output(*of, **more) for name, (of, more) in _DIALOG.items()},
+        output={name: Output(*of, allow_duplicate=name == "result") for name, of in _DIALOG.items()},
         inputs={
             "pressed": Input("alarms-do-pressed", "data"),
             "cancel": Input("alarms-cancel", "n_clicks"),
@@ -286,15 +286,15 @@ def register(app: Dash, source: Source) -> None:
         return {**same, **asked(source, given["pressed"])}
 
 
-_DIALOG: Final[dict[str, tuple[tuple[str, str], dict[str, bool]]]] = {
-    "opened": (("alarms-dialog", "opened"), {}),
-    "title": (("alarms-dialog", "title"), {}),
-    "text": (("alarms-text", "children"), {}),
-    "long": (("alarms-how-long", "hidden"), {}),
-    "reason": (("alarms-reason", "value"), {}),
-    "problem": (("alarms-problem", "children"), {}),
-    "asked": (("alarms-asked", "data"), {}),
-    "result": (("alarms-result", "children"), {"allow_duplicate": True}),
+_DIALOG: Final = {
+    "opened": ("alarms-dialog", "opened"),
+    "title": ("alarms-dialog", "title"),
+    "text": ("alarms-text", "children"),
+    "long": ("alarms-how-long", "hidden"),
+    "reason": ("alarms-reason", "value"),
+    "problem": ("alarms-problem", "children"),
+    "asked": ("alarms-asked", "data"),
+    "result": ("alarms-result", "children"),
 }
 
 
