@@ -128,6 +128,7 @@ def test_it_is_whole_in_both_themes_and_on_a_phone(
     expect(page.locator("#alarms-one table")).to_be_visible()
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 1
+    assert page.url.endswith("/alarms?alarm=1")
     if SHOTS:
         page.screenshot(path=f"{SHOTS}/alarms-{'dark' if dark else 'light'}-{width}.png", full_page=True)
     assert errors == []
@@ -182,3 +183,22 @@ def test_a_guest_sees_it_and_can_do_nothing(served: Served, browser: Browser) ->
     page.keyboard.press("a")
     page.wait_for_timeout(500)
     assert served.rows("SELECT 1 AS n FROM alarm_event WHERE verb = 'acknowledge' AND alarm_id = 1") == []
+
+
+def test_the_focus_stays_with_its_alarm_when_a_graver_one_comes(served: Served, browser: Browser) -> None:
+    page, errors = opened(browser, f"{served.url}/alarms")
+    page.locator("#alarm-2").focus()
+    with db.connect(served.context.dsn) as conn:
+        db.rows(
+            conn, "twin_raise_alarm", site=served.context.site.id, source="write.revert.5", priority=1,
+            message="recommendation 5 cannot be taken back", action="Set it by hand",
+            now=served.context.clock.now(),
+        )  # fmt: skip
+    expect(page.locator("#alarms-list .alarm-row")).to_have_count(5)
+    expect(page.locator("#alarms-list .alarm-row").first).to_contain_text("cannot be taken back")
+    page.wait_for_function("document.activeElement.dataset.alarm === '2'")
+    page.keyboard.press("a")
+    expect(page.locator("#alarms-result")).to_have_text("Alarm 2: acknowledged by Ann.")
+    page.locator("#alarms-range").get_by_text("24 h").click()
+    expect(page).to_have_url(f"{served.url}/alarms?range=24h")
+    assert errors == []

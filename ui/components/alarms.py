@@ -201,7 +201,7 @@ def figure_table(f: Figures) -> Child:
         count = f.mix.get(priority, 0)
         share = fmt.percent(count / f.raised) if f.raised else fmt.NOTHING
         lines.append((["Priority ", mark(priority)], f"{share} ({count})", _MIX[priority], "", "ISA-18.2"))
-    return table(("For one operator position", "Found", "Target", "", "Source"), lines)
+    return table(("For one operator position", "Found", "Target", "Verdict", "Source"), lines)
 
 
 def _line(name: str, value: str, target: str, good: bool | None) -> tuple[Any, ...]:

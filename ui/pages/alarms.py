@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 PATH: Final = "/alarms"
 PERIOD: Final = timedelta(days=7)
 """Of figures and history, unless the address has another."""
-RANGES: Final = {"24h": "24 h", "7d": "7 d", "30d": "30 d"}
+RANGES: Final = {"24h": "24 h", "": "7 d", "30d": "30 d"}
+"""By what the address says; nothing: the page's own."""
 HOURS: Final = {"0.25": "15 min", "1": "1 h", "4": "4 h", "8": "8 h"}
 """For how long an alarm may be shelved [h]."""
 _DIGITS_MAX: Final = 15
@@ -125,13 +126,14 @@ def _dialog() -> Child:
         id="alarms-dialog",
         size=_MODAL_PX,
         transitionProps={"duration": 0},
+        closeButtonProps={"aria-label": "Close"},
     )
 
 
 def _range() -> str:
     seen = view.current()
-    text = view.span_text(seen.span) if seen and seen.span else "7d"
-    return {"1d": "24h"}.get(text, text)
+    text = view.span_text(seen.span) if seen and seen.span else ""
+    return {"1d": "24h", "7d": ""}.get(text, text)
 
 
 def pinned() -> int | None:
