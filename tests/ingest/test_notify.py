@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
 import socketserver
+import ssl
+import subprocess
 import threading
+from base64 import b64decode
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,6 +32,7 @@ from ingest.mqtt import Address, make_client
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from email.message import EmailMessage
+    from pathlib import Path
 
     from core.clock import ManualClock
     from core.site import Site
@@ -46,7 +51,20 @@ class _Smtp(socketserver.StreamRequestHandler):
         while line := self.rfile.readline().decode().strip():
             match line.split(":")[0].split()[0].upper():
                 case "EHLO":
-                    self._say(250, "here")
+                    offered = ["here", "AUTH PLAIN"]
+                    offered += ["STARTTLS"] if self.server.starttls and not self.server.secured else []
+                    for word in offered[:-1]:
+                        self.wfile.write(f"250-{word}\r\n".encode())
+                    self._say(250, offered[-1])
+                case "STARTTLS":
+                    self._say(220, "go on")
+                    assert self.server.tls
+                    self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+                    self.setup()
+                    self.server.secured = True
+                case "AUTH":
+                    self.server.logins.append(b64decode(line.split()[2]).decode())
+                    self._say(235, "welcome")
                 case "DATA" if self.server.refuses:
                     self._say(451, "try again later")
                 case "DATA":
@@ -62,6 +80,11 @@ class _Smtp(socketserver.StreamRequestHandler):
                 case _:
                     self._say(250, "ok")
 
+    def finish(self) -> None:
+        """Close what STARTTLS has put in the place of the connection."""
+        super().finish()
+        self.request.close()
+
     def _say(self, code: int, text: str) -> None:
         self.wfile.write(f"{code} {text}\r\n".encode())
 
@@ -74,7 +97,20 @@ class Mail(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Smtp)
         self.got: list[EmailMessage] = []
-        self.refuses = False
+        self.logins: list[str] = []
+        self.refuses = self.starttls = self.secured = False
+        self.tls: ssl.SSLContext | None = None
+
+    def get_request(self) -> tuple[Any, Any]:
+        """A connection, encrypted from its start where there is no STARTTLS."""
+        connection, address = super().get_request()
+        if self.tls and not self.starttls:
+            connection = self.tls.wrap_socket(connection, server_side=True)
+            self.secured = True
+        return connection, address
+
+    def handle_error(self, *_: Any) -> None:
+        """Whoever does not believe our certificate hangs up."""
 
 
 class _Hook(BaseHTTPRequestHandler):
@@ -375,6 +411,45 @@ def test_a_test_says_what_happened_on_each_channel(desk: Desk, mail: Mail, web: 
     assert told["email"].ok
     assert "a test from Joulecast" in mail.got[0]["Subject"]
     assert (told["webhook"].ok, told["webhook"].said) == (False, "webhook 127.0.0.1 answered 500")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate of our own, and a server's context with it."""
+    program = shutil.which("openssl")
+    if not program:
+        pytest.skip("no openssl on this machine")
+    of, key = tmp_path / "mail.pem", tmp_path / "mail.key"
+    command = f"{program} req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(of)]
+    subprocess.run([*command.split(), *names], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(of, key)
+    return of, context
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_mail_goes_encrypted_signed_in_and_only_to_whom_we_know(
+    desk: Desk,
+    mail: Mail,
+    certificate: tuple[Path, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+) -> None:
+    desk.by_mail(mail)
+    desk.settings["notify_smtp"] = f"{scheme}://ada:ge%40heim@127.0.0.1:{mail.server_address[1]}"
+    trusted, mail.tls = certificate
+    mail.starttls = scheme == "smtp"
+    desk.raised()
+    assert desk.run() == "1 to tell, 0 sent, 1 not sent"
+    assert "CERTIFICATE_VERIFY_FAILED" in desk.outbox()[0]["error"]
+    assert (mail.got, mail.logins) == ([], [])
+    mail.secured = False
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    desk.clock.advance(timedelta(minutes=1))
+    assert desk.run() == "0 to tell, 1 sent, 0 not sent"
+    assert mail.secured
+    assert mail.logins == ["\0ada\0ge@heim"]
 
 
 SMTP = {"notify_smtp": "smtp://mail", "notify_email_from": "a@b", "notify_email_to": "a@b"}
