@@ -81,6 +81,33 @@ class Settings(BaseSettings):
     rollup_retention_days: int = Field(
         default=400, ge=0, le=36_500, description="The same of readings by minute and by hour."
     )
+    public_url: str | None = Field(
+        default=None,
+        description="Where people reach the pages, for links in messages; none: ui_host:ui_port.",
+    )
+    alarm_positions: int = Field(
+        default=1, ge=1, le=100, description="Operator positions that share the alarms, for their figures."
+    )
+    notify_priority: int = Field(
+        default=2,
+        ge=1,
+        le=4,
+        description="Alarms of this priority and graver ones are told; 1 is the gravest.",
+    )
+    notify_smtp: str | None = Field(
+        default=None, description="Mail server as smtp[s]://[user:password@]host[:port]; smtp uses STARTTLS."
+    )
+    notify_email_from: str | None = Field(default=None, description="Who e-mails come from.")
+    notify_email_to: str | None = Field(default=None, description="Who gets e-mails, separated by commas.")
+    notify_webhook: str | None = Field(
+        default=None, description="Where JSON is posted: https, or http on this machine."
+    )
+    notify_webhook_secret: str | None = Field(
+        default=None, description="Signs what is posted: HMAC-SHA256 in X-Joulecast-Signature."
+    )
+    notify_mqtt: bool = Field(
+        default=False, description="Whether messages also go to joulecast/<site>/$notification on the broker."
+    )
 
     @field_validator("log_level")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ui.pages import forecast, live, recommendations, replay, site, status
+from ui.pages import admin, alarms, audit, forecast, live, recommendations, replay, site, status
 
 if TYPE_CHECKING:
     from ui.page import Page
@@ -14,6 +14,9 @@ PAGES: Final[tuple[Page, ...]] = (
     forecast.PAGE,
     recommendations.PAGE,
     replay.PAGE,
+    alarms.PAGE,
     site.PAGE,
     status.PAGE,
+    audit.PAGE,
+    admin.PAGE,
 )
