@@ -147,7 +147,7 @@ class _Look:
                 reason = f"awake: {assessment.benefit.p50_kw:.1f} kW expected now"
                 until = seen.now.at + PROPOSAL_LIFE
                 life.step(self.conn, fresh, State.PROPOSED, self.clock, reason, due=until)
-                figures = _figures(seen, assessment, verdict.results)
+                figures = _figures(seen, assessment, verdict.results, card.kind)
                 db.rows(self.conn, "twin_refresh_recommendation", id=card.number, expires_at=until, **figures)
 
     def _renew(self, seen: Brief) -> None:
@@ -208,7 +208,7 @@ class _Look:
     ) -> int:
         authority = self.chosen.over((change,))
         standing = SHADOW_LIFE if authority is Authority.SHADOW else PROPOSAL_LIFE
-        figures = _figures(seen, assessment, results, together)
+        figures = _figures(seen, assessment, results, kind, together)
         with self.conn.transaction():
             row = db.row(
                 self.conn,
@@ -220,8 +220,6 @@ class _Look:
                 authority=authority.value,
                 of=of,
                 changes=db.json([brief.change_json(change)]),
-                objective=seen.objective.value,
-                plan=db.json(seen.plan().to_json() if kind == life.CHANGE else {}),
                 **figures,
             )
             number = int(row["recommendation_id"]) if row else 0
@@ -260,6 +258,7 @@ def _figures(
     seen: Brief,
     assessment: Assessment,
     results: tuple[safety.GateResult, ...],
+    kind: str,
     together: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What a card shows, as it is stored."""
@@ -273,6 +272,8 @@ def _figures(
         "prediction": db.json({**seen.prediction_json(assessment), **beside}),
         "verdicts": db.json([_verdict_json(result) for result in results]),
         "rule": db.json(seen.rule_json()),
+        "objective": seen.objective.value,
+        "plan": db.json(seen.plan().to_json() if kind == life.CHANGE else {}),
         "calibration_id": seen.calibration.calibration_id,
     }
 

@@ -128,7 +128,7 @@ def _card() -> html.Section:
             html.Div(
                 [
                     *[
-                        html.Button(text, id=_button_id(name), className=look, hidden=True)
+                        html.Button(text, id=button_id(name), className=look, hidden=True)
                         for name, (text, look) in BUTTONS.items()
                     ],
                     dcc.Link("Show the newest", id="advice-unpin", href="/recommendations", className="btn"),
@@ -142,7 +142,8 @@ def _card() -> html.Section:
     )
 
 
-def _button_id(name: str) -> str:
+def button_id(name: str) -> str:
+    """Element id of a button of the card."""
     return name if name in SNOOZES else f"{name}-open"
 
 
@@ -207,10 +208,10 @@ def live(source: Source) -> Live:
         parts_of[f"advice-{name}", "children"] = partial(_of, make, name)
     for name in BUTTONS:
         may = auth.user().may(deciding.PERMISSION_OF.get(name, "advice.decide"))
-        parts_of[_button_id(name), "hidden"] = partial(lambda shown: not shown, name in offered)
-        parts_of[_button_id(name), "disabled"] = partial(lambda able: not able, may)
+        parts_of[button_id(name), "hidden"] = partial(lambda shown: not shown, name in offered)
+        parts_of[button_id(name), "disabled"] = partial(lambda able: not able, may)
         why = "" if may else auth.denied(deciding.PERMISSION_OF.get(name, "advice.decide"))
-        parts_of[_button_id(name), "title"] = partial(str, why)
+        parts_of[button_id(name), "title"] = partial(str, why)
     return parts_of
 
 
