@@ -8,6 +8,7 @@ from ui import format as fmt
 
 MWH_FROM_KWH: Final = 10_000.0
 """From here on energy is given in MWh [kWh]."""
+FEWER_DECIMALS_FROM_KWH: Final = 100_000.0
 _KWH_PER_MWH: Final = 1000.0
 
 
@@ -20,7 +21,8 @@ def energy(kwh: float | None, *, like: float | None = None) -> tuple[str, str]:
     """
     size = abs(kwh if like is None else like) if kwh is not None else 0.0
     if size >= MWH_FROM_KWH:
-        return fmt.fixed(None if kwh is None else kwh / _KWH_PER_MWH, 1), "MWh"
+        places = 1 if size >= FEWER_DECIMALS_FROM_KWH else 2
+        return fmt.fixed(None if kwh is None else kwh / _KWH_PER_MWH, places), "MWh"
     return fmt.fixed(kwh, fmt.decimals(size)), "kWh"
 
 

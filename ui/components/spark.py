@@ -11,12 +11,14 @@ from dash import html
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WIDTH, HEIGHT = 120, 26
+WIDTH, HEIGHT = 200, 26
 """Of the picture [px]."""
 INK: Final = "#7C8791"
 """Can be told from the panel in light and in dark."""
 FLAT_RATIO: Final = 0.01
 """A range of less than this share of the value is drawn as nearly level: noise is no news [1]."""
+GAP_MAX: Final = 10
+"""A gap of no more than so many values is bridged: a meter may speak only now and then."""
 _PAD: Final = 3
 
 
@@ -24,7 +26,7 @@ def spark(values: Sequence[float | None], said: str) -> html.Img | str:
     """A line on which nothing can be read but its shape; nothing where nothing is known.
 
     Args:
-        values: in order, at equal distances; None where not known, which leaves a gap.
+        values: in order, at equal distances; None where not known, which leaves a gap where it is long.
         said: the same in words.
     """
     if not any(value is not None for value in values):
@@ -50,12 +52,12 @@ def picture(values: Sequence[float | None]) -> str:
         return f"{x:.1f},{y:.1f}"
 
     runs: list[list[str]] = [[]]
-    last = ""
+    last, before = "", 0
     for index, value in enumerate(values):
-        if value is None:
-            runs.append([])
-        else:
-            last = at(index, value)
+        if value is not None:
+            if index - before > GAP_MAX:
+                runs.append([])
+            last, before = at(index, value), index
             runs[-1].append(last)
     style = f'fill="none" stroke="{INK}" stroke-width="1.5" stroke-linejoin="round"'
     lines = "".join(f'<polyline points="{" ".join(run)}" {style}/>' for run in runs if len(run) > 1)

@@ -38,6 +38,8 @@ RAMP_MEAN: Final = 5
 RAMP_MIN_W: Final = 500.0
 """Less than this is level [W]."""
 _COMPLETE_ENOUGH: Final = 0.995
+_COMPLETE_LEAST: Final = 0.01
+"""A period of which less is known is not shown [1]."""
 _HOURS: Final = {0.25: "15 min", 1.0: "hour", 24.0: "day", overview.YEAR_H: "year"}
 
 
@@ -51,7 +53,7 @@ def ratio_sub(source: Source, now: Live) -> Child:
     """When, and PUE proper: energies over a period, with category and how complete it is."""
     year = overview.pue_of_year(source)
     found = overview.pues(source) + ((year.value,) if year.value else ())
-    said = [pue_text(pue) for pue in found if pue.complete_ratio]
+    said = [pue_text(pue) for pue in found if pue.complete_ratio >= _COMPLETE_LEAST]
     if not said:
         return provenance(now.ratio, source.zone, now.at)
     if not year.value:
