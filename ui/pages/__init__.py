@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ui.pages import energy, forecast, overview, recommendations, replay, site, status
+from ui.pages import energy, forecast, overview, recommendations, replay, reports, site, status
 
 if TYPE_CHECKING:
     from ui.page import Page
@@ -15,6 +15,7 @@ PAGES: Final[tuple[Page, ...]] = (
     forecast.PAGE,
     recommendations.PAGE,
     replay.PAGE,
+    reports.PAGE,
     site.PAGE,
     status.PAGE,
 )
