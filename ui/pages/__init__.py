@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ui.pages import admin, alarms, audit, forecast, live, recommendations, replay, site, status
+from ui.pages import (
+    admin,
+    alarms,
+    audit,
+    energy,
+    forecast,
+    overview,
+    recommendations,
+    replay,
+    reports,
+    site,
+    status,
+)
 
 if TYPE_CHECKING:
     from ui.page import Page
 
 PAGES: Final[tuple[Page, ...]] = (
-    live.PAGE,
+    overview.PAGE,
+    energy.PAGE,
     forecast.PAGE,
     recommendations.PAGE,
     replay.PAGE,
     alarms.PAGE,
+    reports.PAGE,
     site.PAGE,
     status.PAGE,
     audit.PAGE,
