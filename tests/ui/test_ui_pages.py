@@ -12,7 +12,7 @@ from dash import dcc
 from plotly.utils import PlotlyJSONEncoder
 
 from core.actions import Setpoint
-from ui import actions, guard, shell
+from ui import actions, auth, guard, head
 from ui.__main__ import check_port
 from ui.components import plant
 from ui.components.graph import GRAPH_CONFIG
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from core.jobs import Context
     from core.site import Site
     from ui.data import Source
+    from ui.page import Page
 
 HOST = "http://localhost"
+HOLD_BUTTONS = ("open", "cancel", "confirm")
 
 
 def as_json(component: Any) -> str:
@@ -46,9 +48,7 @@ def graphs(component: Any) -> list[dcc.Graph]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
-def test_every_page_builds_with_and_without_data(
-    page: shell.Page, empty_source: Source, context: Context
-) -> None:
+def test_every_page_builds_with_and_without_data(page: Page, empty_source: Source, context: Context) -> None:
     empty = page.layout(empty_source)
     seed.everything(context.dsn, context.site, context.clock.now(), timedelta(hours=2))
     for layout in (empty, page.layout(empty_source)):
@@ -57,15 +57,11 @@ def test_every_page_builds_with_and_without_data(
 
 
 def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
-    found = {
-        ":".join(g.id.values()) if isinstance(g.id, dict) else g.id
-        for page in PAGES
-        for g in graphs(page.layout(source))
-    }
+    found = {g.id for page in PAGES for g in graphs(page.layout(source))}
     assert found == {
         "live-chart",
         *(
-            f"forecast-{part}:{target}"
+            f"forecast-{part}-{target}"
             for part in ("chart", "daily")
             for target in ("it_power", "cooling_power")
         ),
@@ -87,7 +83,7 @@ def test_stale_tiles_show_a_dash_and_the_reason(source: Source, clock: ManualClo
     value, sub = live.tiles(source, live_data.live(source))[:2]
     assert value[0] == "—"
     assert "utility/facility_power is stale" in sub
-    assert "withheld" in shell.health(source)[1]
+    assert "withheld" in head.stale(source)
 
 
 def test_an_inlet_above_the_limit_is_an_alarm_in_words_and_shape(source: Source, site: Site) -> None:
@@ -194,10 +190,28 @@ def test_health_and_live_for_machines(app: Dash) -> None:
     assert "no reading yet" in found["power_ratio"]["reason"]
 
 
-def test_every_callback_answers_what_it_promises(app: Dash) -> None:
-    ids = {key for key in app.callback_map if "banner" not in key}
-    assert any("kpi-power-ratio" in key for key in ids)
-    assert any("recommendation-state" in key for key in ids)
+def test_every_callback_says_which_permission_it_takes(app: Dash) -> None:
+    ids = [key for key, of in app.callback_map.items() if "callback" in of]
+    assert len(ids) >= len(PAGES)
+    for key in ids:
+        assert app.callback_map[key]["callback"].permission in auth.PERMISSIONS, key
+
+
+def test_a_callback_refuses_who_may_not(app: Dash) -> None:
+    key = next(key for key, of in app.callback_map.items() if "hold-dialog" in key)
+    outputs = [of.split(".") for of in key.strip(".").split("...")]
+    asked = {
+        "output": key,
+        "outputs": [{"id": id_, "property": prop} for id_, prop in outputs],
+        "inputs": [{"id": f"hold-{name}", "property": "n_clicks", "value": 1} for name in HOLD_BUTTONS],
+        "state": [
+            {"id": id_, "property": prop, "value": None}
+            for id_, prop in (("hold-open", "children"), ("hold-reason", "value"), ("view", "data"))
+        ],
+        "changedPropIds": ["hold-open.n_clicks"],
+    }
+    found = app.server.test_client().post("/_dash-update-component", json=asked, headers={"Origin": HOST})
+    assert found.status_code == 401
 
 
 def test_a_busy_port_is_one_sentence() -> None:

@@ -124,6 +124,11 @@ class Source:
                 del self._kept[oldest]
                 self._making.pop(oldest, None)
 
+    def forget_all(self) -> None:
+        """Make every derived value anew when it is asked for next."""
+        with self._lock:
+            self._kept.clear()
+
     def forget(self, key: str) -> None:
         """Make a derived value anew when it is asked for next: it was changed from here."""
         with self._lock:
