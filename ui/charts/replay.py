@@ -36,6 +36,8 @@ DIGITS: Final = {"facility_kw": 1, "power_ratio": 4, "inlet_c": 2}
 TICK_H: Final = 3
 """Hours between two names on the axis of a day on which the clocks change."""
 _MS: Final = 1000.0
+_LAST: Final = 1100
+"""Where the band stands in the legend: behind the lines."""
 
 
 def blank() -> Figure:
@@ -114,7 +116,7 @@ def _lane(row: Row, axis: str, x: dict[str, Any]) -> list[Trace]:
             "fillcolor": TWIN_BAND,
             "name": BAND,
         }
-        traces += [low, {**high, **more}]
+        traces += [low, {**high, **more, "legendrank": _LAST}]
     for lane, (color, dash) in LOOKS.items():
         if lane in row.lanes:
             trace = figures.line(

@@ -123,7 +123,7 @@ def difference(run: Run, currency: str) -> Child:
         [
             table(("", *_heads(of)), _sums(run, currency), numeric=range(1, 6)),
             html.H3("What must hold, and for how long it did not"),
-            table(("", "Limit", *_heads(of)), [_held(c, of) for c in of.constraints], numeric=range(1, 5)),
+            table(("", "Limit", *_heads(of)), [_held(c, of) for c in of.constraints], numeric=range(1, 6)),
             html.P(_verdict(of), className="verdict"),
         ]
     )

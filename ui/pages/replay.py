@@ -123,7 +123,7 @@ def layout(source: Source) -> list[Child]:
                 panel(
                     "At the cursor",
                     html.Div(empty(_FIRST), id="replay-table"),
-                    note="as measured; modelled by the calibrated twin",
+                    note="measured; the rest modelled by the calibrated twin; difference: less the twin",
                     span=8,
                 ),
                 panel("What happened", html.Div(id="replay-events"), note="press one to go there", span=4),
