@@ -1,0 +1,1 @@
+"""Charts of the pages, one file each: pure functions from values to figures."""
