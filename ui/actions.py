@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from core.actions import Authority, Setpoint
     from core.tariff import Objective
+    from twin.advise.modify import Looked
     from ui.data import Source
 
 ACTOR_MAX: Final = 60
@@ -66,6 +67,25 @@ def reject(source: Source, recommendation_id: int, version: int, actor: str, rea
 
     of, name = (source.context.dsn, source.context.site, source.context.clock), actor.strip()
     return engine.reject(*of, recommendation_id, version, name, reason.strip())
+
+
+def modify(source: Source, recommendation_id: int, version: int, actor: str, to_c: float) -> Outcome:
+    """Put another value in the place of the advised one."""
+    from twin.advise import modify  # noqa: PLC0415  # as above
+
+    of = source.context.dsn, source.context.site, source.context.clock
+    return modify.modify(*of, recommendation_id, version, actor.strip(), to_c)
+
+
+def look_at(source: Source, recommendation_id: int, to_c: float) -> Looked:
+    """What another value than the advised one would be worth; nothing is changed.
+
+    Raises:
+        JoulecastError: the card is gone, the value is outside the range, or data are missing.
+    """
+    from twin.advise import modify  # noqa: PLC0415  # as above
+
+    return modify.look(source.context.dsn, source.context.site, source.context.clock, recommendation_id, to_c)
 
 
 def approve_second(source: Source, recommendation_id: int, version: int, actor: str) -> Outcome:

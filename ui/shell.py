@@ -28,7 +28,8 @@ WATCH_MS: Final = 1000
 def layout(source: Source, pages: tuple[Page, ...]) -> dmc.MantineProvider:
     """The whole document body; the page's content goes into ``page``."""
     links = [dcc.Link(page.name, href=page.path, id=page.link_id) for page in pages]
-    nav = html.Div(labelled(html.Nav(links), label="Pages"), className="nav")
+    menu = html.Button("Menu", id="menu", className="btn small")
+    nav = html.Div([menu, labelled(html.Nav(links), label="Pages")], className="nav", id="nav")
     banner = html.Div(id="banner", className="banner", role="alert")
     said = html.Div(id="view-said", className="banner calm", role="status")
     main = html.Main(
@@ -92,6 +93,7 @@ CLIENTSIDE: Final = (
     ("watch", (("watch", "n_intervals"), ("beat", "data")), ("banner", "children")),
     ("looked", (("url", "pathname"), ("url", "search")), (VIEW_STORE, "data")),
     ("turned", (("zone-next", "n_clicks"), ("units-next", "n_clicks")), ("url", "search")),
+    ("menu", (("menu", "n_clicks"), ("page-key", "data")), ("nav", "className")),
     ("themed", (("theme-next", "n_clicks"),), ("theme-next", "title")),
 )
 """What the browser does by itself: the function in the script, its inputs, its output."""

@@ -204,7 +204,7 @@ def test_weather_is_named_once(source: Source) -> None:
 
 
 OFFERED = {
-    (): {"accept", "reject", "snooze-1", "snooze-4", "snooze-tomorrow"},
+    (): {"accept", "modify", "reject", "snooze-1", "snooze-4", "snooze-tomorrow"},
     ("accepted", "awaiting_second"): {"second", "reject"},
     ("accepted", "precheck", "instructed"): {"reject"},
     ("accepted", "precheck", "queued"): set(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import seed
 from looking import seen
-from test_ui_pages import graphs
+from test_ui_pages import as_json, graphs
 from test_ui_site import text
 
 from core import db
@@ -359,7 +359,7 @@ def test_the_page_draws_again_when_there_is_something_new(
 
     def drawn(search: str = "") -> str:
         with view.use(view.parse(search, ours.context.site, page.PAGE.keys)):
-            return text([make() for (name, _), make in page.live(ours).items() if "jobs" not in name])
+            return as_json([make() for (name, _), make in page.live(ours).items() if "jobs" not in name])
 
     first = drawn()
     clock.advance(timedelta(seconds=30))

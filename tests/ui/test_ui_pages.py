@@ -203,9 +203,10 @@ def test_every_callback_says_which_permission_it_takes(app: Dash) -> None:
 
 def test_a_callback_refuses_who_may_not(app: Dash) -> None:
     key = next(key for key, of in app.callback_map.items() if "hold-dialog" in key)
+    outputs = [of.split(".") for of in key.strip(".").split("...")]
     asked = {
         "output": key,
-        "outputs": [],
+        "outputs": [{"id": id_, "property": prop} for id_, prop in outputs],
         "inputs": [{"id": f"hold-{name}", "property": "n_clicks", "value": 1} for name in HOLD_BUTTONS],
         "state": [
             {"id": id_, "property": prop, "value": None}

@@ -78,6 +78,12 @@
         const at = choices.indexOf(found.get("tz") || "");
         return searched(search, { tz: choices[(at + 1) % choices.length] });
       },
+      /* On a narrow screen the pages are behind a button; choosing one folds them again. */
+      menu: function () {
+        const told = window.dash_clientside.callback_context.triggered.some((t) => t.prop_id === "menu.n_clicks");
+        const open = document.getElementById("nav").classList.contains("open");
+        return told && !open ? "nav open" : "nav";
+      },
       themed: function (clicks) {
         if (clicks) {
           const next = THEMES[(THEMES.indexOf(kept()) + 1) % THEMES.length];

@@ -271,10 +271,7 @@ def plan(found: Recommendation | None, zone: ZoneInfo) -> Child:
             _mode(block),
             *(fmt.degrees(block["setpoints"].get(name)) for name in setpoints),
             fmt.signed(block["saving_kw"], 1),
-            f"{held_by_text(block['held_by'])}; {fmt.kelvins(1.0)} more saves "
-            f"{fmt.fixed(block['relaxed_kw'], 1)} kW"
-            if block.get("held_by")
-            else "nothing",
+            _held(block) if block.get("held_by") else "nothing",
         )
         for block in blocks
     ]
@@ -284,6 +281,11 @@ def plan(found: Recommendation | None, zone: ZoneInfo) -> Child:
     head = ("From", "Who cools", *named, "Saves, kW", "Held back by")
     numeric = range(2, 3 + len(setpoints))
     return html.Div([table(head, rows, numeric), html.P(said, className="note")], className="plan")
+
+
+def _held(block: dict[str, Any]) -> str:
+    one = f"{fmt.display_value(1.0, 'K'):g} {fmt.display_unit('K')}"
+    return f"{held_by_text(block['held_by'])}; {one} more saves {fmt.fixed(block['relaxed_kw'], 1)} kW"
 
 
 def short(setpoint: str) -> str:
