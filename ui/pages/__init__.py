@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ui.pages import forecast, live, quality, recommendations, replay, site, status
+from ui.pages import connect, forecast, live, quality, recommendations, replay, site, status
 
 if TYPE_CHECKING:
     from ui.page import Page
@@ -16,5 +16,6 @@ PAGES: Final[tuple[Page, ...]] = (
     replay.PAGE,
     site.PAGE,
     quality.PAGE,
+    connect.PAGE,
     status.PAGE,
 )
