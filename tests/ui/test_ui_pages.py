@@ -64,6 +64,8 @@ def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
     }
     assert found == {
         "live-chart",
+        "cooling-air",
+        "cooling-trend",
         *(
             f"forecast-{part}:{target}"
             for part in ("chart", "daily")

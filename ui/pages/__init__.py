@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ui.pages import forecast, live, recommendations, replay, site, status
+from ui.pages import cooling, forecast, live, recommendations, replay, site, status
 
 if TYPE_CHECKING:
     from ui.page import Page
 
 PAGES: Final[tuple[Page, ...]] = (
     live.PAGE,
+    cooling.PAGE,
     forecast.PAGE,
     recommendations.PAGE,
     replay.PAGE,
