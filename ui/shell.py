@@ -79,7 +79,7 @@ def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
         with view.use(seen):
             content = no_update if was == key else content_of(source, page, path)
         kept = view.search_of(view.shell_part(seen))
-        links = [of for p in pages for of in ("here" if page is p else "", f"{p.path}{kept}")]
+        links = [of for p in pages for of in (_look(p, page), f"{p.path}{kept}")]
         return [content, no_update if was == key else key, " ".join(seen.problems), *links]
 
     for name, inputs, output in CLIENTSIDE:
@@ -102,6 +102,13 @@ CLIENTSIDE: Final = (
 """What the browser does by itself: the function in the script, its inputs, its output."""
 DUPLICATES: Final = frozenset({"turned"})
 """Those that share their output with others and need to know it."""
+
+
+def _look(link: Page, page: Page | None) -> str:
+    """A link's look in the navigation; pages that the reader may not see are not offered."""
+    if link is page:
+        return "here"
+    return "" if auth.user().may(link.permission) else "not-offered"
 
 
 def path_of(data: Any) -> str:

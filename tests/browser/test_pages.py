@@ -38,7 +38,7 @@ pytestmark = pytest.mark.browser
 SITE_FILE = Path(__file__).parents[2] / "joulecast" / "demo" / "site.toml"
 PATHS = ("/", "/forecast", "/recommendations", "/replay", "/site", "/quality", "/system")
 FIRST_THING = {
-    "/": "#live-chart .main-svg",
+    "/": "#overview-chart .main-svg",
     "/forecast": "#forecast-it_power .main-svg",
     "/recommendations": "#recommendation-card .action",
     "/replay": "#replay-chart .main-svg",

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ui.pages import connect, forecast, live, quality, recommendations, replay, site, status
+from ui.pages import (
+    admin,
+    alarms,
+    audit,
+    connect,
+    energy,
+    forecast,
+    overview,
+    quality,
+    recommendations,
+    replay,
+    reports,
+    site,
+    status,
+)
 
 if TYPE_CHECKING:
     from ui.page import Page
 
 PAGES: Final[tuple[Page, ...]] = (
-    live.PAGE,
+    overview.PAGE,
+    energy.PAGE,
     forecast.PAGE,
     recommendations.PAGE,
     replay.PAGE,
-    site.PAGE,
+    alarms.PAGE,
+    reports.PAGE,
     quality.PAGE,
     connect.PAGE,
+    site.PAGE,
     status.PAGE,
+    audit.PAGE,
+    admin.PAGE,
 )
