@@ -21,7 +21,7 @@ from joulecast import embedded, process
 from joulecast.embedded import Broker, BrokerKind, Postgres, RunInfo
 from joulecast.process import FolderLock, ServiceSpec
 from joulecast.supervisor import Supervisor, stop_signals
-from joulecast.verbs.common import DEMO_SITE
+from joulecast.verbs.common import demo_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -234,13 +234,14 @@ def _plan(settings: Settings, dsn: str, broker: str, report: Callable[[str], Non
 
     report(f"no {settings.site_file} here: running the demonstration plant")
     begun_s = time.monotonic()
-    filled = settings.model_copy(update={"dsn": dsn, "broker": broker, "site_file": DEMO_SITE})
+    site_file = demo_site(settings.data_dir)
+    filled = settings.model_copy(update={"dsn": dsn, "broker": broker, "site_file": site_file})
     clock = demo.prepare(filled, dsn)
-    site = load_site(DEMO_SITE).id
+    site = load_site(site_file).id
     key, edge = demo.gateway.prepare(settings.data_dir, site, broker, settings.mqtt_version, clock)
     keyed = settings.model_copy(update={"command_key_file": key})
     report(f"demonstration plant ready ({time.monotonic() - begun_s:.1f} s)")
-    return Plan(keyed, dsn, broker, clock, DEMO_SITE, is_demo=True, edge_file=edge)
+    return Plan(keyed, dsn, broker, clock, site_file, is_demo=True, edge_file=edge)
 
 
 def _first_accounts(dsn: str, report: Callable[[str], None], *, is_demo: bool) -> None:

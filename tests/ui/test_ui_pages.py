@@ -66,6 +66,7 @@ def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
             for target in ("it_power", "cooling_power")
         ),
         "replay-chart",
+        "quality-trend",
     }
 
 
