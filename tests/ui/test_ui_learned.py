@@ -67,7 +67,7 @@ def learned(context: Context, site: Site, measured: History, calibration: Calibr
 
 
 def test_replay_marks_what_is_learned_and_hides_what_is_not_there(learned: Source) -> None:
-    found = data.replay(learned, DAY, WARMER)
+    found = data.replayed(DAY, data.compared(learned, DAY, WARMER))
     page = text(replay_page.energies(found))
     for words in (
         "Learned from the meters *",

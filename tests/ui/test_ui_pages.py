@@ -60,12 +60,15 @@ def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
     assert found == {
         "overview-chart",
         *(f"energy-{name}" for name in ("pue", "duration", "weather")),
+        "cooling-air",
+        "cooling-trend",
         *(
             f"forecast-{part}-{target}"
             for part in ("chart", "daily")
             for target in ("it_power", "cooling_power")
         ),
         "replay-chart",
+        "quality-trend",
     }
 
 
@@ -90,19 +93,16 @@ def test_operator_names() -> None:
 
 
 def test_setpoints_outside_the_sites_limits_are_refused_before_the_twin_is_asked(source: Source) -> None:
-    _, _, said = replay.view(source, "2026-03-01", {Setpoint.SUPPLY_AIR_TEMPERATURE: 40})
+    said = replay.run_of(source, "2026-03-01", {Setpoint.SUPPLY_AIR_TEMPERATURE: 40})
     assert said == "Supply air temperature 40.0 °C is outside this site's limits, 18 to 26 °C."
-    assert "as numbers" in replay.view(source, "yesterday", {})[2]
-    assert "as numbers" in replay.view(source, "2026-03-01", {Setpoint.SUPPLY_AIR_TEMPERATURE: "warm"})[2]
+    assert "as numbers" in str(replay.run_of(source, "yesterday", {}))
+    assert "as numbers" in str(replay.run_of(source, "2026-03-01", {Setpoint.SUPPLY_AIR_TEMPERATURE: "warm"}))
 
 
 def test_a_replay_without_a_calibration_says_so(source: Source) -> None:
     pytest.importorskip("twin.replay")
-    assert "not been calibrated" in replay.view(source, "2026-03-01", {})[2]
-    assert (
-        "future" in replay.view(source, "2027-01-01", {})[2]
-        or "past day" in replay.view(source, "2027-01-01", {})[2]
-    )
+    assert "not been calibrated" in replay.shown(source, "2026-03-01", {})[-1]
+    assert "past day" in str(replay.run_of(source, "2027-01-01", {}))
 
 
 def test_load_to_move_takes_a_power_and_two_hours(source: Source) -> None:
@@ -113,7 +113,7 @@ def test_load_to_move_takes_a_power_and_two_hours(source: Source) -> None:
     for fields in ([30, None, 2], [30, 2, 2], [-5, 1, 2], [30, 1, 24], [30, 1.5, 2], ["much", 1, 2]):
         problem = replay.shift_kw(fields)
         assert isinstance(problem, str)
-        assert replay.view(source, "2026-03-01", {}, fields)[2] == problem
+        assert replay.run_of(source, "2026-03-01", {}, fields) == problem
 
 
 def test_energy_lines_add_up() -> None:

@@ -99,7 +99,7 @@
         const search = values.pop();
         const ids = window.dash_clientside.callback_context.inputs_list.map((i) => i.id.split("-").pop());
         const changes = {};
-        ids.forEach((id, i) => { changes[id] = values[i]; });
+        ids.forEach((id, i) => { changes[id] = values[i] === 0 ? "" : values[i]; });
         const next = searched(search, changes);
         return next === search ? window.dash_clientside.no_update : next;
       },

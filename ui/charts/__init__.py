@@ -1,1 +1,1 @@
-"""Charts of the pages, one file each: pure functions from values to figures."""
+"""The charts of the pages: pure functions from numbers to figures, one file a page."""

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ui.pages import energy, forecast, overview, recommendations, replay, reports, site, status
+from ui.pages import (
+    admin,
+    alarms,
+    audit,
+    connect,
+    cooling,
+    energy,
+    forecast,
+    overview,
+    quality,
+    recommendations,
+    replay,
+    reports,
+    site,
+    status,
+)
 
 if TYPE_CHECKING:
     from ui.page import Page
@@ -12,10 +27,16 @@ if TYPE_CHECKING:
 PAGES: Final[tuple[Page, ...]] = (
     overview.PAGE,
     energy.PAGE,
+    cooling.PAGE,
     forecast.PAGE,
     recommendations.PAGE,
     replay.PAGE,
+    alarms.PAGE,
     reports.PAGE,
+    quality.PAGE,
+    connect.PAGE,
     site.PAGE,
     status.PAGE,
+    audit.PAGE,
+    admin.PAGE,
 )
