@@ -66,6 +66,7 @@ def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
         "live-chart",
         "cooling-air",
         "cooling-trend",
+        "racks-trend",
         *(
             f"forecast-{part}:{target}"
             for part in ("chart", "daily")

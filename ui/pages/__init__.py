@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ui.pages import cooling, forecast, live, recommendations, replay, site, status
+from ui.pages import cooling, forecast, live, racks, recommendations, replay, site, status
 
 if TYPE_CHECKING:
     from ui.page import Page
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 PAGES: Final[tuple[Page, ...]] = (
     live.PAGE,
     cooling.PAGE,
+    racks.PAGE,
     forecast.PAGE,
     recommendations.PAGE,
     replay.PAGE,
