@@ -21,6 +21,7 @@ from advise_plant import (
 )
 
 from core.actions import Setpoint
+from core.units import G_PER_KG
 from joulecast.demo import plant, weather
 from twin.advise import outlook, policy, realised, usual
 from twin.advise.brief import Fitted
@@ -225,10 +226,11 @@ def _verified(
 def _foresight(
     site: Site, true: TruePlant, start: dict[Setpoint, float], ahead: int, *, free: bool
 ) -> dict[Setpoint, Floats]:
-    solve = lambda a, b, grid: true.solve(true.steps(a, b, FORESIGHT_EVERY), grid)  # noqa: E731
-    return policy.walk(
-        _Blind(), policy.Foresight(site, solve, ahead, free_motion=free), start, TICKS, policy.DECISION_TICKS
-    )
+    def solve(first: int, last: int, grid: Mapping[Setpoint, Floats]) -> PlantState:
+        return true.solve(true.steps(first, last, FORESIGHT_EVERY), grid)
+
+    knows = policy.Foresight(site, solve, ahead, free_motion=free)
+    return policy.walk(_Blind(), knows, start, TICKS, policy.DECISION_TICKS)
 
 
 class _Blind:
@@ -254,7 +256,7 @@ def _outcome(
     return {
         "facility_kwh": float(kwh.sum()),
         "cost": float((kwh * prices).sum()),
-        "carbon_kg": float(kwh.sum() * (tariff.carbon_g_per_kwh or 0.0) / 1000.0),
+        "carbon_kg": float(kwh.sum() * (tariff.carbon_g_per_kwh or 0.0) / G_PER_KG),
         "it_kwh": float(state.it_kw.sum() * hours),
         "inlet_max_c": float(state.inlet_c.max()),
         "excursion_ticks": int((state.inlet_c > limit_c).sum()),

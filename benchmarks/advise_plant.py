@@ -190,9 +190,9 @@ class TruePlant:
             facility_kw=state.facility_kw + more + beside,
         )
 
-    def keep(self, setpoint: Setpoint, step_s: float = STEP_S) -> float:
+    def keep(self, setpoint: Setpoint) -> float:
         """Share of the way to a setpoint that is left after a step [1]."""
-        return float(np.exp(-step_s / self._drawn[setpoint.value]))
+        return float(np.exp(-STEP_S / self._drawn[setpoint.value]))
 
     def reached(
         self, commanded_c: Mapping[Setpoint, Floats], before_c: Mapping[Setpoint, float | Floats]

@@ -1,25 +1,28 @@
 """What advice is worth on plants that the twin does not know, whether it says so rightly, and what it costs.
 
-    python benchmarks/bench_advise.py [SEEDS]
+    python benchmarks/bench_advise.py [SEEDS] [--only PART ...]
 
 Seeds 0 to 9 are for testing alone: everything that could be chosen was chosen on seeds from 100 on.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from advise_checks import check
 from advise_loop import closed_loop
 from advise_plant import TruePlant
-from common import report
+from common import report, show
 from sheet import AT_LEAST, AT_MOST, Sheet, Target
 
 from core.actions import Setpoint
@@ -27,7 +30,9 @@ from core.site import load_site
 from joulecast.verbs.common import DEMO_SITE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from advise_checks import Checked
 
 SEEDS: Final = 10
 MORE: Final = range(10, 15)
@@ -40,6 +45,12 @@ OFF_MAX: Final = 0.10
 PLAN_MAX_S, PLAN_MAX_MB = 2.0, 500.0
 YEAR_MAX_S: Final = 300.0
 DAYS: Final = 365
+SITES_MIN: Final = 2000
+SEQUENCES: Final = 100
+"""So many sequences of decisions, faults and crashes are tried."""
+SITES_TEST: Final = "tests/twin/advise/test_random_sites.py"
+MACHINE_TEST: Final = "tests/twin/advise/test_engine_machine.py"
+FAULT_TESTS: Final = "tests/faults"
 HOURS: Final = 168.0
 HERE: Final = Path(__file__).parent
 
@@ -74,6 +85,7 @@ def targets(seeds: int = SEEDS) -> Iterator[Target]:
         AT_MOST,
         YEAR_MAX_S,
     )
+    yield from _checked_targets()
     yield Target(
         "loop",
         "beyond_curves_kw",
@@ -81,6 +93,26 @@ def targets(seeds: int = SEEDS) -> Iterator[Target]:
         as_ratio=False,
     )
     yield Target("pue", "pue_waste_kw", "least PUE in place of least energy wastes [kW]", as_ratio=False)
+
+
+def _checked_targets() -> Iterator[Target]:
+    """What tests show."""
+    what = "random sites, states and forecasts, each with a plant drawn for it"
+    yield _row("sites", "random_sites_run", what, AT_LEAST, SITES_MIN)
+    what = "of these: what passes the gates breaks a limit on that plant"
+    yield _row("sites", "random_sites_with_excursion", what, AT_MOST, 0)
+    what = "of these: a change passes the gates"
+    yield Target("sites", "random_sites_accepted", what, as_ratio=False)
+    what = "sequences of decisions, faults and crashes on real database, dispatcher and gateway"
+    yield _row("machine", "state_machine_sequences", what, AT_LEAST, SEQUENCES)
+    what = "processes that died in them between two queries"
+    yield Target("machine", "state_machine_crashes", what, as_ratio=False)
+    for part, key, shows in (
+        ("sites", "random_sites", "no limit is broken on a random site"),
+        ("machine", "state_machine", "each sequence ends well, no second lease or write"),
+        ("faults", "fault", "real processes that are killed, cut off or lied to"),
+    ):
+        yield Target(part, f"{key}_tests_passed", f"{shows}: tests passed / run", AT_LEAST, 1)
 
 
 def _row(part: str, key: str, what: str, sign: str, bound: float) -> Target:
@@ -211,18 +243,60 @@ def least_pue(sheet: Sheet) -> None:
     sheet.found("pue_waste_kw", float(facility[by_pue] - facility[by_kw]), note=note)
 
 
+def sites(sheet: Sheet) -> None:
+    """Random sites, and what breaks a limit there."""
+    found = _tests_passed(sheet, "random_sites", check(SITES_TEST))
+    sheet.found("random_sites_run", found.count("sites"))
+    sheet.found("random_sites_with_excursion", found.count("sites_with_excursion"))
+    sheet.found("random_sites_accepted", found.count("sites_accepted"))
+
+
+def machine(sheet: Sheet) -> None:
+    """The life of recommendations with crashes in it."""
+    checked = check(MACHINE_TEST, JOULECAST_MACHINE_EXAMPLES=str(SEQUENCES))
+    found = _tests_passed(sheet, "state_machine", checked)
+    sheet.found("state_machine_sequences", found.count("sequences"))
+    sheet.found("state_machine_crashes", found.count("crashes"))
+
+
+def faults(sheet: Sheet) -> None:
+    """Faults of real processes."""
+    _tests_passed(sheet, "fault", check(FAULT_TESTS))
+
+
+def _tests_passed(sheet: Sheet, key: str, found: Checked) -> Checked:
+    sheet.found(f"{key}_tests_passed", float(len(found.passed)), float(found.run), note=found.note)
+    return found
+
+
+PARTS: Final[dict[str, Callable[[Sheet], None]]] = {
+    "pue": least_pue,
+    "plan": plan,
+    "year": year,
+    "sites": sites,
+    "machine": machine,
+    "faults": faults,
+}
+
+
 def main() -> None:
-    """Measure and report."""
-    seeds = range(int((sys.argv[1:] or [str(SEEDS)])[0]))
-    sheet = Sheet(tuple(targets(len(seeds))))
+    """Measure and report; of some parts only, the table alone: the file is of one run."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("seeds", nargs="?", type=int, default=SEEDS)
+    parser.add_argument("--only", nargs="+", metavar="PART", choices=(*PARTS, "loop"), default=())
+    asked = parser.parse_args()
+    parts = PARTS | {"loop": partial(loops, seeds=range(asked.seeds))}
+    chosen = asked.only or tuple(parts)
+    sheet = Sheet(tuple(target for target in targets(asked.seeds) if target.part in chosen))
     begun = time.perf_counter()
-    for name, measure in (("pue", least_pue), ("plan", plan), ("year", year)):
+    for name in chosen:
         with sheet.part(name):
-            measure(sheet)
-    with sheet.part("loop"):
-        loops(sheet, seeds)
+            parts[name](sheet)
     sheet.figures["took_s"] = time.perf_counter() - begun
-    report("advise", sheet.flat(), sheet.table())
+    if asked.only:
+        show("advise", sheet.table())
+    else:
+        report("advise", sheet.flat(), sheet.table())
 
 
 if __name__ == "__main__":

@@ -46,6 +46,10 @@ def _commit() -> str:
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
 
 
+def _head() -> dict[str, str]:
+    return {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "commit": _commit()}
+
+
 def peak_mb() -> float:
     """Most memory that this process ever had [MB]: of itself alone, not of who started it."""
     status = Path("/proc/self/status")
@@ -61,9 +65,13 @@ def report(
 ) -> None:
     """Write ``benchmarks/results/<room>.json`` and print the table."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    head = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "commit": _commit()}
-    (RESULTS / f"{room}.json").write_text(json.dumps({**head, **figures}, indent=2) + "\n")
-    drawn = Table(title=f"{room}: {head['machine']}, {head['date']}, {head['commit']}", title_justify="left")
+    (RESULTS / f"{room}.json").write_text(json.dumps({**_head(), **figures}, indent=2) + "\n")
+    show(room, table)
+
+
+def show(room: str, table: Sequence[Mapping[str, object]]) -> None:
+    """Print the table."""
+    drawn = Table(title=f"{room}: {', '.join(_head().values())}", title_justify="left")
     for name in table[0]:
         drawn.add_column(name)
     for row in table:

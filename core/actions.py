@@ -164,11 +164,6 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.REVERT_FAILED: frozenset({State.REVERTED}),
 }
 """Allowed steps; a state that is not a key is an end. The database refuses every other one as well."""
-IN_PLANT: Final = frozenset(
-    {State.SENT, State.ACKED, State.APPLIED, State.RAMPING, State.HOLDING, State.RELEASING}
-    | {State.FAILED, State.REVERTING, State.REVERT_FAILED}
-)
-"""States in which the plant may be holding the advised value."""
 ON_THE_WAY: Final = frozenset(
     {State.ACCEPTED, State.AWAITING_SECOND, State.PRECHECK, State.INSTRUCTED, State.QUEUED}
     | {State.SENT, State.ACKED, State.APPLIED, State.RAMPING}

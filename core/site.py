@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from core.actions import Authority, Setpoint
 from core.errors import InputError
@@ -21,6 +20,7 @@ from core.limits import (
 from core.plant import Plant
 from core.points import PointRef, point_type
 from core.tariff import Advice, Objective, Tariff
+from core.toml import load_toml
 from core.units import Quantity, to_canonical
 
 if TYPE_CHECKING:
@@ -353,21 +353,13 @@ def load_site(path: Path) -> Site:
     Raises:
         InputError: the file is missing, is no TOML, or describes no possible plant.
     """
-    try:
-        found = Site.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(
-            str(path),
-            found="no readable file",
-            allowed="a site.toml",
-            do="create it or set JOULECAST_SITE_FILE",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            str(path), found=f"no TOML ({error})", allowed="TOML", do="correct that line"
-        ) from error
-    except ValidationError as error:
-        raise _sentence(path, error) from error
+    found = load_toml(
+        path,
+        Site,
+        what="a site.toml",
+        do="create it or set JOULECAST_SITE_FILE",
+        keys="the keys of the example in the README",
+    )
     return _with_records_beside(path, found)
 
 
@@ -389,21 +381,3 @@ def _with_records_beside(path: Path, site: Site) -> Site:
             do="correct the name or bring the file",
         )
     return site.model_copy(update={"plant": site.plant.model_copy(update={"chiller_records_file": records})})
-
-
-def _sentence(path: Path, error: ValidationError) -> InputError:
-    errors = error.errors()
-    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    key = ".".join(str(part) for part in first["loc"]) or "the file as a whole"
-    found, allowed = _short(first["input"]), first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        found, allowed = "an unknown key", "the keys of the example in the README"
-    elif first["type"] == "missing":
-        found, allowed = "nothing", "a value (the key is required)"
-    return InputError(f"{path}: {key}", found=found, allowed=allowed, do="correct it there")
-
-
-def _short(value: Any, length: int = 60) -> str:
-    kind = "such a table" if isinstance(value, dict) else f"a {type(value).__name__}"
-    text = repr(value) if isinstance(value, str | int | float | bool) else kind
-    return text if len(text) <= length else text[: length - 1] + "…"

@@ -68,6 +68,8 @@ KELVIN_OFFSET: Final = 273.15
 FAHRENHEIT_FACTOR: Final = 5.0 / 9.0
 SECONDS_PER_HOUR: Final = 3600.0
 W_PER_KW: Final = 1000.0
+G_PER_KG: Final = 1000.0
+L_PER_M3: Final = 1000.0
 
 UNITS: Final[dict[str, Unit]] = {
     "W": Unit(Quantity.POWER, 1.0),

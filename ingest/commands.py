@@ -168,9 +168,9 @@ class Dispatcher:
 
     def _queued(self, turn: _Turn) -> bool:
         """Take the leases and decide on the first messages; publishing comes after the commit."""
-        if self._why_not(turn):
-            return False
         rows = db.rows(turn.conn, "ingest_next_step", id=turn.number)
+        if not rows or self._must_wait(rows, turn):
+            return False
         if wrong := self._unfit(rows, turn):
             return self._withdraw(turn, wrong)
         for holder in sorted({row["holder"] for row in rows if row["holder"]}):
@@ -431,7 +431,7 @@ class Dispatcher:
     def _sign_own(self, turn: _Turn, lease: db.Row, kind: Kind) -> None:
         """A renewal or a release, which nobody but us decides on."""
         number, until = uuid.uuid4(), turn.now + TIME_LIMITS[State.SENT].of(self._clock)
-        found = db.row(
+        (found,) = db.rows(
             turn.conn,
             "ingest_insert_command",
             command_id=number,
@@ -445,7 +445,7 @@ class Dispatcher:
             kind=kind.value,
             lease_s=LEASE_S,
         )
-        self._sign(turn, lease, _Made(kind, number, found["seq"] if found else 0, lease["value"], until))
+        self._sign(turn, lease, _Made(kind, number, found["seq"], lease["value"], until))
 
     def _sign(self, turn: _Turn, row: db.Row, made: _Made) -> None:
         """Put the signed bytes on record; they are published after the commit."""
@@ -558,10 +558,8 @@ class Dispatcher:
             return None
         wait = TIME_LIMITS[wanted].of(self._clock)
         if wanted is State.RAMPING:
-            steps, hold_s = (
-                int(turn.row["queued"]),
-                max((found.hold_s for found in self._ranges.values()), default=0.0),
-            )
+            steps = int(turn.row["queued"])
+            hold_s = max((found.hold_s for found in self._ranges.values()), default=0.0)
             begin: datetime = max(turn.now, turn.row["last_not_before"] or turn.now)
             return begin + steps * (wait + timedelta(seconds=hold_s))
         return turn.now + wait

@@ -21,15 +21,15 @@ A mapping file says the same as ``--map`` and more:
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from core.errors import InputError
 from core.points import PointType, point_type
 from core.site import NAME_PATTERN
+from core.toml import load_toml
 from core.units import to_canonical
 
 if TYPE_CHECKING:
@@ -301,22 +301,7 @@ class MapFile:
             InputError: it is missing, is no TOML, or says what cannot be.
         """
         name = path.name
-        try:
-            found = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise InputError(
-                str(path), found="no readable file", allowed="a mapping file", do="correct the path"
-            ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(
-                name, found=f"no TOML ({error})", allowed="TOML", do="correct that line"
-            ) from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise InputError(
-                f"{name}: {key}", found=first["msg"], allowed=_KEYS, do="correct it there"
-            ) from error
+        found = load_toml(path, _File, what="a mapping file", do="correct the path", keys=_KEYS)
         columns = [_column(left.strip(), right.strip(), name) for left, right in found.points.items()]
         if not columns and not found.prometheus:
             raise InputError(name, found="no points", allowed=_KEYS, do="name one under [points]")

@@ -17,7 +17,7 @@ import numpy as np
 
 from core.actions import Setpoint
 from core.errors import NotReadyError
-from core.units import SECONDS_PER_HOUR
+from core.units import G_PER_KG, L_PER_M3, SECONDS_PER_HOUR
 from twin.advise import policy
 from twin.advise.outlook import STEP
 from twin.calibrate import load_history
@@ -46,8 +46,6 @@ PAUSE_TICKS: Final = 12
 """After there was nothing to change, advice and foresight look again so much later."""
 DAYS_ALONE: Final = 14
 """Fewer days than this are not worth a second process."""
-G_PER_KG: Final = 1000.0
-L_PER_M3: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,6 @@ class _Task:
     end: datetime
     measured: Floats
     """(n,) facility power as measured [kW]; NaN where something was not."""
-    carbon_g_per_kwh: Floats | None
     asked: Mapping[Setpoint, float]
 
 
@@ -128,7 +125,6 @@ def replay_days(
     first: date,
     last: date,
     asked: Mapping[Setpoint, float] | None = None,
-    carbon_g_per_kwh: Any = None,
     workers: int = 1,
 ) -> Iterator[AdvisedDay]:
     """Replay days of the site's calendar with advice.
@@ -139,7 +135,6 @@ def replay_days(
         first: the first day.
         last: the last day, itself included.
         asked: setpoints to hold in one more lane [degC].
-        carbon_g_per_kwh: reads the grid's carbon intensity of a period, see `twin.replay.carbon_g_per_kwh`.
         workers: processes to use.
 
     Raises:
@@ -150,9 +145,7 @@ def replay_days(
     inside = np.arange(len(history)) >= BEFORE // STEP
     if not (history.usable & inside).any():
         raise NotReadyError(f"no step from {first} to {last} was measured completely")
-    past = known(conn, site, history, begin)
-    carbon = carbon_g_per_kwh(conn, site, begin, end, STEP) if carbon_g_per_kwh else None
-    yield from replay_past(past, history, first, last, asked, carbon, workers)
+    yield from replay_past(known(conn, site, history, begin), history, first, last, asked, workers)
 
 
 def replay_past(
@@ -161,7 +154,6 @@ def replay_past(
     first: date,
     last: date,
     asked: Mapping[Setpoint, float] | None = None,
-    carbon: Floats | None = None,
     workers: int = 1,
 ) -> Iterator[AdvisedDay]:
     """The same of a past that has been read.
@@ -172,24 +164,19 @@ def replay_past(
         first: the first day.
         last: the last day, itself included.
         asked: setpoints to hold in one more lane [degC].
-        carbon: the grid's carbon intensity from the first day on [g/kWh], if it is known.
         workers: processes to use.
     """
     site = past.site
-    begin = day_span(site.zone, first)[0]
     facility = np.where(history.usable, history.facility_kw, np.nan)
     judge = past.calibrations[-1].parameters(site.plant)
-    tasks, zero = [], (begin - history.start) // STEP
+    tasks = []
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)
         start, stop = day_span(site.zone, day)
         a, b = ((at - history.start) // STEP for at in (start, stop))
         if not np.isfinite(facility[a:b]).any():
             continue
-        part = None if carbon is None else carbon[a - zero : b - zero]
-        tasks.append(
-            _Task(_cut(past, start, stop), judge, day, start, stop, facility[a:b], part, asked or {})
-        )
+        tasks.append(_Task(_cut(past, start, stop), judge, day, start, stop, facility[a:b], asked or {}))
     return _run(tasks, workers)
 
 
@@ -348,7 +335,7 @@ def _lane(task: _Task, state: PlantState, offset_k: Floats, measured: Floats) ->
     site, kwh = task.past.site, state.facility_kw * hours
     prices = site.tariff.energy_prices(task.end - STEP * len(kwh), STEP, len(kwh), site.zone)
     water_l = float((state.water_l_per_h * hours)[counts].sum())
-    carbon = task.carbon_g_per_kwh
+    carbon = task.past.carbon_g_per_kwh
     if carbon is not None and np.isfinite(carbon[-len(kwh) :][counts]).all():
         carbon = carbon[-len(kwh) :]
     else:

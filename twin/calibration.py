@@ -296,8 +296,11 @@ def in_use(conn: db.Connection, site: Site) -> Calibration:
 def latest(conn: db.Connection, site: Site) -> Calibration | None:
     """The newest stored calibration of a site, or None."""
     row = db.row(conn, "twin_calibration_latest", site=site.id)
-    if row is None:
-        return None
+    return None if row is None else from_row(row)
+
+
+def from_row(row: db.Row) -> Calibration:
+    """A calibration as the database has it."""
     times = {k: row[k].isoformat() for k in ("created_at", "period_from", "period_to")}
     parts = {k: row[k] for k in ("unidentified", "errors", "envelope")}
     return Calibration.from_json({**times, **row["parameters"], **parts}, row["calibration_id"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from core import kpi
 from core.errors import NotReadyError
-from core.units import SECONDS_PER_HOUR
+from core.units import G_PER_KG, SECONDS_PER_HOUR
 from twin.fitting.learn import left_out
 from twin.history import METERS, History
 from twin.network import BREAKDOWN, Conditions, Parameters, PlantState, Setpoints, solve
@@ -36,7 +36,6 @@ SEED: Final = 30_134
 """Of these draws, so that the same question has the same answer."""
 P90_SD: Final = 1.2815515594457831
 """90th percentile of the standard normal distribution."""
-_G_PER_KG: Final = 1000.0
 _ROUNDING_DIGITS: Final = 9
 """What is smaller is a sum's rounding."""
 
@@ -248,8 +247,8 @@ class _Question:
         found = part.indicators() | {"water_l": float(part.water_l_per_h.sum() * self.hours)}
         if self.carbon is not None:
             grams = part.facility_kw * self.hours * self.carbon[self.known]
-            found["carbon_kg"] = float(grams.sum() / _G_PER_KG)
-            found["cue_kg_per_kwh"] = kpi.cue_kg_per_kwh(grams / _G_PER_KG, part.it_kw * self.hours)
+            found["carbon_kg"] = float(grams.sum() / G_PER_KG)
+            found["cue_kg_per_kwh"] = kpi.cue_kg_per_kwh(grams / G_PER_KG, part.it_kw * self.hours)
         return found
 
     def differences(self, operated: PlantState, alternative: PlantState) -> dict[str, float]:

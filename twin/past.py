@@ -28,7 +28,7 @@ from twin.advise.outlook import (
     Load,
     Weather,
 )
-from twin.calibration import Calibration
+from twin.calibration import from_row
 from twin.replay import carbon_g_per_kwh
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from core.series import Floats
     from core.site import Site
+    from twin.calibration import Calibration
     from twin.history import History
     from twin.plant.curves import Flags
 
@@ -178,7 +179,7 @@ def known(conn: db.Connection, site: Site, history: History, start: datetime) ->
         NotReadyError: the twin has never been calibrated.
     """
     of = {"site": site.id, "end": history.end}
-    calibrations = [_calibration(row) for row in db.rows(conn, "replay_calibrations", **of)]
+    calibrations = [from_row(row) for row in db.rows(conn, "replay_calibrations", **of)]
     if not calibrations:
         raise NotReadyError("the twin has never been calibrated: `joulecast twin calibrate` does it")
     issued = db.rows(
@@ -225,9 +226,3 @@ def _begun(history: History) -> History:
 
 def _posix(times: Iterable[datetime]) -> Floats:
     return np.array([time.timestamp() for time in times])
-
-
-def _calibration(row: db.Row) -> Calibration:
-    times = {k: row[k].isoformat() for k in ("created_at", "period_from", "period_to")}
-    parts = {k: row[k] for k in ("unidentified", "errors", "envelope")}
-    return Calibration.from_json({**times, **row["parameters"], **parts}, row["calibration_id"])

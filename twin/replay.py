@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from core.actions import Setpoint
     from core.clock import Clock
     from core.site import Site
+    from twin.history import History
     from twin.plant.curves import Floats
 
 STEP: Final = timedelta(minutes=15)
 """Default step of a replay."""
+FINE: Final = (timedelta(minutes=1), timedelta(minutes=5))
+"""Steps in which a day is looked at where its readings are that dense."""
+DENSE_RATIO: Final = 0.9
+"""They are where so much of what is known in steps of `STEP` is known in these as well [1]."""
 CARBON: Final = PointRef("grid", "carbon_intensity")
 """Where `joulecast collect grid` puts what the grid says of itself."""
 CARBON_AGE_MAX: Final = timedelta(hours=1)
@@ -69,6 +74,32 @@ def replay(
     """
     scenario = Scenario("alternative", setpoints or {}, load_shift_kw) if setpoints or load_shift_kw else None
     return replay_period(conn, site, *day_span(site.zone, day), scenario, step)
+
+
+def replay_finely(
+    conn: db.Connection,
+    site: Site,
+    day: date,
+    setpoints: Mapping[Setpoint, float] | None = None,
+    *,
+    load_shift_kw: Sequence[float] = (),
+) -> Comparison:
+    """`replay` in the finest steps that the day's readings fill; arguments and errors as those."""
+    scenario = Scenario("alternative", setpoints or {}, load_shift_kw) if setpoints or load_shift_kw else None
+    calibration, (start, end) = in_use(conn, site), day_span(site.zone, day)
+    history = _finest(conn, site, start, end)
+    return compare(
+        site, history, calibration, scenario, carbon_g_per_kwh(conn, site, start, end, history.step)
+    )
+
+
+def _finest(conn: db.Connection, site: Site, start: datetime, end: datetime) -> History:
+    whole = load_history(conn, site, start, end, STEP)
+    for step in FINE:
+        found = load_history(conn, site, start, end, step)
+        if found.usable.mean() >= DENSE_RATIO * whole.usable.mean():
+            return found
+    return whole
 
 
 def replay_period(

@@ -10,7 +10,7 @@ from dash import Dash
 from werkzeug.exceptions import HTTPException
 
 from core.errors import JoulecastError
-from ui import api, guard, pages, shell
+from ui import api, guard, login, pages, shell
 from ui.data.source import Source, open_source
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def create_app(context: Context) -> Dash:
     for page in pages.PAGES:
         page.register(app, source)
     api.register(app.server, source)
-    guard.register(app)
+    login.register(app.server, source)
+    guard.register(app, source)
     app.server.extensions[_SOURCE] = source
     return app
 

@@ -343,64 +343,6 @@ def _over(text: str, top: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def lanes(
-    times: list[datetime],
-    facility_kw: dict[str, list[float | None]],
-    ratio: dict[str, list[float | None]],
-    zone: ZoneInfo,
-) -> Figure:
-    """A replayed day: facility power above, power ratio below; one line each for measured, twin, alternative.
-
-    Args:
-        times: starts of the steps.
-        facility_kw: facility power by lane [kW].
-        ratio: facility over IT power by lane [1].
-        zone: the site's.
-    """
-    looks = {"measured": (MEASURED, "solid"), "twin": (TWIN, "dot"), "alternative": (WHATIF, "dashdot")}
-    names = {
-        "measured": "measured",
-        "twin": "twin as operated (simulated)",
-        "alternative": "alternative (simulated)",
-    }
-    at = times[0] if times else None
-    x = fmt.axis_times(times, fmt.offset_of(at, zone)) if at else []
-    traces = []
-    for lane, values in facility_kw.items():
-        color, dash = looks[lane]
-        traces.append(line(x, values, names[lane], color, "kW", dash=dash, legendgroup=lane))
-    for lane, values in ratio.items():
-        color, dash = looks[lane]
-        traces.append(
-            line(
-                x,
-                values,
-                names[lane],
-                color,
-                "",
-                dash=dash,
-                digits=".3f",
-                yaxis="y2",
-                legendgroup=lane,
-                showlegend=False,
-            )
-        )
-    shape = layout(at, zone) if at else dict(TRANSPARENT)
-    shape["xaxis"] = {**shape.get("xaxis", {}), "anchor": "y2"}
-    shape["yaxis"] = {
-        "domain": [0.46, 1],
-        "title": {"text": "facility [kW]", "font": {"size": 12}},
-        "nticks": 6,
-    }
-    shape["yaxis2"] = {
-        "domain": [0, 0.38],
-        "title": {"text": "facility / IT", "font": {"size": 12}},
-        "tickformat": ".3f",
-        "nticks": 5,
-    }
-    return {"data": traces, "layout": shape}
-
-
 def plan(blocks: Sequence[dict[str, Any]], zone: ZoneInfo) -> Figure:
     """The setpoints of the hours to come, block by block.
 

@@ -140,9 +140,9 @@ def degree() -> str:
     return display_unit("degC")
 
 
-def kelvins(value_k: float | None, places: int = 1) -> str:
-    """A difference of temperatures [K]."""
-    text = fixed(display_value(value_k, "K"), places)
+def kelvins(value_k: float | None) -> str:
+    """A difference of temperatures [K] to a tenth."""
+    text = fixed(display_value(value_k, "K"), 1)
     return text if text == NOTHING else f"{text} {display_unit('K')}"
 
 

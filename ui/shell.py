@@ -9,7 +9,7 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 
 from core.errors import ServiceError
-from ui import auth, head, hold, poll, view
+from ui import auth, head, hold, poll, tour, view
 from ui import format as fmt
 from ui.callbacks import VIEW_STORE, callback
 from ui.components.panel import denied, failed, labelled
@@ -28,11 +28,14 @@ WATCH_MS: Final = 1000
 def layout(source: Source, pages: tuple[Page, ...]) -> dmc.MantineProvider:
     """The whole document body; the page's content goes into ``page``."""
     links = [dcc.Link(page.name, href=page.path, id=page.link_id) for page in pages]
-    nav = html.Div(labelled(html.Nav(links), label="Pages"), className="nav")
+    menu = html.Button("Menu", id="menu", className="btn small")
+    nav = html.Div([menu, labelled(html.Nav(links), label="Pages")], className="nav", id="nav")
     banner = html.Div(id="banner", className="banner", role="alert")
     said = html.Div(id="view-said", className="banner calm", role="status")
     main = html.Main(
-        [banner, hold.notice(), said, html.Div(id="page", className="page")], className="main", id="main"
+        [banner, hold.notice(), tour.panel(source), said, html.Div(id="page", className="page")],
+        className="main",
+        id="main",
     )
     machinery = [
         dcc.Location(id="url", refresh=False),
@@ -51,6 +54,7 @@ def layout(source: Source, pages: tuple[Page, ...]) -> dmc.MantineProvider:
 def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
     """Routing, poll, watchdog, switches of the header and HOLD."""
     hold.register(app, source)
+    tour.register(app)
     poll.register(app, source, pages)
     by_path = {page.path: page for page in pages}
 
@@ -75,7 +79,7 @@ def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
         with view.use(seen):
             content = no_update if was == key else content_of(source, page, path)
         kept = view.search_of(view.shell_part(seen))
-        links = [of for p in pages for of in ("here" if page is p else "", f"{p.path}{kept}")]
+        links = [of for p in pages for of in (_look(p, page), f"{p.path}{kept}")]
         return [content, no_update if was == key else key, " ".join(seen.problems), *links]
 
     for name, inputs, output in CLIENTSIDE:
@@ -92,11 +96,19 @@ CLIENTSIDE: Final = (
     ("watch", (("watch", "n_intervals"), ("beat", "data")), ("banner", "children")),
     ("looked", (("url", "pathname"), ("url", "search")), (VIEW_STORE, "data")),
     ("turned", (("zone-next", "n_clicks"), ("units-next", "n_clicks")), ("url", "search")),
+    ("menu", (("menu", "n_clicks"), ("page-key", "data")), ("nav", "className")),
     ("themed", (("theme-next", "n_clicks"),), ("theme-next", "title")),
 )
 """What the browser does by itself: the function in the script, its inputs, its output."""
 DUPLICATES: Final = frozenset({"turned"})
 """Those that share their output with others and need to know it."""
+
+
+def _look(link: Page, page: Page | None) -> str:
+    """A link's look in the navigation; pages that the reader may not see are not offered."""
+    if link is page:
+        return "here"
+    return "" if auth.user().may(link.permission) else "not-offered"
 
 
 def path_of(data: Any) -> str:

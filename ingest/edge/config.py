@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.clock import Clock, clock_from
 from core.errors import InputError
 from core.points import PointRef, point_type
 from core.site import Name
+from core.toml import load_toml
 from ingest.edge import keys
 from ingest.edge.gateway import Limits, PointLimits
 from ingest.edge.protocol import LEASE_S, RENEW_S
@@ -20,9 +20,6 @@ from ingest.mqtt import Address
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-PRIORITIES = (10, 11, 12)
-"""BACnet priorities that are allowed: below an operator's (8), above the schedule's (16)."""
 
 
 class _Strict(BaseModel):
@@ -45,7 +42,9 @@ class BacnetPlant(_Strict):
     address: str = Field(description="Our own address, e.g. 192.0.2.10/24:47808.")
     instance: int = Field(default=599, ge=0, le=4194302, description="Our own device instance.")
     device: str = Field(description="The controller's address, e.g. 192.0.2.20:47808.")
-    priority: Literal[10, 11, 12] = 12
+    priority: Literal[10, 11, 12] = Field(
+        default=12, description="Below an operator's (8), above the schedule's (16)."
+    )
     heartbeat_object: str | None = Field(
         default=None, description="An object that is counted up, analog-value,9."
     )
@@ -163,36 +162,16 @@ def load(path: Path) -> Edge:
     Raises:
         InputError: it is missing, no TOML, or describes no possible gateway.
     """
-    try:
-        found = Edge.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(
-            str(path), found="no readable file", allowed="an edge.toml", do="create it or name another one"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            str(path), found=f"no TOML ({error})", allowed="TOML", do="correct that line"
-        ) from error
-    except ValidationError as error:
-        raise _sentence(path, error) from error
+    found = load_toml(
+        path,
+        Edge,
+        what="an edge.toml",
+        do="create it or name another one",
+        keys="the keys that docs/operating.md names",
+    )
     folder = path.parent
     edge = found.model_copy(
         update={"keys": tuple(folder / key for key in found.keys), "memory": folder / found.memory}
     )
     edge.believed()
     return edge
-
-
-def _sentence(path: Path, error: ValidationError) -> InputError:
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the file as a whole"
-    kinds = {"extra_forbidden": "an unknown key", "missing": "nothing"}
-    value = first["input"]
-    simple = repr(value)[:60] if isinstance(value, str | int | float | bool) else f"a {type(value).__name__}"
-    allowed = {
-        "extra_forbidden": "the keys that docs/operating.md names",
-        "missing": "a value (the key is required)",
-    }.get(first["type"], first["msg"].removeprefix("Value error, "))
-    return InputError(
-        f"{path}: {key}", found=kinds.get(first["type"], simple), allowed=allowed, do="correct it there"
-    )

@@ -120,8 +120,8 @@ class Gateway:
 
     @property
     def leases(self) -> Mapping[str, Lease]:
-        """What we hold, by point."""
-        return self._leases
+        """What we hold, by point; a copy, as another thread may ask."""
+        return dict(self._leases)
 
     def receive(self, payload: bytes, *, retained: bool = False) -> Answer:
         """Judge a command and do it, or not."""
@@ -384,11 +384,8 @@ def _overridden(asked: _Asked) -> str:
 
 def _other_current(asked: _Asked) -> str:
     expected, found = asked.command.expect_current, asked.seen.value
-    return f"{found:g} is in force, not {expected:g}" if _apart(asked) else ""
-
-
-def _apart(asked: _Asked) -> bool:
-    return not abs(asked.seen.value - asked.command.expect_current) <= asked.limits.tolerance
+    same = abs(found - expected) <= asked.limits.tolerance
+    return "" if same else f"{found:g} is in force, not {expected:g}"
 
 
 def _too_far(asked: _Asked) -> str:

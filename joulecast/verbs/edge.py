@@ -27,8 +27,8 @@ def edge(context: typer.Context, *, config: Config = EDGE_FILE) -> int:
     if context.invoked_subcommand:
         return 0
     from core import log  # noqa: PLC0415  # each verb imports only its own room
-    from ingest.edge.config import load  # noqa: PLC0415
-    from ingest.edge.service import Service  # noqa: PLC0415
+    from ingest.edge.config import load  # noqa: PLC0415  # as above
+    from ingest.edge.service import Service  # noqa: PLC0415  # as above
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

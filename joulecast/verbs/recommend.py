@@ -15,7 +15,7 @@ from core.tariff import Objective
 from joulecast.verbs.common import Json, emit, table, working
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from enum import StrEnum
 
     from core.jobs import Context
@@ -76,10 +76,17 @@ def _signed(actor: str, reason: str = "given") -> None:
         raise InputError("--reason", found="nothing", allowed="a sentence", do="say why: it goes on record")
 
 
-def _told(outcome: Outcome, *, as_json: bool) -> int:
-    """Say what became of a decision; the exit status."""
+def _decided(decide: Callable[[Context], Outcome], *, as_json: bool) -> int:
+    """Take a decision and say what became of it; the exit status."""
+    with working() as (context, _):
+        outcome = decide(context)
     emit({"ok": outcome.ok, "message": outcome.message}, outcome.message, as_json=as_json)
     return 0 if outcome.ok else 1
+
+
+def _decided_on(number: int, decide: Callable[[Context, db.Row], Outcome], *, as_json: bool) -> int:
+    """The same about a recommendation; an unknown number is bad input."""
+    return _decided(lambda context: decide(context, _known(context, number)), as_json=as_json)
 
 
 def _moves(changes: list[dict[str, Any]]) -> str:
@@ -141,10 +148,9 @@ def accept(number: Number, *, actor: Actor, version: Version, json: Json = False
     _signed(actor)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
-    with working() as (context, _):
-        _known(context, number)
-        outcome = engine.accept(context.dsn, context.site, context.clock, number, version, actor)
-    return _told(outcome, as_json=json)
+    return _decided_on(
+        number, lambda c, _: engine.accept(c.dsn, c.site, c.clock, number, version, actor), as_json=json
+    )
 
 
 @app.command("approve")
@@ -153,10 +159,11 @@ def approve(number: Number, *, actor: Actor, version: Version, json: Json = Fals
     _signed(actor)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
-    with working() as (context, _):
-        _known(context, number)
-        outcome = engine.approve_second(context.dsn, context.site, context.clock, number, version, actor)
-    return _told(outcome, as_json=json)
+    return _decided_on(
+        number,
+        lambda c, _: engine.approve_second(c.dsn, c.site, c.clock, number, version, actor),
+        as_json=json,
+    )
 
 
 @app.command("reject")
@@ -165,10 +172,11 @@ def reject(number: Number, *, actor: Actor, reason: Reason, json: Json = False) 
     _signed(actor, reason)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
-    with working() as (context, _):
-        version = _known(context, number)["version"]
-        outcome = engine.reject(context.dsn, context.site, context.clock, number, version, actor, reason)
-    return _told(outcome, as_json=json)
+    return _decided_on(
+        number,
+        lambda c, row: engine.reject(c.dsn, c.site, c.clock, number, row["version"], actor, reason),
+        as_json=json,
+    )
 
 
 @app.command("snooze")
@@ -185,11 +193,11 @@ def snooze(
     _signed(actor)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
-    with working() as (context, _):
-        version = _known(context, number)["version"]
+    def put_off(context: Context, row: db.Row) -> Outcome:
         until = context.clock.now() + timedelta(minutes=minutes)
-        outcome = engine.snooze(context.dsn, context.site, context.clock, number, version, actor, until)
-    return _told(outcome, as_json=json)
+        return engine.snooze(context.dsn, context.site, context.clock, number, row["version"], actor, until)
+
+    return _decided_on(number, put_off, as_json=json)
 
 
 @app.command("revert")
@@ -198,10 +206,9 @@ def revert(number: Number, *, actor: Actor, reason: Reason, json: Json = False) 
     _signed(actor, reason)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
-    with working() as (context, _):
-        _known(context, number)
-        outcome = engine.revert(context.dsn, context.site, context.clock, number, actor, reason)
-    return _told(outcome, as_json=json)
+    return _decided_on(
+        number, lambda c, _: engine.revert(c.dsn, c.site, c.clock, number, actor, reason), as_json=json
+    )
 
 
 @app.command("hold")
@@ -210,9 +217,7 @@ def hold(*, actor: Actor, reason: Reason, json: Json = False) -> int:
     _signed(actor, reason)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
-    with working() as (context, _):
-        outcome = engine.hold(context.dsn, context.site, context.clock, actor, reason)
-    return _told(outcome, as_json=json)
+    return _decided(lambda c: engine.hold(c.dsn, c.site, c.clock, actor, reason), as_json=json)
 
 
 @app.command("resume")
@@ -221,9 +226,7 @@ def resume(*, actor: Actor, reason: Reason, json: Json = False) -> int:
     _signed(actor, reason)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
-    with working() as (context, _):
-        outcome = engine.resume(context.dsn, context.site, context.clock, actor, reason)
-    return _told(outcome, as_json=json)
+    return _decided(lambda c: engine.resume(c.dsn, c.site, c.clock, actor, reason), as_json=json)
 
 
 @app.command("authority")
@@ -242,11 +245,9 @@ def authority(
         which = Setpoint(_one_of("setpoint", setpoint, tuple(Setpoint)))
         level = Authority(_one_of("authority", wanted, tuple(Authority)))
         _signed(actor, reason)
-        with working() as (context, _):
-            outcome = authorities.change(
-                context.dsn, context.site, context.clock, which, level, actor, reason
-            )
-        return _told(outcome, as_json=json)
+        return _decided(
+            lambda c: authorities.change(c.dsn, c.site, c.clock, which, level, actor, reason), as_json=json
+        )
     with working() as (context, _), db.connect(context.dsn) as conn:
         found = [authorities.evidence(conn, context.site, context.clock, s) for s in context.site.setpoints]
     lines = [
@@ -316,11 +317,9 @@ def objective(
     if wanted:
         chosen = Objective(_one_of("objective", wanted, tuple(Objective)))
         _signed(actor, reason)
-        with working() as (context, _):
-            outcome = settings.choose_objective(
-                context.dsn, context.site, context.clock, chosen, actor, reason
-            )
-        return _told(outcome, as_json=json)
+        return _decided(
+            lambda c: settings.choose_objective(c.dsn, c.site, c.clock, chosen, actor, reason), as_json=json
+        )
     with working() as (context, _), db.connect(context.dsn) as conn:
         now = settings.read(conn, context.site).objective
     emit({"objective": now.value}, now.replace("_", " "), as_json=json)

@@ -70,16 +70,14 @@ def replay(
 
 def _advised(days: tuple[date, date], asked: list[str] | None, *, as_json: bool) -> int:
     from twin import replay as room  # noqa: PLC0415  # each verb imports only its own room
-    from twin.advised import replay_days  # noqa: PLC0415
+    from twin.advised import replay_days  # noqa: PLC0415  # as above
 
     setpoints, found = setpoints_from(asked), []
     first, last = days
     with working() as (context, _), db.connect(context.dsn) as conn:
         room.check_day(context.site, context.clock, last)
         with progress("replay", quiet=as_json) as report:
-            for replayed in replay_days(
-                conn, context.site, first, last, setpoints, room.carbon_g_per_kwh, os.cpu_count() or 1
-            ):
+            for replayed in replay_days(conn, context.site, first, last, setpoints, os.cpu_count() or 1):
                 found.append(replayed)
                 report((replayed.day - first).days + 1, (last - first).days + 1)
         site = context.site

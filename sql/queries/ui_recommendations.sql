@@ -37,8 +37,8 @@ FROM recommendation AS r
 LEFT JOIN LATERAL (
     SELECT e.detail
     FROM recommendation_event AS e
-    WHERE e.recommendation_id = r.recommendation_id
-    ORDER BY e.event_id
+    WHERE e.recommendation_id = r.recommendation_id AND e.to_state = 'proposed'
+    ORDER BY e.event_id DESC
     LIMIT 1
 ) AS made ON TRUE
 LEFT JOIN LATERAL (

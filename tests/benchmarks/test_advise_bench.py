@@ -42,6 +42,12 @@ def test_every_row_has_its_own_name_and_what_must_be_reached_has_a_bound() -> No
         "plan_s": ("<=", 2.0),
         "plan_peak_mb": ("<=", 500.0),
         "year_s": ("<=", 300.0),
+        "random_sites_run": (">=", 2000),
+        "random_sites_with_excursion": ("<=", 0),
+        "random_sites_tests_passed": (">=", 1),
+        "state_machine_sequences": (">=", 100),
+        "state_machine_tests_passed": (">=", 1),
+        "fault_tests_passed": (">=", 1),
     }
 
 

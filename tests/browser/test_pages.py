@@ -36,14 +36,15 @@ expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
 
 SITE_FILE = Path(__file__).parents[2] / "joulecast" / "demo" / "site.toml"
-PATHS = ("/", "/forecast", "/recommendations", "/replay", "/site", "/status")
+PATHS = ("/", "/forecast", "/recommendations", "/replay", "/site", "/quality", "/system")
 FIRST_THING = {
-    "/": "#live-chart .main-svg",
+    "/": "#overview-chart .main-svg",
     "/forecast": "#forecast-it_power .main-svg",
     "/recommendations": "#recommendation-card .action",
     "/replay": "#replay-chart .main-svg",
     "/site": "#site-validation .empty",
-    "/status": "#status-jobs table",
+    "/quality": "#quality-counts .tile",
+    "/system": "#status-jobs table",
 }
 START_S = 30.0
 STEP = timedelta(minutes=5)
@@ -299,7 +300,7 @@ def test_a_fast_clock_is_said_to_be_fast_and_an_empty_database_is_explained(
         ("/recommendations", "No recommendation"),
         ("/replay", "No day has readings"),
         ("/site", "not been calibrated"),
-        ("/status", "No job has run yet"),
+        ("/system", "No job has run yet"),
     ):
         found.page.goto(f"http://127.0.0.1:{port}{path}")
         expect(found.page.locator("#page")).to_contain_text(said)

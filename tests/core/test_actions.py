@@ -14,7 +14,7 @@ import pytest
 
 import joulecast
 from core import db
-from core.actions import IN_PLANT, ON_THE_WAY, TIME_LIMITS, TRANSITIONS, WHEN_DUE, State
+from core.actions import ON_THE_WAY, TIME_LIMITS, TRANSITIONS, WHEN_DUE, State
 from core.clock import ScaledClock
 from core.moves import move
 
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=2)
 QUERIES = Path(joulecast.__file__).parents[1] / "sql" / "queries"
+IN_PLANT = frozenset(
+    {State.SENT, State.ACKED, State.APPLIED, State.RAMPING, State.HOLDING, State.RELEASING}
+    | {State.FAILED, State.REVERTING, State.REVERT_FAILED}
+)
+"""States in which the plant may be holding the advised value."""
 
 
 def made(conn: db.Connection, state: State = State.PROPOSED) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests_of_ingest import PATIENCE_S, Heard
+from write_back import World
 
 import joulecast
 from core import db
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from core.clock import Clock
+    from core.clock import Clock, ManualClock
 
 _numbers = itertools.count(1)
 
@@ -49,6 +50,14 @@ def plant(site_file: Path) -> Site:
 def conn(dsn: str) -> Iterator[db.Connection]:
     with db.connect(dsn, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def world(dsn: str, conn: db.Connection, plant: Site, clock: ManualClock, tmp_path: Path) -> Iterator[World]:
+    """Both sides of write-back."""
+    found = World(dsn, conn, plant, clock, tmp_path)
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -19,18 +19,7 @@ from ingest import command_link, commands
 from ingest.edge.keys import make
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from core.clock import ManualClock
-    from core.site import Site
-
-
-@pytest.fixture
-def world(dsn: str, conn: db.Connection, plant: Site, clock: ManualClock, tmp_path: Path) -> Iterator[World]:
-    found = World(dsn, conn, plant, clock, tmp_path)
-    yield found
-    found.close()
 
 
 INTO_PLANT = ["queued", "sent", "acked", "applied", "holding"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from write_back import AIR, World
@@ -13,20 +12,6 @@ from core import db
 from core.actions import State
 from core.errors import ServiceError
 from ingest.commands import FAILED, REVERT, WATCH_S
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from core.clock import ManualClock
-    from core.site import Site
-
-
-@pytest.fixture
-def world(dsn: str, conn: db.Connection, plant: Site, clock: ManualClock, tmp_path: Path) -> Iterator[World]:
-    found = World(dsn, conn, plant, clock, tmp_path)
-    yield found
-    found.close()
 
 
 def kinds(world: World) -> list[str]:
@@ -116,9 +101,9 @@ def test_what_goes_back_meanwhile_is_not_taken_over(world: World, dsn: str) -> N
             world.conn, own = other, world.conn
             world.operator(first, State.REVERTING)
             world.conn = own
-        take_over(*both)  # type: ignore[arg-type]
+        take_over(*both)  # type: ignore[arg-type]  # handed on as they come
 
-    world.dispatcher._take_over = late  # type: ignore[method-assign]
+    world.dispatcher._take_over = late  # type: ignore[method-assign]  # for this one moment
     with pytest.raises(ServiceError, match="goes back meanwhile"):  # it is tried again
         world.dispatcher.step(world.conn)
     assert (world.state(first), world.state(second)) == (State.REVERTING, State.QUEUED)

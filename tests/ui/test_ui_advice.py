@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import pytest
 import seed
 from dash import no_update
+from looking import acting, seen
 from plotly.utils import PlotlyJSONEncoder
 
-from core import db
+from core import db, moves
 from core.actions import Authority, Setpoint, State
 from twin.advise import limits
 from twin.advise.ledger import Total
@@ -30,12 +31,14 @@ from ui.data.savings import Savings
 from ui.pages import recommendations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from core.clock import ManualClock
     from core.jobs import Context
     from ui.data import Source
 
 ZONE = ZoneInfo("Europe/Amsterdam")
-NOTHING: dict[str, Any] = {"seen": None, "asked": None, "actor": "", "reason": "", "objective": "cost"}
+NOTHING: dict[str, Any] = {"seen": None, "asked": None, "reason": "", "objective": "cost"}
 
 
 def text(component: Any) -> str:
@@ -46,6 +49,22 @@ def shown(source: Source) -> advice.Recommendation:
     top = advice.top(advice.recommendations(source))
     assert top
     return top
+
+
+def look(source: Source, pin: int | None = None) -> dict[str, Any]:
+    """The page: by name, what its element holds; of a button, whether it is hidden."""
+    found = seen(source, recommendations.PAGE, f"?card={pin}" if pin else "")
+    named = {
+        element.removeprefix("advice-"): value for (element, prop), value in found.items() if prop != "title"
+    }
+    hidden = {name: found[recommendations.button_id(name), "hidden"] for name in recommendations.BUTTONS}
+    return {**named, **hidden, "state": named["recommendation-state"]}
+
+
+@pytest.fixture(autouse=True)
+def _signed_in() -> Iterator[None]:
+    with acting("Ann", "engineer"):
+        yield
 
 
 def move(context: Context, of: int, *states: str) -> None:
@@ -97,27 +116,18 @@ def test_the_plan_is_steps(source: Source) -> None:
     assert first["name"] == "supply air temperature"
 
 
-def test_the_page_sends_only_what_has_changed(source: Source) -> None:
-    first = recommendations.view(source, None, None)
-    assert first["state"] == "proposed"
-    assert set(first) == set(recommendations.SHOWN)
-    second = recommendations.view(source, None, first["seen"])
-    assert second["card"] is no_update
-    assert second["authority"] is no_update
-    assert second["seen"] is no_update
-
-
 def test_what_is_open_on_the_page_stays_open_while_time_goes_on(source: Source, clock: ManualClock) -> None:
-    first = recommendations.view(source, None, None)
+    first = look(source)
+    assert first["state"] == "proposed"
     clock.advance(timedelta(seconds=90))
-    second = recommendations.view(source, None, first["seen"])
-    assert second["objective"] is no_update
-    assert second["authority"] is no_update
+    second = look(source)
+    for name in ("card", "objective", "authority", "history", "savings"):
+        assert text(second[name]) == text(first[name]), name
     demoted = {"do": "authority", "setpoint": "supply_air_temperature", "to": "shadow"}
     assert deciding.carry_out(source, demoted, "Ann", "sensor drifts")[0]
-    third = recommendations.view(source, None, first["seen"])
+    third = look(source)
     assert "SHADOW" in text(third["authority"])
-    assert third["objective"] is no_update
+    assert text(third["objective"]) == text(first["objective"])
 
 
 def test_the_plan_names_its_columns_and_what_holds_it_back(source: Source) -> None:
@@ -149,13 +159,52 @@ def test_the_human_gate_tells_who_has_accepted(source: Source, context: Context,
     assert "waits for" not in decided
 
 
+@pytest.mark.parametrize(("scale", "said"), [(1.684, "1.68"), (0.8, "0.80")])
+def test_the_card_says_by_what_its_interval_was_scaled(source: Source, scale: float, said: str) -> None:
+    found = shown(source)
+    scaled = replace(found, sources={**found.sources, "interval_scale": scale, "interval_savings": 60})
+    assert f"scaled by {said} on the record of 60 verified savings" in text(
+        parts.card(scaled, ZONE, source.now)
+    )
+
+
+@pytest.mark.parametrize("sources", [{}, {"interval_scale": 1.0, "interval_savings": 12}])
+def test_the_card_says_nothing_of_an_interval_that_was_not_scaled(
+    source: Source, sources: dict[str, Any]
+) -> None:
+    found = shown(source)
+    unscaled = replace(found, sources={**found.sources, **sources})
+    assert "scaled by" not in text(parts.card(unscaled, ZONE, source.now))
+
+
+def test_a_card_that_was_put_off_rests_on_what_it_was_worked_out_from_anew(
+    source: Source, context: Context, seeded: seed.Seeded
+) -> None:
+    with db.connect(context.dsn) as conn:
+        now, anew = context.clock.now(), {"calibration_id": 4, "weather_source": "dwd"}
+        for state, behind in ((State.SNOOZED, {}), (State.PROPOSED, anew)):
+            assert moves.move(
+                conn,
+                seeded.proposed,
+                state,
+                at=now,
+                actor="Ann Operator",
+                reason="put off",
+                due=now + timedelta(minutes=45),
+                detail=behind,
+            )
+    card = text(parts.card(shown(source), ZONE, source.now))
+    assert "calibration 4, weather dwd" in card
+    assert "calibration 3" not in card
+
+
 def test_weather_is_named_once(source: Source) -> None:
     said = parts.sources_text({"weather_source": "weather forecast"}, ZONE, source.now)
     assert said == "weather forecast"
 
 
 OFFERED = {
-    (): {"accept", "reject", "snooze-1", "snooze-4", "snooze-tomorrow"},
+    (): {"accept", "modify", "reject", "snooze-1", "snooze-4", "snooze-tomorrow"},
     ("accepted", "awaiting_second"): {"second", "reject"},
     ("accepted", "precheck", "instructed"): {"reject"},
     ("accepted", "precheck", "queued"): set(),
@@ -167,7 +216,7 @@ def test_the_card_offers_what_its_state_allows(
     source: Source, context: Context, seeded: seed.Seeded, states: tuple[str, ...]
 ) -> None:
     move(context, seeded.proposed, *states)
-    found = recommendations.view(source, seeded.proposed, None)
+    found = look(source, seeded.proposed)
     assert {name for name in recommendations.BUTTONS if not found[name]} == OFFERED[states]
 
 
@@ -176,18 +225,18 @@ def test_an_expired_card_and_a_shadow_cannot_be_accepted(
 ) -> None:
     with db.connect(context.dsn) as conn:
         shadow = seed.recommendation(conn, context.site, context.clock.now(), authority="shadow")
-    found = recommendations.view(source, shadow, None)
+    found = look(source, shadow)
     assert found["accept"] is True
     assert "scored against what operators do" in text(found["card"])
     clock.advance(timedelta(hours=1))
-    found = recommendations.view(source, None, None)
+    found = look(source)
     assert found["accept"] is True
     assert "expired" in found["expiry"]
 
 
 def test_instructed_says_what_to_do_by_hand(source: Source, context: Context, seeded: seed.Seeded) -> None:
     move(context, seeded.proposed, "accepted", "precheck", "instructed")
-    found = recommendations.view(source, None, None)
+    found = look(source)
     assert found["state"] == "instructed"
     assert "Do this at the plant: Raise supply air" in text(found["card"])
     assert "Watching for the change" in text(found["card"])
@@ -197,7 +246,7 @@ def test_what_is_held_shows_its_lease_and_can_be_taken_back(source: Source, cont
     now = context.clock.now()
     with db.connect(context.dsn) as conn:
         of = seed.held(conn, context.site, now - timedelta(hours=3), now)
-    table = text(recommendations.view(source, None, None)["hand"])
+    table = text(look(source)["hand"])
     assert "14 min left, renewed 0 s ago; own value 20.0 °C" in table
     assert f'"of": {of}' in table
     assert "runs by its own control" not in table
@@ -210,12 +259,12 @@ def test_a_past_lease_says_that_the_plant_lets_go(
     with db.connect(context.dsn) as conn:
         seed.held(conn, context.site, now - timedelta(hours=3), now)
     clock.advance(timedelta(minutes=20))
-    assert "over: the plant lets go by itself" in text(recommendations.view(source, None, None)["hand"])
+    assert "over: the plant lets go by itself" in text(look(source)["hand"])
 
 
 def test_events_have_actor_reason_and_versions(source: Source, context: Context, seeded: seed.Seeded) -> None:
     move(context, seeded.proposed, "accepted")
-    found = text(recommendations.view(source, None, None)["history"])
+    found = text(look(source)["history"])
     assert "new → proposed · joulecast: 8.4 kW expected" in found
     assert "calibration 3, forecast ensemble" in found
     assert "proposed → accepted · Ann Operator: as shown" in found
@@ -230,7 +279,7 @@ def test_what_asks_for_somebody_stands_before_what_is_proposed(source: Source, c
 
 
 def test_nothing_to_show_says_what_is_missing(empty_source: Source) -> None:
-    found = recommendations.view(empty_source, None, None)
+    found = look(empty_source)
     assert found["state"] == "none"
     assert "No recommendation. The twin proposes one when" in text(found["card"])
     assert "Nothing has been saved yet" in text(found["savings"])
@@ -278,26 +327,29 @@ def test_rejecting_goes_through_the_engine_and_needs_the_version_seen(
             " WHERE recommendation_id = %s AND to_state = 'rejected'",
             (seeded.proposed,),
         ).fetchone()
+        audited = conn.execute("SELECT actor, role, what, object, reason FROM audit").fetchall()
     assert row == {"actor": "Ann", "reason": "too warm"}
+    (entry,) = audited
+    assert tuple(entry.values()) == (
+        "Ann", "engineer", "advice.reject", f"recommendation {seeded.proposed}", "too warm",
+    )  # fmt: skip
 
 
 def test_the_dialog_restates_and_keeps_what_was_asked(source: Source, seeded: seed.Seeded) -> None:
-    seen = {"id": seeded.proposed, "version": 1}
-    given = {**NOTHING, "seen": seen}
-    assert "Say who you are" in recommendations.answer(source, "accept-open", given)["error"]
-    given["actor"] = "Ann Operator"
+    on_screen = {"id": seeded.proposed, "version": 1}
+    given = {**NOTHING, "seen": on_screen}
     opened = recommendations.answer(source, "accept-open", given)
     assert opened["opened"] is True
-    assert opened["asked"] == {"do": "accept", **seen}
+    assert opened["asked"] == {"do": "accept", **on_screen}
     assert opened["why"] is True, "accepting needs no reason"
-    for said in ("20.0 → 21.0 °C", "version 1", "for 24 h under a lease", "Revert or HOLD", "Ann Operator"):
+    for said in ("20.0 → 21.0 °C", "version 1", "for 24 h under a lease", "Revert or HOLD", "decided by Ann"):
         assert said in text(opened["text"]), said
     assert recommendations.answer(source, "act-cancel", given)["opened"] is False
 
 
 def test_a_missing_reason_keeps_the_dialog_open(source: Source, seeded: seed.Seeded) -> None:
     asked = {"do": "reject", "id": seeded.proposed, "version": 1}
-    given = {**NOTHING, "actor": "Ann", "asked": asked}
+    given = {**NOTHING, "asked": asked}
     found = recommendations.answer(source, "act-confirm", given)
     assert found["problem"].startswith("Say why")
     assert found["opened"] is no_update
@@ -307,16 +359,36 @@ def test_a_missing_reason_keeps_the_dialog_open(source: Source, seeded: seed.See
 
 
 def test_snoozing_puts_off(source: Source, seeded: seed.Seeded) -> None:
-    seen = {"id": seeded.proposed, "version": 1}
-    assert deciding.put_off(source, seen, "", "1")[2].startswith("Say who")
-    told, pin, problem = deciding.put_off(source, seen, "Ann", "1")
-    assert (pin, problem) == (seeded.proposed, None)
+    on_screen = {"id": seeded.proposed, "version": 1}
+    told, pin = deciding.put_off(source, on_screen, "Ann", "1")
+    assert pin == seeded.proposed
     assert told.startswith("Put off; it comes back")
-    found = recommendations.view(source, None, None)
+    found = look(source)
     assert found["state"] == "snoozed"
     assert "back at" in found["expiry"]
-    assert deciding.put_off(source, seen, "Ann", "1")[0].startswith("Not done")
+    assert deciding.put_off(source, on_screen, "Ann", "1")[0].startswith("Not done")
     assert deciding.put_off(source, {}, "Ann", "1")[0] == "There is no recommendation to act on."
+
+
+def test_who_may_not_sees_the_buttons_dead_with_the_reason(source: Source, seeded: seed.Seeded) -> None:
+    asked = {"do": "reject", "id": seeded.proposed, "version": 1}
+    for name, role, why in (
+        ("", "guest", "Sign in as "),
+        ("Vic", "viewer", "You are signed in as Vic, viewer"),
+    ):
+        with acting(name, role):
+            found = seen(source, recommendations.PAGE)
+            assert found["accept-open", "hidden"] is False
+            assert found["accept-open", "disabled"] is True
+            assert found["accept-open", "title"].startswith(why)
+            ok, told, _ = deciding.carry_out(source, asked, name or "Ann", "because")
+            assert not ok
+            assert why in told
+    with acting("Olga", "operator"):
+        found = seen(source, recommendations.PAGE)
+        assert found["accept-open", "disabled"] is False
+        assert found["second-open", "disabled"] is True, "a second person is an engineer or a manager"
+        assert "engineer" in deciding.carry_out(source, {"do": "objective", "to": "cost"}, "Olga", "why")[1]
 
 
 def test_tomorrow_is_the_sites_morning(source: Source) -> None:
@@ -329,19 +401,29 @@ def test_tomorrow_is_the_sites_morning(source: Source) -> None:
     assert deciding.until(late, "never", source) is None
 
 
+def header(source: Source) -> tuple[str, bool, str]:
+    """HOLD's button: its text, whether it is dead, and what every page says."""
+    found = seen(source, recommendations.PAGE)
+    button, dead, said = (
+        found[of]
+        for of in (("hold-open", "children"), ("hold-open", "disabled"), ("hold-notice", "children"))
+    )
+    return button, dead, said
+
+
 def test_hold_stops_everything_and_says_so_on_every_page(source: Source, seeded: seed.Seeded) -> None:
-    assert hold.state(source) == (hold.ON_TEXT, False, "")
+    assert header(source) == (hold.ON_TEXT, False, "")
     assert hold.decide(source, "Ann", "", stop=True)[1].startswith("Say why")
     done, told = hold.decide(source, "Ann", "smoke in hall 2", stop=True)
     assert done, told
-    button, dead, said = hold.state(source)
+    button, dead, said = header(source)
     assert (button, dead) == (hold.OFF_TEXT, False)
     assert "by Ann: smoke in hall 2. Nothing is proposed" in said
-    found = recommendations.view(source, seeded.proposed, None)
+    found = look(source, seeded.proposed)
     assert found["state"] == "withdrawn"
-    assert recommendations.view(source, None, None)["state"] == "none", "what has ended is nothing to do"
+    assert look(source)["state"] == "none", "what has ended is nothing to do"
     assert hold.decide(source, "Ben", "checked", stop=False)[0]
-    assert hold.state(source)[0] == hold.ON_TEXT
+    assert header(source)[0] == hold.ON_TEXT
     assert "goes back to the plant's own control" in text(hold.question(stop=True))
     assert "Nothing is put back by itself" in text(hold.question(stop=False))
 
@@ -353,7 +435,7 @@ def test_a_suspension_says_what_to_do(source: Source, context: Context) -> None:
             " VALUES (%s, 'advise.misses.supply_air_temperature', 3, '2 savings were missed', 'Look', %s)",
             (context.site.id, context.clock.now()),
         )
-    found = text(recommendations.view(source, None, None)["notices"])
+    found = text(look(source)["notices"])
     assert "2 savings were missed. Look." in found
     assert "Looked at…" in found
     asked = deciding.wanted({"type": "look", "of": 1}, None, None)
@@ -361,7 +443,7 @@ def test_a_suspension_says_what_to_do(source: Source, context: Context) -> None:
     assert "goes on record" in text(deciding.question(source, asked, "Ann").text)
     assert deciding.carry_out(source, asked, "Ann", None)[0]
     assert "already" in deciding.carry_out(source, asked, "Ben", None)[1]
-    assert "Ann has looked" in text(recommendations.view(source, None, None)["notices"])
+    assert "Ann has looked" in text(look(source)["notices"])
 
 
 def trust(**more: Any) -> Trust:
@@ -405,7 +487,7 @@ def test_demoting_takes_effect_at_once(source: Source) -> None:
     assert "This holds at once" in text(deciding.question(source, asked, "Ann").text)
     ok, told, _ = deciding.carry_out(source, asked, "Ann", "sensor drifts")
     assert ok, told
-    found = recommendations.view(source, None, None)
+    found = look(source)
     assert "SHADOW" in text(found["authority"])
     up = {**asked, "to": "advisory"}
     assert "Evidence: " in text(deciding.question(source, up, "Ann").text)
@@ -413,7 +495,7 @@ def test_demoting_takes_effect_at_once(source: Source) -> None:
 
 
 def test_the_objective_is_chosen_and_pue_is_none(source: Source) -> None:
-    first = text(recommendations.view(source, None, None)["objective"])
+    first = text(look(source)["objective"])
     assert "PUE is not offered: it falls when server fans work harder" in first
     assert '"value": "pue"' not in first
     asked = deciding.wanted("objective-open", None, "carbon")
@@ -421,14 +503,14 @@ def test_the_objective_is_chosen_and_pue_is_none(source: Source) -> None:
     assert "Carbon" in text(deciding.question(source, asked, "Ann").text)
     ok, told, _ = deciding.carry_out(source, asked, "Ann", "grid is dirty at night")
     assert ok, told
-    assert '"value": "carbon"' in text(recommendations.view(source, None, None)["objective"])
+    assert '"value": "carbon"' in text(look(source)["objective"])
 
 
 def test_the_account_is_shown_with_its_interval(source: Source, context: Context) -> None:
     now = context.clock.now()
     with db.connect(context.dsn) as conn:
         seed.held(conn, context.site, now - timedelta(hours=3), now)
-    found = recommendations.view(source, None, None)
+    found = look(source)
     account = text(found["savings"])
     for said in (
         "546",

@@ -104,16 +104,6 @@ def test_days_of_a_model_stand_against_the_naive_line_and_the_wanted_range() -> 
     go.Figure(figures.daily([], [], [], "MSTL"))
 
 
-def test_lanes_of_a_replayed_day() -> None:
-    times = [NOW + STEP * i for i in range(3)]
-    figure = figures.lanes(
-        times, {"measured": [1.0, None, 3.0], "alternative": [1.0] * 3}, {"measured": [1.2] * 3}, ZONE
-    )
-    assert [trace["name"] for trace in figure["data"]] == ["measured", "alternative (simulated)", "measured"]
-    go.Figure(figure)
-    go.Figure(figures.lanes([], {}, {}, ZONE))
-
-
 def test_no_graph_offers_to_send_its_figure_away() -> None:
     config = graph("a", live([], None)).config
     assert config == GRAPH_CONFIG

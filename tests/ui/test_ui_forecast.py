@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import seed
-from test_ui_pages import graphs
+from looking import seen
+from test_ui_pages import as_json, graphs
 from test_ui_site import text
 
 from core import db
 from ui import format as fmt
+from ui import view
 from ui.components import forecast as said
 from ui.data import forecast, skill
 from ui.data.skill import Figures, Score
@@ -334,15 +336,15 @@ def test_any_other_target_with_a_forecast_has_its_part(
     with db.connect(context.dsn) as conn:
         seed.one_issue(conn, context.site, made, "ensemble", "hall_1_power", 900, 96)
     assert forecast.targets(ours) == ("it_power", "cooling_power", "hall_1_power")
-    parts = page.body(ours, forecast.QUARTERS, WEEK)
-    assert "hall_1_power" in {g.id["of"] for g in graphs(parts)}
-    words = text(parts)
+    layout = page.layout(ours)
+    assert "forecast-chart-hall_1_power" in {g.id for g in graphs(layout)}
+    words = text([layout, list(seen(ours, page.PAGE).values())])
     assert "Hall 1 power: forecast and measured" in words
     assert "Nothing has been chosen yet" in words
 
 
 def test_an_empty_database_is_explained(empty_source: Source) -> None:
-    words = text([page.layout(empty_source), page.version_parts(empty_source, forecast.QUARTERS)])
+    words = text(list(seen(empty_source, page.PAGE).values()))
     assert words.count("No forecast yet") == 2
     assert words.count("Not scored yet") == 2
     assert "No trained model yet" in words
@@ -352,22 +354,44 @@ def test_an_empty_database_is_explained(empty_source: Source) -> None:
 def test_the_page_draws_again_when_there_is_something_new(
     ours: Source, context: Context, clock: ManualClock
 ) -> None:
-    key = page.drawing_key(ours, forecast.QUARTERS, WEEK)
+    def shown(search: str = "") -> str:
+        return text(list(seen(ours, page.PAGE, search).values()))
+
+    def drawn(search: str = "") -> str:
+        with view.use(view.parse(search, ours.context.site, page.PAGE.keys)):
+            return as_json([make() for (name, _), make in page.live(ours).items() if "jobs" not in name])
+
+    first = drawn()
     clock.advance(timedelta(seconds=30))
-    assert page.drawing_key(ours, forecast.QUARTERS, WEEK) == key
-    assert page.drawing_key(ours, forecast.HOURS, WEEK) != key
-    assert page.drawing_key(ours, forecast.QUARTERS, DAY) != key
+    assert drawn() == first
+    assert drawn(f"?grid={list(page.GRIDS)[1]}") != first
+    assert drawn(f"?window={next(iter(page.WINDOWS))}") != first
+    assert shown("?grid=nonsense&window=-1"), "what the address has wrong is the default"
     for change in (
         lambda conn: seed.choice(conn, context.site, "it_power", 900, clock.now(), "lstm"),
         lambda conn: seed.alarm(conn, context.site, "forecast.drift", clock.now()),
         lambda conn: conn.execute("UPDATE model_version SET status = 'retired'"),
         lambda conn: seed.one_issue(conn, context.site, clock.now(), "lstm", "it_power", 900, 96),
     ):
-        key = page.drawing_key(ours, forecast.QUARTERS, WEEK)
+        before = drawn()
         with db.connect(context.dsn) as conn:
             change(conn)
         clock.advance(timedelta(seconds=5))
-        assert page.drawing_key(ours, forecast.QUARTERS, WEEK) != key
+        assert drawn() != before
+
+
+def test_what_was_believed_earlier_is_shown_as_such(ours: Source, context: Context, made: datetime) -> None:
+    with db.connect(context.dsn) as conn:
+        seed.one_issue(conn, context.site, made - 5 * HOUR, "lstm", "it_power", 900, 96)
+    now, then = forecast.picked(ours, "it_power"), forecast.picked(ours, "it_power", at=made - 4 * HOUR)
+    assert now
+    assert then
+    assert then.shown.issued_at == made - 5 * HOUR < now.shown.issued_at
+    words = text(list(seen(ours, page.PAGE, "?back=4").values()))
+    assert "As it was believed at 0" in words
+    assert "No forecast had been made by then" in text(list(seen(ours, page.PAGE, "?back=48").values()))
+    for nonsense in ("-1", "x", "9" * 30, "²"):
+        assert "As it was believed" not in text(list(seen(ours, page.PAGE, f"?back={nonsense}").values()))
 
 
 def test_peak_of_a_forecast_that_has_run_out(ours: Source, clock: ManualClock) -> None:

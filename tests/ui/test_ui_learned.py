@@ -67,7 +67,7 @@ def learned(context: Context, site: Site, measured: History, calibration: Calibr
 
 
 def test_replay_marks_what_is_learned_and_hides_what_is_not_there(learned: Source) -> None:
-    found = data.replay(learned, DAY, WARMER)
+    found = data.replayed(DAY, data.compared(learned, DAY, WARMER))
     page = text(replay_page.energies(found))
     for words in (
         "Learned from the meters *",
@@ -115,7 +115,7 @@ def test_replay_without_anything_learned_marks_nothing(
 
 
 def test_the_site_page_says_what_was_learned_and_what_uses_it(learned: Source) -> None:
-    head, inside, outside, _ = (text(part) for part in site_page.view(learned))
+    head, inside, outside, _ = (text(part) for part in site_page.compared(learned))
     assert "Learned on top | Learned from " in head
     assert "kW with it and" in head
     assert "on average, modelled + learned; same hour yesterday" in head

@@ -12,25 +12,26 @@ from dash import dcc
 from plotly.utils import PlotlyJSONEncoder
 
 from core.actions import Setpoint
-from ui import actions, guard, shell
+from ui import actions, auth, guard
 from ui.__main__ import check_port
-from ui.components import plant
+from ui.components import plant, tiles
 from ui.components.graph import GRAPH_CONFIG
 from ui.data import live as live_data
 from ui.data.replay import FACILITY, lines
 from ui.data.shown import Kind, Shown
-from ui.pages import PAGES, live, replay
+from ui.pages import PAGES, replay
 
 if TYPE_CHECKING:
     from dash import Dash
     from werkzeug.test import TestResponse
 
-    from core.clock import ManualClock
     from core.jobs import Context
     from core.site import Site
     from ui.data import Source
+    from ui.page import Page
 
 HOST = "http://localhost"
+HOLD_BUTTONS = ("open", "cancel", "confirm")
 
 
 def as_json(component: Any) -> str:
@@ -46,9 +47,7 @@ def graphs(component: Any) -> list[dcc.Graph]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
-def test_every_page_builds_with_and_without_data(
-    page: shell.Page, empty_source: Source, context: Context
-) -> None:
+def test_every_page_builds_with_and_without_data(page: Page, empty_source: Source, context: Context) -> None:
     empty = page.layout(empty_source)
     seed.everything(context.dsn, context.site, context.clock.now(), timedelta(hours=2))
     for layout in (empty, page.layout(empty_source)):
@@ -57,40 +56,21 @@ def test_every_page_builds_with_and_without_data(
 
 
 def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
-    found = {
-        ":".join(g.id.values()) if isinstance(g.id, dict) else g.id
-        for page in PAGES
-        for g in graphs(page.layout(source))
-    }
+    found = {g.id for page in PAGES for g in graphs(page.layout(source))}
     assert found == {
-        "live-chart",
+        "overview-chart",
+        *(f"energy-{name}" for name in ("pue", "duration", "weather")),
         "cooling-air",
         "cooling-trend",
         "racks-trend",
         *(
-            f"forecast-{part}:{target}"
+            f"forecast-{part}-{target}"
             for part in ("chart", "daily")
             for target in ("it_power", "cooling_power")
         ),
         "replay-chart",
+        "quality-trend",
     }
-
-
-def test_tiles_say_unit_time_and_kind(source: Source) -> None:
-    now = live_data.live(source)
-    shown = [as_json(part) for part in live.tiles(source, now)]
-    assert "kW" in shown[2]
-    assert "measured 13:00" in shown[3]
-    assert "forecast for" in shown[9]
-    assert "90 % band" in shown[9]
-
-
-def test_stale_tiles_show_a_dash_and_the_reason(source: Source, clock: ManualClock) -> None:
-    clock.advance(timedelta(hours=1))
-    value, sub = live.tiles(source, live_data.live(source))[:2]
-    assert value[0] == "—"
-    assert "utility/facility_power is stale" in sub
-    assert "withheld" in shell.health(source)[1]
 
 
 def test_an_inlet_above_the_limit_is_an_alarm_in_words_and_shape(source: Source, site: Site) -> None:
@@ -100,7 +80,7 @@ def test_an_inlet_above_the_limit_is_an_alarm_in_words_and_shape(source: Source,
     assert "▲ 28.4 °C" in strip
     now = live_data.live(source)
     hot = live_data.Rack("Rack row 1", Shown(28.4, "degC", Kind.MEASURED, now.at))
-    warned = as_json(live.worst_text(source, live_data.Live(**{**_fields(now), "worst": hot})))
+    warned = as_json(tiles.inlet_sub(source, live_data.Live(**{**_fields(now), "worst": hot})))
     assert "1.4 K above 27 °C" in warned
 
 
@@ -114,19 +94,16 @@ def test_operator_names() -> None:
 
 
 def test_setpoints_outside_the_sites_limits_are_refused_before_the_twin_is_asked(source: Source) -> None:
-    _, _, said = replay.view(source, "2026-03-01", {Setpoint.SUPPLY_AIR_TEMPERATURE: 40})
+    said = replay.run_of(source, "2026-03-01", {Setpoint.SUPPLY_AIR_TEMPERATURE: 40})
     assert said == "Supply air temperature 40.0 °C is outside this site's limits, 18 to 26 °C."
-    assert "as numbers" in replay.view(source, "yesterday", {})[2]
-    assert "as numbers" in replay.view(source, "2026-03-01", {Setpoint.SUPPLY_AIR_TEMPERATURE: "warm"})[2]
+    assert "as numbers" in str(replay.run_of(source, "yesterday", {}))
+    assert "as numbers" in str(replay.run_of(source, "2026-03-01", {Setpoint.SUPPLY_AIR_TEMPERATURE: "warm"}))
 
 
 def test_a_replay_without_a_calibration_says_so(source: Source) -> None:
     pytest.importorskip("twin.replay")
-    assert "not been calibrated" in replay.view(source, "2026-03-01", {})[2]
-    assert (
-        "future" in replay.view(source, "2027-01-01", {})[2]
-        or "past day" in replay.view(source, "2027-01-01", {})[2]
-    )
+    assert "not been calibrated" in replay.shown(source, "2026-03-01", {})[-1]
+    assert "past day" in str(replay.run_of(source, "2027-01-01", {}))
 
 
 def test_load_to_move_takes_a_power_and_two_hours(source: Source) -> None:
@@ -137,7 +114,7 @@ def test_load_to_move_takes_a_power_and_two_hours(source: Source) -> None:
     for fields in ([30, None, 2], [30, 2, 2], [-5, 1, 2], [30, 1, 24], [30, 1.5, 2], ["much", 1, 2]):
         problem = replay.shift_kw(fields)
         assert isinstance(problem, str)
-        assert replay.view(source, "2026-03-01", {}, fields)[2] == problem
+        assert replay.run_of(source, "2026-03-01", {}, fields) == problem
 
 
 def test_energy_lines_add_up() -> None:
@@ -200,10 +177,28 @@ def test_health_and_live_for_machines(app: Dash) -> None:
     assert "no reading yet" in found["power_ratio"]["reason"]
 
 
-def test_every_callback_answers_what_it_promises(app: Dash) -> None:
-    ids = {key for key in app.callback_map if "banner" not in key}
-    assert any("kpi-power-ratio" in key for key in ids)
-    assert any("recommendation-state" in key for key in ids)
+def test_every_callback_says_which_permission_it_takes(app: Dash) -> None:
+    ids = [key for key, of in app.callback_map.items() if "callback" in of]
+    assert len(ids) >= len(PAGES)
+    for key in ids:
+        assert app.callback_map[key]["callback"].permission in auth.PERMISSIONS, key
+
+
+def test_a_callback_refuses_who_may_not(app: Dash) -> None:
+    key = next(key for key, of in app.callback_map.items() if "hold-dialog" in key)
+    outputs = [of.split(".") for of in key.strip(".").split("...")]
+    asked = {
+        "output": key,
+        "outputs": [{"id": id_, "property": prop} for id_, prop in outputs],
+        "inputs": [{"id": f"hold-{name}", "property": "n_clicks", "value": 1} for name in HOLD_BUTTONS],
+        "state": [
+            {"id": id_, "property": prop, "value": None}
+            for id_, prop in (("hold-open", "children"), ("hold-reason", "value"), ("view", "data"))
+        ],
+        "changedPropIds": ["hold-open.n_clicks"],
+    }
+    found = app.server.test_client().post("/_dash-update-component", json=asked, headers={"Origin": HOST})
+    assert found.status_code == 401
 
 
 def test_a_busy_port_is_one_sentence() -> None:

@@ -71,7 +71,7 @@ def text(component: Any) -> str:
 def test_the_page_shows_what_the_command_prints(validated: Source) -> None:
     found = validation(validated)
     assert not isinstance(found, str)
-    head, inside, outside, left_out = (text(part) for part in page.view(validated))
+    head, inside, outside, left_out = (text(part) for part in page.compared(validated))
     assert "which it has not seen" in head
     assert f"{found.hours_inside} inside the calibrated envelope, {found.hours_outside} outside" in head
     assert found.pue is not None
@@ -95,7 +95,7 @@ def test_a_guess_that_is_nearer_is_marked(validated: Source, monkeypatch: pytest
     worse = replace(row, baselines=(near,), twin=replace(row.twin, cv_rmse_ratio=0.4))
     shown = replace(found, rows=(worse,), outside=(), findings=())
     monkeypatch.setattr(page, "validation", lambda _: shown)
-    _, inside, outside, left_out = (text(part) for part in page.view(validated))
+    _, inside, outside, left_out = (text(part) for part in page.compared(validated))
     assert "▲ same hour yesterday" in inside
     assert "▲ 40.0 %" in inside
     assert "No hour" in outside
@@ -103,13 +103,13 @@ def test_a_guess_that_is_nearer_is_marked(validated: Source, monkeypatch: pytest
 
 
 def test_before_a_calibration_it_says_what_to_do(source: Source) -> None:
-    assert "joulecast twin calibrate" in text(page.view(source)[0])
+    assert "joulecast twin calibrate" in text(page.compared(source)[0])
 
 
 def test_a_database_that_is_away_is_said(context: Context) -> None:
     lost = replace(context, dsn=context.dsn + " port=1", settings=context.settings)
     source = open_source(lost)
-    assert "did not answer" in text(page.view(source)[0])
+    assert "did not answer" in text(page.compared(source)[0])
     source.close()
 
 

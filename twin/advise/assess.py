@@ -18,10 +18,10 @@ import numpy as np
 
 from core.kpi import pue
 from core.tariff import Objective
-from core.units import SECONDS_PER_HOUR
+from core.units import L_PER_M3, SECONDS_PER_HOUR
 from twin.advise import limits
 from twin.advise.evidence import Benefit, Prediction, Worth
-from twin.advise.objective import L_PER_M3, amounts
+from twin.advise.objective import amounts
 from twin.advise.outlook import HORIZON_H, MEDIAN, P10, P90, QUANTILES, WEIGHTS
 from twin.advise.search import ALL, WORST, run
 

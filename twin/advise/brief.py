@@ -12,6 +12,7 @@ import numpy as np
 from core.actions import Change, Setpoint
 from core.errors import NotReadyError
 from core.series import floor_time
+from core.tariff import Objective
 from twin import calibrate
 from twin.advise import assess as assessing
 from twin.advise import observe, outlook, reset
@@ -31,7 +32,7 @@ from twin.advise.safety import (
     judge,
     words,
 )
-from twin.advise.search import Candidate, Objective, Situation
+from twin.advise.search import Candidate, Situation
 from twin.network import Conditions, Parameters, PlantState, Setpoints, reference_load_kw, solve
 
 if TYPE_CHECKING:

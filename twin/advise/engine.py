@@ -18,7 +18,7 @@ from core import db
 from core.actions import TIME_LIMITS, Authority, Change, State
 from core.errors import NotReadyError
 from twin.advise import brief, life, settings
-from twin.advise.life import OvertakenError, no, yes
+from twin.advise.life import OvertakenError, answered, no, yes
 from twin.advise.safety import TOLERANCE_K, Accepted, Rejected, judge, words
 from twin.advise.weigh import weigh, without
 
@@ -63,21 +63,17 @@ def _like_a_policy(actor: str) -> bool:
     return actor.strip().casefold().startswith(settings.POLICY.strip())
 
 
+@answered
 def accept_on(
     conn: db.Connection, site: Site, clock: Clock, number: int, version: int, actor: str
 ) -> Outcome:
     """`accept` on a connection of `life.alone`."""
-    card = life.card(conn, site, number)
-    if card is None:
-        return no(f"There is no recommendation {number} at this site.")
+    card = life.known(conn, site, number)
     if refusal := _refusal(conn, site, clock, card, version):
         return no(refusal)
     detail = {"card_version": version}
-    try:
-        taken = life.step(conn, card, State.ACCEPTED, clock, "accepted as shown", actor=actor, detail=detail)
-        return carry_on(conn, site, clock, replace(taken, names=(actor,)))
-    except OvertakenError as told:
-        return no(str(told))
+    taken = life.step(conn, card, State.ACCEPTED, clock, "accepted as shown", actor=actor, detail=detail)
+    return carry_on(conn, site, clock, replace(taken, names=(actor,)))
 
 
 def _refusal(conn: db.Connection, site: Site, clock: Clock, card: Card, version: int) -> str:
@@ -98,6 +94,7 @@ def _authority(card: Card, chosen: settings.Chosen) -> Authority:
     return settings.least((card.authority, chosen.over(card.changes)))
 
 
+@answered
 def approve_second(
     dsn: str, site: Site, clock: Clock, recommendation_id: int, version: int, actor: str
 ) -> Outcome:
@@ -113,20 +110,16 @@ def approve_second(
     """
     name = actor.strip()
     with life.alone(dsn, site) as conn:
-        card = life.card(conn, site, recommendation_id)
-        if card is None:
-            return no(f"There is no recommendation {recommendation_id} at this site.")
+        card = life.known(conn, site, recommendation_id)
         if card.state is not State.AWAITING_SECOND or card.version != version:
             return no(f"Recommendation {card.number} waits for no second name (it is {card.state}).")
         if not name or name.casefold() in {first.casefold() for first in card.names}:
             return no(f"A second name is needed, other than {' and '.join(card.names)}.")
-        try:
-            taken = life.step(conn, card, State.PRECHECK, clock, "agreed as second", actor=name)
-            return carry_on(conn, site, clock, replace(taken, names=(*card.names, name)))
-        except OvertakenError as told:
-            return no(str(told))
+        taken = life.step(conn, card, State.PRECHECK, clock, "agreed as second", actor=name)
+        return carry_on(conn, site, clock, replace(taken, names=(*card.names, name)))
 
 
+@answered
 def reject(
     dsn: str, site: Site, clock: Clock, recommendation_id: int, version: int, actor: str, reason: str
 ) -> Outcome:
@@ -144,17 +137,13 @@ def reject(
     if refusal := settings.unsigned(actor, reason):
         return refusal
     with life.alone(dsn, site) as conn:
-        card = life.card(conn, site, recommendation_id)
-        if card is None:
-            return no(f"There is no recommendation {recommendation_id} at this site.")
-        try:
-            seen = replace(card, version=version)
-            life.step(conn, seen, State.REJECTED, clock, reason.strip(), actor=actor.strip())
-        except OvertakenError as told:
-            return no(str(told))
+        card = life.known(conn, site, recommendation_id)
+        seen = replace(card, version=version)
+        life.step(conn, seen, State.REJECTED, clock, reason.strip(), actor=actor.strip())
     return yes(f"Recommendation {recommendation_id} is rejected.")
 
 
+@answered
 def snooze(
     dsn: str, site: Site, clock: Clock, recommendation_id: int, version: int, actor: str, until: datetime
 ) -> Outcome:
@@ -176,21 +165,17 @@ def snooze(
         hours = SNOOZE_MAX.total_seconds() / 3600
         return no(f"A card can be put off until a time from now to {hours:.0f} h ahead.")
     with life.alone(dsn, site) as conn:
-        card = life.card(conn, site, recommendation_id)
-        if card is None:
-            return no(f"There is no recommendation {recommendation_id} at this site.")
+        card = life.known(conn, site, recommendation_id)
         due = until + TIME_LIMITS[State.PROPOSED].of(clock)
         reason = f"put off until {until:%Y-%m-%d %H:%M} UTC"
-        try:
-            with conn.transaction():
-                seen = replace(card, version=version)
-                life.step(conn, seen, State.SNOOZED, clock, reason, actor=name, due=due)
-                db.rows(conn, "twin_wakes_at", id=card.number, wakes_at=until)
-        except OvertakenError as told:
-            return no(str(told))
+        with conn.transaction():
+            seen = replace(card, version=version)
+            life.step(conn, seen, State.SNOOZED, clock, reason, actor=name, due=due)
+            db.rows(conn, "twin_wakes_at", id=card.number, wakes_at=until)
     return yes(f"Recommendation {recommendation_id} comes back at {until:%H:%M} UTC if it still holds.")
 
 
+@answered
 def revert(dsn: str, site: Site, clock: Clock, recommendation_id: int, actor: str, reason: str) -> Outcome:
     """Give a setpoint back to the plant's own control now.
 
@@ -205,15 +190,10 @@ def revert(dsn: str, site: Site, clock: Clock, recommendation_id: int, actor: st
     if refusal := settings.unsigned(actor, reason):
         return refusal
     with db.connect(dsn, autocommit=True) as conn:
-        card = life.card(conn, site, recommendation_id)
-        if card is None:
-            return no(f"There is no recommendation {recommendation_id} at this site.")
+        card = life.known(conn, site, recommendation_id)
         if card.state not in {State.SENT, State.ACKED, *life.HELD}:
             return no(f"Recommendation {card.number} holds nothing in the plant (it is {card.state}).")
-        try:
-            life.take_back(conn, card, clock, reason.strip(), actor=actor.strip())
-        except OvertakenError as told:
-            return no(str(told))
+        life.take_back(conn, card, clock, reason.strip(), actor=actor.strip())
     return yes(_going_back(card))
 
 

@@ -18,7 +18,7 @@ from twin.advise import authority, life, settings
 from twin.advise.brief import change_json
 from twin.advise.life import OvertakenError
 from twin.advise.observe import age_max_s
-from twin.advise.record import PEACE, read_record
+from twin.advise.record import PEACE, misses_of
 from twin.advise.safety import DRIFT_MAX_K, MISSES_MAX, words
 
 if TYPE_CHECKING:
@@ -266,10 +266,9 @@ class _Watch:
 
     def _distrust(self) -> None:
         """What missed twice, or did not go back, is not written any more."""
-        now = self.clock.now()
         reasons = {
             setpoint: f"{misses} savings in a row were missed"
-            for setpoint, misses in read_record(self.conn, self.site, now).misses.items()
+            for setpoint, misses in misses_of(self.conn, self.site).items()
             if misses >= MISSES_MAX
         }
         for card in self._cards(State.REVERT_FAILED):
@@ -300,7 +299,7 @@ class _Watch:
     def _alarm(self, source: str, priority: int, message: str, action: str) -> None:
         row = db.row(
             self.conn,
-            "twin_say_alarm",
+            "twin_raise_alarm",
             site=self.site.id,
             source=source,
             priority=priority,

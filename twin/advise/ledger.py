@@ -10,6 +10,7 @@ import numpy as np
 
 from core import db
 from core.actions import Setpoint
+from core.units import G_PER_KG
 from twin.advise.brief import DRAWN
 from twin.advise.promise import PROMISES
 from twin.advise.realised import Realised, period
@@ -35,7 +36,6 @@ DAYS_AT_ONCE: Final = 3
 """How many days one run catches up with."""
 HANDED_ON: Final = timedelta(minutes=30)
 """A change by hand that follows another so soon goes on from what the first one left."""
-_G_PER_KG: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def worth(conn: db.Connection, site: Site, start: datetime, saved_kwh: Floats, s
     grams = carbon_g_per_kwh(conn, site, start, start + step * count, step)
     if grams is None and tariff.carbon_g_per_kwh is not None:
         grams = np.full(count, tariff.carbon_g_per_kwh)
-    carbon = None if grams is None else float(np.sum((grams[:count] * saved_kwh)[counted])) / _G_PER_KG
+    carbon = None if grams is None else float(np.sum((grams[:count] * saved_kwh)[counted])) / G_PER_KG
     prices = tariff.energy_prices(start, step, count, site.zone)
     return Worth(
         cost=float(prices @ saved_kwh) if tariff.energy_per_kwh or tariff.periods else None,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, ParamSpec
 
 from core import db
 from core.actions import TIME_LIMITS, TRANSITIONS, WHEN_DUE, Authority, Change, Setpoint, State
 from core.errors import JoulecastError
 from core.moves import move
+from twin.advise.record import changes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import datetime
 
     from core.clock import Clock
@@ -44,6 +46,7 @@ STOPPABLE: Final = (*NOT_SENT, State.SENT, State.ACKED, *HELD)
 """What HOLD stops; what is on its way back goes on."""
 OPEN: Final = tuple(TRANSITIONS)
 """Not at an end."""
+_Asked = ParamSpec("_Asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,24 @@ def yes(message: str) -> Outcome:
     return Outcome(ok=True, message=message)
 
 
-class OvertakenError(JoulecastError):
+class RefusedError(JoulecastError):
+    """What somebody decided cannot be carried out; the message says why."""
+
+
+def answered(decide: Callable[_Asked, Outcome]) -> Callable[_Asked, Outcome]:
+    """A decision whose refusal, wherever it comes up, is its outcome."""
+
+    @wraps(decide)
+    def answer(*args: _Asked.args, **kwargs: _Asked.kwargs) -> Outcome:
+        try:
+            return decide(*args, **kwargs)
+        except RefusedError as told:
+            return no(str(told))
+
+    return answer
+
+
+class OvertakenError(RefusedError):
     """Somebody else moved a recommendation first: what was begun with it is undone."""
 
     def __init__(self, number: int) -> None:
@@ -137,6 +157,18 @@ def card(conn: db.Connection, site: Site, number: int) -> Card | None:
     return _card(row) if row else None
 
 
+def known(conn: db.Connection, site: Site, number: int) -> Card:
+    """One by its number.
+
+    Raises:
+        RefusedError: there is none.
+    """
+    found = card(conn, site, number)
+    if found is None:
+        raise RefusedError(f"There is no recommendation {number} at this site.")
+    return found
+
+
 def _card(row: db.Row) -> Card:
     return Card(
         number=row["recommendation_id"],
@@ -150,7 +182,7 @@ def _card(row: db.Row) -> Card:
         wakes_at=row["wakes_at"],
         hold_until=row["hold_until"],
         of_number=row["of_recommendation_id"],
-        changes=tuple(Change(Setpoint(c["setpoint"]), c["from_c"], c["to_c"]) for c in row["changes"]),
+        changes=changes_of(row),
         saving_p50_kw=row["saving_p50_kw"],
         by_hand=row["by_hand"],
         sources=row["sources"],

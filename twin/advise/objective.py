@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core.tariff import Objective
+from core.units import G_PER_KG, L_PER_M3
 from twin.advise.outlook import MEDIAN
 
 if TYPE_CHECKING:
@@ -23,14 +24,10 @@ if TYPE_CHECKING:
     from twin.advise.outlook import Outlook
     from twin.network import PlantState
 
-__all__ = ["RATES", "Objective", "Rates", "amounts"]
-
 DAYS_PER_MONTH: Final = 365.25 / 12.0
 PEAK_RATIO: Final = 0.97
 """Steps with more than this share of the day's highest load share the demand charge [1]."""
 HOURS_PER_DAY: Final = 24.0
-G_PER_KG: Final = 1000.0
-L_PER_M3: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True)

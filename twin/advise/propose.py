@@ -36,6 +36,8 @@ PROPOSAL_LIFE: Final = timedelta(seconds=TIME_LIMITS[State.PROPOSED].plant_s)
 """How long an operator may think; the gates are asked again every minute and at acceptance."""
 SHADOW_LIFE: Final = timedelta(hours=24)
 """How long a recommendation that is only scored stands: what operators do until then is compared with it."""
+MODIFIED_BY: Final = "modified_by"
+"""In a card's sources, who wanted it other than advised: a mere better one does not replace it."""
 RENEW_BEFORE: Final = timedelta(hours=2)
 """So long before a lease ends its renewal is proposed."""
 
@@ -147,7 +149,7 @@ class _Look:
                 reason = f"awake: {assessment.benefit.p50_kw:.1f} kW expected now"
                 until = seen.now.at + PROPOSAL_LIFE
                 life.step(self.conn, fresh, State.PROPOSED, self.clock, reason, due=until)
-                figures = _figures(seen, assessment, verdict.results)
+                figures = _figures(seen, assessment, verdict.results, card.kind)
                 db.rows(self.conn, "twin_refresh_recommendation", id=card.number, expires_at=until, **figures)
 
     def _renew(self, seen: Brief) -> None:
@@ -164,8 +166,10 @@ class _Look:
             evidence, assessment = weigh(seen, life.RENEWAL, (change,), self.chosen.over((change,)))
             verdict = judge(evidence)
             if isinstance(verdict, Rejected) and verdict.only_waits:
-                self._insert(
+                insert(
+                    self.conn,
                     seen,
+                    self.chosen,
                     change,
                     assessment,
                     verdict.results,
@@ -182,59 +186,26 @@ class _Look:
         verdict = judge(evidence)
         if isinstance(verdict, Rejected) and not verdict.only_waits:
             return _kept_words(kept) if kept else f"no advice: {verdict.reason}"
-        reason = _better(kept[1], assessment) if kept else ""
+        wanted = kept is not None and MODIFIED_BY in kept[0].sources and not assessment.prediction.protects
+        reason = _better(kept[1], assessment) if kept and not wanted else ""
         if kept and not reason:
             return _kept_words(kept)
         with self.conn.transaction():
             if kept:
                 life.step(self.conn, kept[0], State.SUPERSEDED, self.clock, reason)
-            number = self._insert(seen, change, assessment, verdict.results, together=seen.together_json())
+            number = insert(
+                self.conn,
+                seen,
+                self.chosen,
+                change,
+                assessment,
+                verdict.results,
+                together=seen.together_json(),
+            )
         return (
             f"proposed {number}: {words(change.setpoint)} from {change.from_c:.1f} to {change.to_c:.1f} °C,"
             f" {assessment.benefit.p50_kw:.1f} kW expected"
         )
-
-    def _insert(
-        self,
-        seen: Brief,
-        change: Change,
-        assessment: Assessment,
-        results: tuple[safety.GateResult, ...],
-        *,
-        kind: str = life.CHANGE,
-        of: int | None = None,
-        expires_at: datetime | None = None,
-        together: dict[str, Any] | None = None,
-    ) -> int:
-        authority = self.chosen.over((change,))
-        standing = SHADOW_LIFE if authority is Authority.SHADOW else PROPOSAL_LIFE
-        figures = _figures(seen, assessment, results, together)
-        with self.conn.transaction():
-            row = db.row(
-                self.conn,
-                "twin_insert_recommendation",
-                site=seen.site.id,
-                now=seen.now.at,
-                expires_at=expires_at or seen.now.at + standing,
-                kind=kind,
-                authority=authority.value,
-                of=of,
-                changes=db.json([brief.change_json(change)]),
-                objective=seen.objective.value,
-                plan=db.json(seen.plan().to_json() if kind == life.CHANGE else {}),
-                **figures,
-            )
-            number = int(row["recommendation_id"]) if row else 0
-            db.rows(
-                self.conn,
-                "twin_insert_proposed",
-                id=number,
-                now=seen.now.at,
-                actor=life.ACTOR,
-                reason=f"{assessment.benefit.p50_kw:.1f} kW expected",
-                detail=db.json(seen.sources_json()),
-            )
-        return number
 
     def _accept_by_policy(self) -> None:
         """Accept what people have allowed to be accepted by itself, inside the envelope they approved."""
@@ -252,6 +223,68 @@ class _Look:
         return bool(low_c - TOLERANCE_K <= card.changes[0].to_c <= high_c + TOLERANCE_K)
 
 
+def insert(
+    conn: db.Connection,
+    seen: Brief,
+    chosen: Chosen,
+    change: Change,
+    assessment: Assessment,
+    results: tuple[safety.GateResult, ...],
+    *,
+    kind: str = life.CHANGE,
+    of: int | None = None,
+    expires_at: datetime | None = None,
+    together: dict[str, Any] | None = None,
+    by: str = life.ACTOR,
+) -> int:
+    """Put a card on record as proposed.
+
+    Args:
+        conn: connection of `life.alone`.
+        seen: all that is known.
+        chosen: what people have decided about advice.
+        change: what it moves.
+        assessment: what that is worth.
+        results: what the gates said of it.
+        kind: the card's.
+        of: the one that it renews.
+        expires_at: until when somebody may decide; none: as long as cards of its authority stand.
+        together: what moving all loops at once would save.
+        by: who wanted it so.
+
+    Returns:
+        Its number.
+    """
+    authority = chosen.over((change,))
+    standing = SHADOW_LIFE if authority is Authority.SHADOW else PROPOSAL_LIFE
+    figures = _figures(seen, assessment, results, kind, together)
+    wanted = {} if by == life.ACTOR else {MODIFIED_BY: by}
+    with conn.transaction():
+        row = db.row(
+            conn,
+            "twin_insert_recommendation",
+            site=seen.site.id,
+            now=seen.now.at,
+            expires_at=expires_at or seen.now.at + standing,
+            kind=kind,
+            authority=authority.value,
+            of=of,
+            changes=db.json([brief.change_json(change)]),
+            **figures,
+        )
+        number = int(row["recommendation_id"]) if row else 0
+        db.rows(
+            conn,
+            "twin_insert_proposed",
+            id=number,
+            now=seen.now.at,
+            actor=by,
+            reason=f"{assessment.benefit.p50_kw:.1f} kW expected",
+            detail=db.json(seen.sources_json() | wanted),
+        )
+    return number
+
+
 def _with_sources(card: Card, seen: Brief) -> Card:
     return replace(card, sources=seen.sources_json())
 
@@ -260,6 +293,7 @@ def _figures(
     seen: Brief,
     assessment: Assessment,
     results: tuple[safety.GateResult, ...],
+    kind: str,
     together: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What a card shows, as it is stored."""
@@ -273,6 +307,8 @@ def _figures(
         "prediction": db.json({**seen.prediction_json(assessment), **beside}),
         "verdicts": db.json([_verdict_json(result) for result in results]),
         "rule": db.json(seen.rule_json()),
+        "objective": seen.objective.value,
+        "plan": db.json(seen.plan().to_json() if kind == life.CHANGE else {}),
         "calibration_id": seen.calibration.calibration_id,
     }
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from core import db
-from core.actions import Setpoint
+from core.actions import Change, Setpoint
 from twin.advise import promise
 from twin.advise.evidence import Record
 
@@ -23,6 +23,8 @@ PATIENCE: Final = timedelta(hours=2)
 """How long after that readings may still arrive; then the saving stays unmeasured and nobody waits for it."""
 PEACE: Final = timedelta(hours=4)
 """After a rejection nothing is proposed on the same setpoint for so long."""
+LOOKED_AT: Final = 100
+"""Misses in a row are counted among so many of the newest verified savings."""
 
 
 def suspension_source(setpoint: Setpoint) -> str:
@@ -38,11 +40,16 @@ def read_record(conn: db.Connection, site: Site, now: datetime) -> Record:
     verified = promise.verified(conn, site)
     return Record(
         unverified=tuple(dict.fromkeys(setpoint for row in waiting for setpoint in setpoints_of(row))),
-        misses=_misses(conn, site),
+        misses=misses_of(conn, site),
         declined=tuple(dict.fromkeys(setpoint for row in alone for setpoint in setpoints_of(row))),
         interval_scale=promise.interval_scale(verified),
         verified=len(verified),
     )
+
+
+def changes_of(row: db.Row) -> tuple[Change, ...]:
+    """What a recommendation changes."""
+    return tuple(Change(Setpoint(c["setpoint"]), c["from_c"], c["to_c"]) for c in row["changes"])
 
 
 def setpoints_of(row: db.Row) -> tuple[Setpoint, ...]:
@@ -55,7 +62,8 @@ def missed(measured_p90_kw: float, promised_p10_kw: float) -> bool:
     return measured_p90_kw < promised_p10_kw
 
 
-def _misses(conn: db.Connection, site: Site) -> dict[Setpoint, int]:
+def misses_of(conn: db.Connection, site: Site) -> dict[Setpoint, int]:
+    """By setpoint, how many savings in a row were missed since somebody last looked."""
     sources = {suspension_source(setpoint): setpoint for setpoint in site.setpoints}
     looked = {
         sources[row["source"]]: row["acknowledged_at"]
@@ -63,10 +71,10 @@ def _misses(conn: db.Connection, site: Site) -> dict[Setpoint, int]:
     }
     counts = dict.fromkeys(site.setpoints, 0)
     ended: set[Setpoint] = set()
-    for row in db.rows(conn, "twin_verified", site=site.id):
+    for row in db.rows(conn, "advice_verified", site=site.id, count=LOOKED_AT):
         for setpoint in setpoints_of(row):
             since = looked.get(setpoint)
-            hit = not missed(row["measured_p90_kw"], row["saving_p10_kw"])
+            hit = not missed(row["verified_p90_kw"], row["promised_p10_kw"])
             if hit or (since and row["created_at"] <= since):
                 ended.add(setpoint)
             elif setpoint in counts and setpoint not in ended:

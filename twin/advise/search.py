@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from twin.network import Parameters
     from twin.plant.curves import Flags
 
-__all__ = ["Candidate", "Objective", "Situation", "run", "search", "together"]
-
 POINTS_TOGETHER: Final = 5
 """Grid points per axis and level where all setpoints move."""
 LEVELS: Final = 3
@@ -215,13 +213,13 @@ def look(
     return Sight(cost, ok, float(figures.inlet_c[0]))
 
 
-def search(
+def survey(
     parameters: Parameters,
     situation: Situation,
     site: Site,
     objective: Objective = Objective.FACILITY_ENERGY,
     free: Collection[Setpoint] | None = None,
-) -> tuple[Candidate, ...]:
+) -> Survey:
     """The best admissible step of each setpoint that is cheaper than standing still, the best one first.
 
     Args:
@@ -230,18 +228,10 @@ def search(
         site: ranges, steps and limits.
         objective: what to make small.
         free: setpoints that may move now; none: all that the site names.
+
+    Returns:
+        These, and how warm it becomes where nothing is done.
     """
-    return survey(parameters, situation, site, objective, free).candidates
-
-
-def survey(
-    parameters: Parameters,
-    situation: Situation,
-    site: Site,
-    objective: Objective = Objective.FACILITY_ENERGY,
-    free: Collection[Setpoint] | None = None,
-) -> Survey:
-    """The same, and how warm it becomes where nothing is done."""
     moves = [
         (setpoint, value)
         for setpoint in site.setpoints

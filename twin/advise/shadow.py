@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core import db
-from core.actions import Change, Setpoint
 from core.units import SECONDS_PER_HOUR
+from twin.advise.record import changes_of
 from twin.history import load_history
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from core.actions import Change
     from core.site import Site
     from twin.calibration import Calibration
     from twin.history import History
@@ -31,8 +32,7 @@ def score(conn: db.Connection, site: Site, calibration: Calibration, now: dateti
     """Score what is due; what was done."""
     done = []
     for row in db.rows(conn, "advice_shadow_due", site=site.id, now=now, since=now - LOOK_BACK):
-        (stored,) = row["changes"]
-        change = Change(Setpoint(stored["setpoint"]), stored["from_c"], stored["to_c"])
+        (change,) = changes_of(row)
         history = load_history(conn, site, row["created_at"], row["expires_at"], STEP)
         found = compared(history, calibration.twin(site.plant), change)
         if found is None:

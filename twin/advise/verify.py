@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core import db
-from core.actions import Change, Setpoint
 from core.units import SECONDS_PER_HOUR
 from twin import calibrate
 from twin.advise import ledger, shadow
 from twin.advise.assess import Z_P90
-from twin.advise.record import PATIENCE, SETTLE, WINDOW, missed, read_record, suspension_source
+from twin.advise.record import PATIENCE, SETTLE, WINDOW, changes_of, missed, misses_of, suspension_source
 from twin.advise.safety import MISSES_MAX, words
 from twin.history import History, load_history
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from core.actions import Change
     from core.jobs import Context
     from core.series import Floats
     from core.site import Site
@@ -191,7 +191,8 @@ def _one(conn: db.Connection, site: Site, twin: Twin, now: datetime, row: db.Row
     if now < end:
         return f"{number} is being measured"
     history = load_history(conn, site, row["moved_at"] - PLACEBO_SPAN - BASELINE, end, STEP)
-    saving = measure(history, twin, _change(row), row["moved_at"], held_at)
+    (change,) = changes_of(row)
+    saving = measure(history, twin, change, row["moved_at"], held_at)
     if saving is None:
         return "" if now > end + PATIENCE else f"{number} waits: too few readings"
     return _store(conn, site, row, now, saving)
@@ -225,14 +226,9 @@ def _store(conn: db.Connection, site: Site, row: db.Row, now: datetime, saving: 
     )
 
 
-def _change(row: db.Row) -> Change:
-    (stored,) = row["changes"]
-    return Change(Setpoint(stored["setpoint"]), stored["from_c"], stored["to_c"])
-
-
 def _suspensions(conn: db.Connection, site: Site, now: datetime) -> list[str]:
     said = []
-    for setpoint, misses in read_record(conn, site, now).misses.items():
+    for setpoint, misses in misses_of(conn, site).items():
         source = suspension_source(setpoint)
         if misses < MISSES_MAX:
             db.rows(conn, "twin_clear_alarm", site=site.id, source=source, now=now)

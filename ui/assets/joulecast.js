@@ -78,6 +78,12 @@
         const at = choices.indexOf(found.get("tz") || "");
         return searched(search, { tz: choices[(at + 1) % choices.length] });
       },
+      /* On a narrow screen the pages are behind a button; choosing one folds them again. */
+      menu: function () {
+        const told = window.dash_clientside.callback_context.triggered.some((t) => t.prop_id === "menu.n_clicks");
+        const open = document.getElementById("nav").classList.contains("open");
+        return told && !open ? "nav open" : "nav";
+      },
       themed: function (clicks) {
         if (clicks) {
           const next = THEMES[(THEMES.indexOf(kept()) + 1) % THEMES.length];
@@ -93,7 +99,7 @@
         const search = values.pop();
         const ids = window.dash_clientside.callback_context.inputs_list.map((i) => i.id.split("-").pop());
         const changes = {};
-        ids.forEach((id, i) => { changes[id] = values[i]; });
+        ids.forEach((id, i) => { changes[id] = values[i] === 0 ? "" : values[i]; });
         const next = searched(search, changes);
         return next === search ? window.dash_clientside.no_update : next;
       },

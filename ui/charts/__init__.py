@@ -1,1 +1,1 @@
-"""Charts of the pages: pure functions from values to plain dictionaries of lists."""
+"""The charts of the pages: pure functions from numbers to figures, one file a page."""

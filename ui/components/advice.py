@@ -155,6 +155,8 @@ def _effects(found: Recommendation, zone: ZoneInfo, now: datetime) -> list[tuple
     if worth:
         band = fmt.band(worth["p10"], worth["p90"], 2, worth["unit"])
         pairs.append(("In its own unit", f"{fmt.fixed(worth['p50'], 2)} {worth['unit']} ({band}), modelled"))
+    if scaled := interval_text(found):
+        pairs.append(("Its interval", scaled))
     if say.get("beyond_error_ratio") is not None:
         pairs.append(("Beyond the twin's error", f"{fmt.percent(say['beyond_error_ratio'])} of the saving"))
     if "facility_kw_before" in say and "facility_kw_after" in say:
@@ -177,6 +179,15 @@ def _effects(found: Recommendation, zone: ZoneInfo, now: datetime) -> list[tuple
     pairs.append(("Authority", found.authority.replace("_", " ")))
     pairs.append(("Rests on", sources_text(found.sources, zone, now, found.calibration_id)))
     return pairs
+
+
+def interval_text(found: Recommendation) -> str:
+    """By what earlier savings scaled its interval; empty where they left it as the twin has it."""
+    scale = found.sources.get("interval_scale", 1.0)
+    if scale == 1.0:
+        return ""
+    savings = fmt.count(found.sources["interval_savings"], "verified saving")
+    return f"scaled by {fmt.fixed(scale, 2)} on the record of {savings}"
 
 
 def hold_text(found: Recommendation) -> str:
@@ -260,10 +271,7 @@ def plan(found: Recommendation | None, zone: ZoneInfo) -> Child:
             _mode(block),
             *(fmt.degrees(block["setpoints"].get(name)) for name in setpoints),
             fmt.signed(block["saving_kw"], 1),
-            f"{held_by_text(block['held_by'])}; {fmt.kelvins(1.0)} more saves "
-            f"{fmt.fixed(block['relaxed_kw'], 1)} kW"
-            if block.get("held_by")
-            else "nothing",
+            _held(block) if block.get("held_by") else "nothing",
         )
         for block in blocks
     ]
@@ -273,6 +281,11 @@ def plan(found: Recommendation | None, zone: ZoneInfo) -> Child:
     head = ("From", "Who cools", *named, "Saves, kW", "Held back by")
     numeric = range(2, 3 + len(setpoints))
     return html.Div([table(head, rows, numeric), html.P(said, className="note")], className="plan")
+
+
+def _held(block: dict[str, Any]) -> str:
+    one = f"{fmt.display_value(1.0, 'K'):g} {fmt.display_unit('K')}"
+    return f"{held_by_text(block['held_by'])}; {one} more saves {fmt.fixed(block['relaxed_kw'], 1)} kW"
 
 
 def short(setpoint: str) -> str:

@@ -80,11 +80,7 @@ def advised(source: Source, first: date, last: date, setpoints_c: dict[Setpoint,
     site = source.context.site
     room.check_day(site, source.context.clock, last)
     with source.connection() as conn:
-        found = list(
-            days_room.replay_days(
-                conn, site, first, last, setpoints_c or None, carbon_g_per_kwh=room.carbon_g_per_kwh
-            )
-        )
+        found = list(days_room.replay_days(conn, site, first, last, setpoints_c or None))
     return summed(found, days_room.USUAL)
 
 

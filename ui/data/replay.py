@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ui.data.shown import Kind
 from ui.figures import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date, datetime
+    from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from core.actions import Setpoint
     from twin.compare import Comparison, Interval, Shifted
@@ -41,10 +41,6 @@ Spread = tuple[float, float, float]
 class Lane:
     """The day as measured, as the twin has it, or as it would have been."""
 
-    facility_kw: list[float | None]
-    """(n,) facility power [kW]."""
-    ratio: list[float | None]
-    """(n,) facility over IT power [1]."""
     energies_kwh: dict[str, float | None]
     """Energy by line of the table [kWh]; they add up to `FACILITY`. None where there is no meter."""
     pue: float | None
@@ -56,8 +52,6 @@ class Replayed:
     """A day, replayed."""
 
     day: date
-    times: list[datetime]
-    """(n,) starts of the steps, UTC."""
     lanes: dict[str, Lane]
     """``measured``, ``twin``, and ``alternative`` where other setpoints were asked for."""
     error_kwh: dict[str, float | None]
@@ -80,12 +74,12 @@ class Replayed:
     """Share of the measured steps at which the alternative leaves what the twin was calibrated on [1]."""
 
 
-def replay(
+def compared(
     source: Source,
     day: date,
-    setpoints_c: dict[Setpoint, float],
+    setpoints_c: Mapping[Setpoint, float],
     load_shift_kw: Sequence[float] = (),
-) -> Replayed:
+) -> Comparison:
     """Replay a day, with other setpoints and load at other hours where given.
 
     Args:
@@ -103,29 +97,25 @@ def replay(
     site = source.context.site
     room.check_day(site, source.context.clock, day)
     with source.connection() as conn:
-        return replayed(day, room.replay(conn, site, day, setpoints_c or None, load_shift_kw=load_shift_kw))
+        return room.replay_finely(conn, site, day, setpoints_c or None, load_shift_kw=load_shift_kw)
 
 
 def replayed(day: date, found: Comparison) -> Replayed:
     """The twin's result as the page shows it."""
-    history, twin, other = found.history, found.as_operated, found.alternative
     shown = [line for line, name in _TWIN_NAMES.items() if line not in GROUPS or found.shows(name)]
 
-    def lane(facility_kw: Any, it_kw: Any, energies_kwh: dict[str, float], pue: float) -> Lane:
+    def lane(energies_kwh: dict[str, float], pue: float) -> Lane:
         all_lines = lines(energies_kwh)
-        return _lane(facility_kw, it_kw, {line: all_lines[line] for line in shown}, pue)
+        return Lane({line: all_lines[line] for line in shown}, numbers([pue])[0])
 
     lanes = {
-        "measured": lane(history.facility_kw, history.it_kw, found.measured_kwh, found.pue_measured),
-        "twin": lane(twin.facility_kw, twin.it_kw, found.as_operated_kwh, found.pue_as_operated),
+        "measured": lane(found.measured_kwh, found.pue_measured),
+        "twin": lane(found.as_operated_kwh, found.pue_as_operated),
     }
-    if other is not None:
-        lanes["alternative"] = lane(
-            other.facility_kw, other.it_kw, found.alternative_kwh, found.pue_alternative
-        )
+    if found.alternative is not None:
+        lanes["alternative"] = lane(found.alternative_kwh, found.pue_alternative)
     return Replayed(
         day=day,
-        times=found.times,
         lanes=lanes,
         error_kwh=_errors(lanes["twin"], lanes["measured"]),
         difference_kwh={
@@ -162,12 +152,6 @@ def _errors(twin: Lane, measured: Lane) -> dict[str, float | None]:
     if any(a and b is None for _, a, b in pairs):
         found[REST] = None
     return found
-
-
-def _lane(facility_kw: Any, it_kw: Any, energies_kwh: dict[str, float | None], pue: float) -> Lane:
-    top, bottom = numbers(facility_kw), numbers(it_kw)
-    ratio = [f / i if f is not None and i else None for f, i in zip(top, bottom, strict=True)]
-    return Lane(top, ratio, energies_kwh, numbers([pue])[0])
 
 
 def lines(energies_kwh: dict[str, float]) -> dict[str, float | None]:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ui.pages import cooling, forecast, live, racks, recommendations, replay, site, status
+from ui.pages import (
+    admin,
+    alarms,
+    audit,
+    cooling,
+    forecast,
+    live,
+    racks,
+    recommendations,
+    replay,
+    site,
+    status,
+)
 
 if TYPE_CHECKING:
     from ui.page import Page
@@ -16,6 +28,9 @@ PAGES: Final[tuple[Page, ...]] = (
     forecast.PAGE,
     recommendations.PAGE,
     replay.PAGE,
+    alarms.PAGE,
     site.PAGE,
     status.PAGE,
+    audit.PAGE,
+    admin.PAGE,
 )

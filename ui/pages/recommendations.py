@@ -10,7 +10,7 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, 
 
 from core.actions import Authority
 from core.actions import State as Life
-from ui import auth, deciding, figures, view
+from ui import auth, deciding, figures, modifying, view
 from ui.callbacks import callback
 from ui.components import advice as parts
 from ui.components import conduct as conduct_parts
@@ -34,9 +34,11 @@ if TYPE_CHECKING:
 _MODAL_PX: Final = 520
 _CHART_PX: Final = 200
 _DIGITS_MAX: Final = 12
+MODIFY: Final = "modify"
 BUTTONS: Final[dict[str, tuple[str, str]]] = {
     deciding.ACCEPT: ("Accept…", "btn primary"),
     deciding.SECOND: ("Agree as second…", "btn primary"),
+    MODIFY: ("Modify…", "btn"),
     deciding.REJECT: ("Reject…", "btn"),
     "snooze-1": ("Snooze 1 h", "btn"),
     "snooze-4": ("Snooze 4 h", "btn"),
@@ -105,6 +107,7 @@ def layout(_: Source) -> list[Child]:
             className="grid",
         ),
         _dialog(),
+        modifying.dialog(),
         html.Div(id="advice-focus", className="sr"),
     ]
 
@@ -128,7 +131,7 @@ def _card() -> html.Section:
             html.Div(
                 [
                     *[
-                        html.Button(text, id=_button_id(name), className=look, hidden=True)
+                        html.Button(text, id=button_id(name), className=look, hidden=True)
                         for name, (text, look) in BUTTONS.items()
                     ],
                     dcc.Link("Show the newest", id="advice-unpin", href="/recommendations", className="btn"),
@@ -142,7 +145,8 @@ def _card() -> html.Section:
     )
 
 
-def _button_id(name: str) -> str:
+def button_id(name: str) -> str:
+    """Element id of a button of the card."""
     return name if name in SNOOZES else f"{name}-open"
 
 
@@ -168,6 +172,7 @@ def register(app: Dash, source: Source) -> None:
     """One callback for the dialog, one for what needs none."""
     _register_dialog(app, source)
     _register_at_once(app, source)
+    modifying.register(app, source)
 
 
 def pinned() -> int | None:
@@ -207,10 +212,10 @@ def live(source: Source) -> Live:
         parts_of[f"advice-{name}", "children"] = partial(_of, make, name)
     for name in BUTTONS:
         may = auth.user().may(deciding.PERMISSION_OF.get(name, "advice.decide"))
-        parts_of[_button_id(name), "hidden"] = partial(lambda shown: not shown, name in offered)
-        parts_of[_button_id(name), "disabled"] = partial(lambda able: not able, may)
+        parts_of[button_id(name), "hidden"] = partial(lambda shown: not shown, name in offered)
+        parts_of[button_id(name), "disabled"] = partial(lambda able: not able, may)
         why = "" if may else auth.denied(deciding.PERMISSION_OF.get(name, "advice.decide"))
-        parts_of[_button_id(name), "title"] = partial(str, why)
+        parts_of[button_id(name), "title"] = partial(str, why)
     return parts_of
 
 
@@ -268,7 +273,9 @@ def _offered(top: advice.Recommendation | None, source: Source) -> frozenset[str
         return frozenset()
     if top.state is Life.PROPOSED and top.expires_at > source.now:
         decide = {deciding.REJECT, *SNOOZES}
-        return frozenset(decide if top.authority is Authority.SHADOW else {deciding.ACCEPT, *decide})
+        if top.authority is Authority.SHADOW:
+            return frozenset(decide)
+        return frozenset({deciding.ACCEPT, *decide} | ({MODIFY} if top.kind == advice.CHANGE else set()))
     if top.state is Life.AWAITING_SECOND:
         return frozenset({deciding.SECOND, deciding.REJECT})
     return frozenset({deciding.REJECT} if top.state in {Life.INSTRUCTED, Life.SNOOZED} else ())

@@ -200,7 +200,7 @@ def mqtt(broker_url: str) -> Iterator[Device]:
         open_.callback(driver.close)
         beats: list[float] = []
         heard = plant.controller.beat
-        plant.controller.beat = lambda now_s: (beats.append(now_s), heard(now_s))[1]  # type: ignore[method-assign]
+        plant.controller.beat = lambda now_s: (beats.append(now_s), heard(now_s))[1]  # type: ignore[method-assign]  # it is listened to
 
         def take_over(value: float | None) -> None:
             if value is None:

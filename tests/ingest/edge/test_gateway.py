@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests_of_edge import AIR, OWN, WATER, Plant, Server, gateway
 
 from core.errors import InputError, ServiceError
+from ingest.edge.drivers.base import DriverError
 from ingest.edge.gateway import ANSWERS
 from ingest.edge.protocol import COMMAND_BYTES, Command, Kind, Reason, canonical, seal
 from ingest.edge.store import FileStore
@@ -424,8 +425,6 @@ def test_nothing_is_set_before_what_an_earlier_run_left_is_given_back(
 def test_a_plant_that_hears_no_sign_of_life_is_no_reason_to_stop(
     edge: Gateway, server: Server, plant_in_memory: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ingest.edge.drivers.base import DriverError  # noqa: PLC0415  # only here
-
     edge.receive(server.sealed())
 
     def fails() -> None:
@@ -434,3 +433,14 @@ def test_a_plant_that_hears_no_sign_of_life_is_no_reason_to_stop(
     monkeypatch.setattr(plant_in_memory, "beat", fails)
     assert edge.tick() == []
     assert AIR in edge.leases
+
+
+def test_what_is_held_can_be_told_while_it_changes(edge: Gateway, server: Server) -> None:
+    edge.receive(server.sealed())
+    told = []
+    for point, lease in edge.leases.items():  # as the thread that speaks to the broker does
+        water = server.sealed(Kind.SET, 8.0, point=WATER, expect_current=7.0, min=5.0, max=16.0)
+        assert edge.receive(water).accepted
+        told.append((point, lease.value))
+    assert told == [(AIR, 22.0)]
+    assert set(edge.leases) == {AIR, WATER}

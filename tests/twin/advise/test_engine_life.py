@@ -11,6 +11,7 @@ from world import AIR, World, at, made
 
 from core import db
 from core.actions import Authority, State
+from core.tariff import Objective
 from twin.advise import engine, life, settings
 
 if TYPE_CHECKING:
@@ -100,6 +101,21 @@ def test_a_card_put_off_comes_back_worked_out_anew(world: World) -> None:
     assert row["wakes_at"] is None
     assert row["due_at"] == row["expires_at"] == world.clock.now() + timedelta(hours=2)
     assert not world.accept(number, version=version).ok  # the card as it was before
+
+
+def test_a_card_that_comes_back_has_the_objective_and_the_plan_of_now(world: World) -> None:
+    number = world.propose()
+    assert world.row(number)["objective"] == "facility_energy"
+    assert decide(world, "snooze", number, "Ada", world.clock.now() + timedelta(minutes=30)).ok
+    chosen = settings.choose_objective(
+        world.dsn, world.site, world.clock, Objective.CARBON, "Ada", "a windy night"
+    )
+    assert chosen.ok
+    world.wait(minutes=31)
+    world.propose()
+    row = world.row(number)
+    assert (row["state"], row["objective"]) == ("proposed", "carbon")
+    assert row["plan"] == {"start": world.clock.now().isoformat()}
 
 
 def test_a_card_that_does_not_hold_any_more_does_not_come_back(world: World) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -123,6 +124,8 @@ class Given:
     site: Site
     patch: pytest.MonkeyPatch
     folder: Path
+    counted: Counter[str] = field(default_factory=Counter)
+    """Sequences and crashes."""
 
 
 class Life(RuleBasedStateMachine):
@@ -185,6 +188,7 @@ class Life(RuleBasedStateMachine):
         """A query; where the count runs out the process dies before it."""
         self.left -= 1
         if self.left == 0:
+            self.given.counted["crashes"] += 1
             raise Crash
         return REAL_ROWS(*args, **parameters)
 
@@ -471,10 +475,15 @@ class Life(RuleBasedStateMachine):
         alarms = self.plant.rows("SELECT source FROM alarm WHERE cleared_at IS NULL AND priority = 1")
         for row in stuck:
             assert any(a["source"].endswith(f".{row['recommendation_id']}") for a in alarms)
+        self.given.counted["sequences"] += 1
 
 
 def test_whatever_happens_it_ends_well(
-    dsn: str, site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    dsn: str,
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     wanted = settings(
         max_examples=EXAMPLES,
@@ -486,4 +495,8 @@ def test_whatever_happens_it_ends_well(
     )
     with db.connect(dsn, autocommit=True) as conn:
         Life.given = Given(dsn, conn, site, monkeypatch, tmp_path)
-        run_state_machine_as_test(Life, settings=wanted)
+        try:
+            run_state_machine_as_test(Life, settings=wanted)
+        finally:
+            for name in ("sequences", "crashes"):
+                record_property(name, Life.given.counted[name])

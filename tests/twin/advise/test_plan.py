@@ -19,7 +19,7 @@ from twin.advise import limits
 from twin.advise.objective import RATES
 from twin.advise.outlook import STEPS, Outlook
 from twin.advise.plan import BLOCKS_H, Plan, plan, reach_k
-from twin.advise.search import Situation, search, seen_of
+from twin.advise.search import Situation, seen_of, survey
 
 SETTING: Final = {AIR: 21.0, CHILLED: 8.5, CONDENSER: 24.0}
 START: Final = datetime(2026, 5, 4, 4, tzinfo=UTC)  # a Monday; six o'clock on the site
@@ -88,7 +88,7 @@ def test_what_holds_the_plan_is_worth_something_where_it_is_named(planned: Plan)
 
 
 def test_the_first_step_leads_towards_the_plan(planned: Plan) -> None:
-    change = search(PARAMETERS, day(), SITE)[0].change
+    change = survey(PARAMETERS, day(), SITE).candidates[0].change
     aim = planned.blocks[0].setpoints[change.setpoint]
     assert np.sign(change.step_k) == np.sign(aim - SETTING[change.setpoint])
 

@@ -18,7 +18,7 @@ from twin.advise.assess import PARTS, SETTLING_S, assess, beyond
 from twin.advise.drawn import Drawn, stacked
 from twin.advise.objective import amounts
 from twin.advise.outlook import MEDIAN, Outlook
-from twin.advise.search import EXPECTED, Situation, expected, protect, run, search, together
+from twin.advise.search import EXPECTED, Situation, expected, protect, run, survey, together
 from twin.network import BREAKDOWN, Parameters
 from twin.plant.air_economizer import AirEconomizerParameters
 from twin.plant.cdu import CduParameters
@@ -51,7 +51,7 @@ def situation(
 @pytest.mark.parametrize(("it_kw", "wet_c"), [(450.0, 3.0), (600.0, 10.0), (800.0, 18.0)])
 def test_no_single_step_on_a_fine_grid_is_better(it_kw: float, wet_c: float) -> None:
     now = situation(it_kw, wet_c)
-    found = search(PARAMETERS, now, SITE)
+    found = survey(PARAMETERS, now, SITE).candidates
     assert found
     best = float("inf")
     for setpoint in SITE.setpoints:
@@ -69,15 +69,19 @@ def test_no_single_step_on_a_fine_grid_is_better(it_kw: float, wet_c: float) -> 
 def test_only_free_setpoints_move() -> None:
     now = situation(600.0, 10.0)
     for free in SITE.setpoints:
-        assert {found.change.setpoint for found in search(PARAMETERS, now, SITE, free=(free,))} <= {free}
-    assert search(PARAMETERS, now, SITE, free=()) == ()
+        assert {
+            found.change.setpoint for found in survey(PARAMETERS, now, SITE, free=(free,)).candidates
+        } <= {free}
+    assert survey(PARAMETERS, now, SITE, free=()).candidates == ()
 
 
 def test_a_hall_at_its_limit_is_not_made_warmer() -> None:
     now = situation(700.0, 12.0, {AIR: 23.5, CHILLED: 12.0, CONDENSER: 22.0})
     inlet_c = assess(PARAMETERS, now, SITE, ()).prediction.inlet_c
     at_limit = replace(now, inlet_offset_k=SITE.limits.envelope.recommended_high_c - now.margin_k - inlet_c)
-    assert all(found.change.to_c <= 23.5 for found in search(PARAMETERS, at_limit, SITE, free=(AIR,)))
+    assert all(
+        found.change.to_c <= 23.5 for found in survey(PARAMETERS, at_limit, SITE, free=(AIR,)).candidates
+    )
 
 
 def test_an_inlet_that_would_become_too_warm_is_brought_down_by_the_least_step() -> None:
@@ -107,13 +111,17 @@ def test_moist_air_holds_the_chilled_water_cold() -> None:
     assert warmer["moist"].dew_point_c > warmer["moist"].dew_point_limit_c
     bounds = SITE.setpoints[CHILLED].model_copy(update={"high_c": 16.0})
     site = SITE.model_copy(update={"setpoints": {**SITE.setpoints, CHILLED: bounds}})
-    assert any(found.change.to_c > 14.0 for found in search(PARAMETERS, dry, site, free=(CHILLED,)))
-    assert not any(found.change.to_c > 14.0 for found in search(PARAMETERS, moist, site, free=(CHILLED,)))
+    assert any(
+        found.change.to_c > 14.0 for found in survey(PARAMETERS, dry, site, free=(CHILLED,)).candidates
+    )
+    assert not any(
+        found.change.to_c > 14.0 for found in survey(PARAMETERS, moist, site, free=(CHILLED,)).candidates
+    )
 
 
 def test_nothing_leaves_what_the_calibration_has_seen() -> None:
     now = replace(situation(600.0, 10.0), spans={CHILLED: (8.0, 10.3)})
-    (found,) = search(PARAMETERS, now, SITE, free=(CHILLED,))
+    (found,) = survey(PARAMETERS, now, SITE, free=(CHILLED,)).candidates
     assert found.change.to_c == pytest.approx(10.3)
 
 
@@ -248,7 +256,7 @@ def test_minimising_pue_would_waste_power() -> None:
     by_pue, by_total = int(np.argmin(total_kw / it_kw)), int(np.argmin(total_kw))
     assert values[by_pue] > values[by_total]
     assert total_kw[by_pue] > total_kw[by_total] + 1.0
-    (found,) = search(parameters, now, site, Objective.FACILITY_ENERGY, free=(AIR,))
+    (found,) = survey(parameters, now, site, Objective.FACILITY_ENERGY, free=(AIR,)).candidates
     assert found.change.to_c == pytest.approx(values[by_total], abs=0.11)
     assert found.cost < state.facility_kw[by_pue, 3 * MEDIAN + MEDIAN].mean()
 
@@ -280,5 +288,8 @@ def test_the_optimum_of_all_beats_a_coarse_grid_of_all() -> None:
     grid = {s: v + mesh[:, i] for i, (s, v) in enumerate(now.in_force.items())}
     cost = run(PARAMETERS, now.block, grid, EXPECTED).facility_kw.mean(axis=(1, 2))
     assert saving >= cost[0] - cost.min() - 0.02
-    assert saving >= max(found.cost_now - found.cost for found in search(PARAMETERS, now, SITE)) - 0.02
+    assert (
+        saving
+        >= max(found.cost_now - found.cost for found in survey(PARAMETERS, now, SITE).candidates) - 0.02
+    )
     assert {change.setpoint for change in changes} <= set(SITE.setpoints)

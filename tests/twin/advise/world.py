@@ -93,7 +93,8 @@ class Sight:
         return {}
 
     def plan(self) -> Any:
-        return type("Plan", (), {"to_json": lambda _: {}})()
+        plain = {"start": self.now.at.isoformat()}
+        return type("Plan", (), {"to_json": lambda _: plain})()
 
     def sources_json(self) -> dict[str, Any]:
         return {"calibration_id": 7, "forecast_model": "seasonal_naive", "data_at": self.now.at.isoformat()}

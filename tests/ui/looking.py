@@ -1,0 +1,31 @@
+"""Pages as somebody sees them: signed in, in a view, without a browser."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, g
+
+from ui import auth, poll, view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ui.data import Source
+    from ui.page import Page
+
+
+@contextmanager
+def acting(name: str = "Ann", role: str = "engineer") -> Iterator[None]:
+    """A request of somebody who is signed in; without a name, of a guest."""
+    with Flask(__name__).test_request_context():
+        g.joulecast_user = auth.User(name, auth.Role(role)) if name else auth.GUEST
+        yield
+
+
+def seen(source: Source, page: Page, search: str = "") -> dict[tuple[str, str], Any]:
+    """All that a poll brings, by element and property."""
+    source.forget_all()
+    with view.use(view.parse(search, source.context.site, page.keys)):
+        return {(one.element, one.prop): one.value for one in poll.made(source, page)}
