@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ui.pages import forecast, live, recommendations, replay, site, status
+from ui.pages import forecast, live, recommendations, replay, site, status, whatif
 
 if TYPE_CHECKING:
     from ui.page import Page
@@ -13,6 +13,7 @@ PAGES: Final[tuple[Page, ...]] = (
     live.PAGE,
     forecast.PAGE,
     recommendations.PAGE,
+    whatif.PAGE,
     replay.PAGE,
     site.PAGE,
     status.PAGE,
