@@ -11,7 +11,8 @@ import pytest
 
 from ingest.mqtt import Publisher
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "ui")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "ui"))
+sys.path.insert(0, str(Path(__file__).parent))
 import people
 import seed
 from test_pages import OVERFLOW_PX, PHONE_PX, SITE_FILE, Ui, free_port, start, ui, watched
