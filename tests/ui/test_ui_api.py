@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -101,6 +102,13 @@ def test_the_document_is_openapi_and_names_every_route(api: Api) -> None:
     for schema in api.document["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
     assert "$defs" not in json.dumps(api.document)
+
+
+def test_the_guide_names_every_route_with_its_permission() -> None:
+    lines = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8").splitlines()
+    for route in v1.ROUTES:
+        (line,) = [text for text in lines if text.startswith(f"| {route.method} `{route.path}` |")]
+        assert line.endswith(f"| `{route.permission}` |")
 
 
 def test_every_get_answers_as_the_document_says_with_and_without_data(full: Api) -> None:
