@@ -44,7 +44,7 @@ def table(
         html.Th(text, className="num" if i in right else "", scope="col") for i, text in enumerate(head)
     ]
     content = html.Table([html.Thead(html.Tr(titles)), html.Tbody(body)], className="data")
-    return html.Div(content, className="scroll")
+    return html.Div(content, className="scroll", tabIndex=0)  # what scrolls is scrolled by keyboard as well
 
 
 def labelled(component: Made, **names: str) -> Made:
