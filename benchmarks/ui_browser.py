@@ -38,20 +38,20 @@ PAINTED: Final = """wanted => {
     for (const [name, of] of Object.entries(wanted)) {
       if (!(name in seen) && there(of)) {
         seen[name] = null;
-        requestAnimationFrame(() => { seen[name] = performance.now(); });
+        setTimeout(() => { seen[name] = performance.now(); });
       }
     }
     if (Object.keys(wanted).some(name => !seen[name])) { requestAnimationFrame(look); }
   };
   requestAnimationFrame(look);
 }"""
-"""Looked for before each frame; the frame after that in which it is found begins when that one is painted."""
+"""Looked for before each frame; what waits until after a frame runs when that one is painted."""
 ANSWERED: Final = """([act, watched]) => new Promise(resolve => {
   const target = document.querySelector(watched);
   let began = 0;
   new MutationObserver((_, observer) => {
     observer.disconnect();
-    requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - began)));
+    requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began)));
   }).observe(target, { childList: true, subtree: true, characterData: true });
   began = performance.now();
   if (act) { document.querySelector(act).click(); }
@@ -127,7 +127,9 @@ def first_paints(driver: Playwright, url: str, rounds: int) -> dict[str, float]:
                     args=list(chrome.FLAGS),
                     viewport=VIEWPORT,
                 )
-                context.pages[0].wait_for_timeout(500)  # a browser that has just been started is busy with itself
+                context.pages[0].wait_for_timeout(
+                    500
+                )  # a browser that has just been started is busy with itself
                 for load in ("cold", "warm"):
                     for thing, ms in painted_ms(context, f"{url}{path}", wanted).items():
                         taken.setdefault(f"{name}_{load}_{thing}", []).append(ms)
@@ -140,6 +142,8 @@ def polled(page: Page) -> tuple[dict[str, Any], dict[str, str]]:
     with page.expect_request(lambda r: '"..beat.data...seen.data.."' in (r.post_data or "")) as asked:
         pass
     request = asked.value
-    headers = {name: value for name, value in request.headers.items() if name in {"content-type", "user-agent"}}
+    headers = {
+        name: value for name, value in request.headers.items() if name in {"content-type", "user-agent"}
+    }
     origin = "/".join(request.url.split("/", 3)[:3])
     return request.post_data_json, {**headers, "Origin": origin, "Sec-Fetch-Site": "same-origin"}
