@@ -31,6 +31,7 @@ DISPLAY: Final[dict[str, tuple[str, str]]] = {
     "B": ("GiB", "GiB"),
     "m/s": ("m/s", "m/s"),
     "g/kWh": ("g/kWh", "g/kWh"),
+    "kg/kg": ("g/kg", "g/kg"),
     "count": ("count", ""),
 }
 """Canonical unit to the unit that pages show: its symbol in `core.units` and its sign on the page."""
@@ -42,6 +43,7 @@ INCH_POUND: Final[dict[str, tuple[str, str]]] = DISPLAY | {
     "m3/s": ("gpm", "gpm"),
     "m3": ("gal", "gal"),
     "m/s": ("ft/min", "ft/min"),
+    "kg/kg": ("gr/lb", "gr/lb"),
 }
 """The same for who reads inch-pound units; power and energy stay electrical."""
 

@@ -125,7 +125,7 @@ def _listen(source: Source, url: str, found: Listening) -> None:
         address = mqtt.Address.parse(url)
         version = mqtt.Version(source.context.settings.mqtt_version)
         client = mqtt.make_client(address, "", version=version)
-        client.on_message = lambda _c, _u, message: found.take(message.topic, message.payload)
+        client.on_message = lambda _c, _u, message: found.take(message.topic, bytes(message.payload))
         client.on_connect = _subscribe
         client.connect(address.host, address.port, mqtt.KEEPALIVE_S)
         while time.monotonic() < found.ends and found.messages < MESSAGES_MAX:

@@ -49,8 +49,8 @@ _SECTION: Final = ParagraphStyle(
     spaceAfter=3,
     keepWithNext=1,
 )
-_NARROW: Final = 6
-"""A column none of whose texts is longer is as narrow as that [characters]."""
+_JOINED: Final = "\N{NO-BREAK SPACE}"
+"""Between a number and its unit."""
 _WIDE: Final = 34
 """A column counts as no wider than this [characters]."""
 
@@ -111,7 +111,10 @@ def _table(section: Section, width: float) -> Table:
     right = set(section.numeric)
     cells = [[_paragraph(t, _HEAD_RIGHT if i in right else _HEAD) for i, t in enumerate(section.head)]]
     cells += [
-        [_paragraph(text, _RIGHT if i in right else _TEXT) for i, text in enumerate(row)]
+        [
+            _paragraph(text.replace(" ", _JOINED), _RIGHT) if i in right else _paragraph(text, _TEXT)
+            for i, text in enumerate(row)
+        ]
         for row in section.rows
     ]
     found = Table(cells, colWidths=_widths(section, width), repeatRows=1)
@@ -134,5 +137,9 @@ def _table(section: Section, width: float) -> Table:
 def _widths(section: Section, width: float) -> list[float]:
     """Widths of the columns, by their longest texts."""
     columns = zip(section.head, *section.rows, strict=True)
-    longest = [min(max(_NARROW, *(len(text) for text in column)), _WIDE) for column in columns]
+    longest = [max(min(max(map(len, column)), _WIDE), _longest_word(column) + 2) for column in columns]
     return [width * length / sum(longest) for length in longest]
+
+
+def _longest_word(column: tuple[str, ...]) -> int:
+    return max(len(word) for text in column for word in (text.split() or [""]))

@@ -11,21 +11,21 @@ FROM alarm AS a
 WHERE a.site_id = %(site)s AND a.raised_at >= %(start)s AND a.raised_at < %(end)s
 UNION ALL
 SELECT
-    a.cleared_at,
-    'cleared',
-    a.priority::integer,
-    NULL,
-    a.message,
-    ''
+    a.cleared_at AS at,
+    'cleared' AS kind,
+    a.priority::integer AS priority,
+    NULL AS number,
+    a.message AS said,
+    '' AS actor
 FROM alarm AS a
 WHERE a.site_id = %(site)s AND a.cleared_at >= %(start)s AND a.cleared_at < %(end)s
 UNION ALL
 SELECT
     e.at,
-    'advice',
-    NULL,
-    e.recommendation_id,
-    e.to_state,
+    'advice' AS kind,
+    NULL AS priority,
+    e.recommendation_id AS number,
+    e.to_state AS said,
     e.actor
 FROM recommendation_event AS e
 INNER JOIN recommendation AS r ON e.recommendation_id = r.recommendation_id
@@ -33,14 +33,14 @@ WHERE
     r.site_id = %(site)s
     AND e.at >= %(start)s
     AND e.at < %(end)s
-    AND e.to_state = any(%(states)s::text [])
+    AND e.to_state = any(%(states)s)
 UNION ALL
 SELECT
     s.at,
-    'hold',
-    NULL,
-    NULL,
-    s.value,
+    'hold' AS kind,
+    NULL AS priority,
+    NULL AS number,
+    s.value AS said,
     s.actor
 FROM advice_setting AS s
 WHERE s.site_id = %(site)s AND s.kind = 'hold' AND s.at >= %(start)s AND s.at < %(end)s

@@ -1,5 +1,5 @@
--- Alarms that were raised in a period, by priority: how many, how many of them somebody acknowledged, how many
--- still stand.
+-- Alarms that were raised in a period, by priority: how many, how many of them somebody acknowledged, how
+-- many still stand.
 SELECT
     a.priority::integer AS priority,
     count(*)::integer AS raised,

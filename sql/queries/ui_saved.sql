@@ -1,5 +1,5 @@
--- What was saved from one day to another, both included; days share the twin's error, so spreads add up. Money
--- and carbon are none where a day's are not known.
+-- What was saved from one day to another, both included; days share the twin's error, so spreads add up.
+-- Money and carbon are none where a day's are not known.
 SELECT
     count(*)::integer AS days,
     coalesce(sum(d.saving_p10_kwh), 0) AS p10_kwh,

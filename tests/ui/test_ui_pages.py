@@ -60,6 +60,8 @@ def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
     assert found == {
         "overview-chart",
         *(f"energy-{name}" for name in ("pue", "duration", "weather")),
+        "cooling-air",
+        "cooling-trend",
         *(
             f"forecast-{part}-{target}"
             for part in ("chart", "daily")

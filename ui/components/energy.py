@@ -160,7 +160,12 @@ def subsystems(found: Energy) -> Child:
     if of.residual_kwh < 0:
         said += " The parts' meters say more than the facility's: one of them is off."
     return [
-        table(("", unit, "of facility", "partial PUE", ""), [*rows, whole], numeric=(1, 2, 3), total=True),
+        table(
+            ("Subsystem", unit, "of facility", "partial PUE", "beside the largest"),
+            [*rows, whole],
+            numeric=(1, 2, 3),
+            total=True,
+        ),
         html.P(said, className="note"),
     ]
 
@@ -192,7 +197,7 @@ def comparison(this: Energy, before: Energy, currency: str) -> Child:
         else f"Sums are not compared: only {fmt.percent(least)} of one of the periods was measured."
     )
     return [
-        table(("", "This period", "Before", "Change", ""), rows, numeric=(1, 2, 3, 4)),
+        table(("Figure", "This period", "Before", "Change", "Change, %"), rows, numeric=(1, 2, 3, 4)),
         html.P(note, className="note"),
     ]
 
@@ -207,7 +212,7 @@ def _compared(
     share: bool = True,
 ) -> tuple[Child, ...]:
     off = None if this is None or before is None or not change else this - before
-    relative = f"{fmt.signed(_PERCENT * off / before, 1)} %" if share and off is not None and before else ""
+    relative = fmt.signed(_PERCENT * off / before, 1) if share and off is not None and before else ""
     return name, fmt.fixed(this, places), fmt.fixed(before, places), fmt.signed(off, places), relative
 
 

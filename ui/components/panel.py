@@ -54,6 +54,12 @@ def labelled(component: Made, **names: str) -> Made:
     return component
 
 
+def region(found: html.Div, label: str) -> html.Div:
+    """A part that may have to be scrolled, so that the keyboard alone can do it, and what it is called."""
+    found.tabIndex, found.role = 0, "region"
+    return labelled(found, label=label)
+
+
 def switch(switch_id: str, label: str, names: dict[str, str], value: str) -> html.Div:
     """A choice of a few, all in sight: by value, the name on it."""
     data: Any = [{"value": key, "label": name} for key, name in names.items()]

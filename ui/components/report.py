@@ -99,11 +99,8 @@ def kinds(found: Report) -> str:
 
 
 def _of(title: str, figures: tuple[Figure, ...], note: str, *, symbols: bool = False) -> Section:
-    head = ("Figure", "Value", "What it is", "Note")
-    rows = tuple((f.name, f.shown, f.kind, f.note) for f in figures)
-    if symbols:
-        head = ("Figure", "Symbol", *head[1:])
-        rows = tuple((row[0], f.symbol, *row[1:]) for row, f in zip(rows, figures, strict=True))
+    rows = tuple((f.name, *([f.symbol] if symbols else []), f.shown, f.kind, f.note) for f in figures)
+    head = ("Figure", *(["Symbol"] if symbols else []), "Value", "What it is", "Note")
     return Section(title, head, rows, (2 if symbols else 1,), note)
 
 

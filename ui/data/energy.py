@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 HOUR: Final = timedelta(hours=1)
 QUARTER: Final = timedelta(minutes=15)
-DAY: Final = timedelta(days=1)
 FINE_UP_TO: Final = timedelta(days=2)
 """Periods up to this are read in quarters of an hour, longer ones by the hour."""
 WATER: Final = "make_up_water"
@@ -83,11 +82,6 @@ class Energy:
     def hours(self) -> float:
         """Length of the period [h]."""
         return (self.end - self.start) / HOUR
-
-    @property
-    def known(self) -> Floats:
-        """(n,) whether both meters of PUE are known."""
-        return np.isfinite(self.facility_kwh) & np.isfinite(self.it_kwh)
 
     @property
     def pue(self) -> kpi.Pue:

@@ -32,11 +32,6 @@ class Expected:
     calibrated_at: datetime
     """When the twin was calibrated."""
 
-    @property
-    def cooling_ratio(self) -> float:
-        """Measured cooling energy over the twin's, all steps together [1]."""
-        return float(self.cooling_kw.sum() / self.twin_cooling_kw.sum())
-
 
 def expected(source: Source, start: datetime, end: datetime, step: timedelta) -> Expected:
     """Run the twin over a past period under the load, weather and setpoints that were.

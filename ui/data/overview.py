@@ -12,11 +12,12 @@ from core import store
 from core.actions import State
 from core.errors import NotReadyError
 from core.kpi import Pue, pue_of_period
+from core.points import BAD_FROM
 from core.series import Series, floor_time
 from ui.data import advice, history
 from ui.data.expected import Expected, expected
 from ui.data.later import Later, later
-from ui.data.live import BAD_FROM, UNCERTAIN_FROM
+from ui.data.live import UNCERTAIN_FROM
 
 if TYPE_CHECKING:
     from datetime import date, datetime

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from core.points import BAD_FROM, CATALOGUE, PointRef, Status, status_name
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Any
 
     from core.series import Floats
     from ui.data.source import Source
@@ -279,7 +278,7 @@ def _readings(source: Source, ref: PointRef, point_id: int, start: datetime, end
     times = np.array([row["time"].timestamp() for row in rows], dtype=np.float64)
     values = np.array([row["value"] for row in rows], dtype=np.float64)
     bad = np.array([row["status"] >= BAD_FROM for row in rows], dtype=bool)
-    good_s = times[~bad]
+    good_s: Floats = times[~bad]
     usual_s = float(np.median(np.diff(good_s))) if len(good_s) > 1 else 0.0
     gap_s = max(LATE_STEPS * usual_s, usual_s + 120.0)
     label, unit = label_of(source, ref.asset, ref.point), CATALOGUE[ref.point].unit
@@ -292,7 +291,7 @@ def _means(source: Source, ref: PointRef, start: datetime, end: datetime) -> Tre
     with source.connection() as conn:
         found = store.series_sum(conn, source.context.site.id, (ref,), start, end, step)
     step_s = step.total_seconds()
-    times = found.start.timestamp() + step_s * np.arange(len(found))
+    times = found.start.timestamp() + step_s * np.arange(len(found), dtype=np.float64)
     there = np.isfinite(found.values)
     usual_s = float(np.median(np.diff(times[there]))) if np.count_nonzero(there) > 1 else step_s
     label, unit = label_of(source, ref.asset, ref.point), CATALOGUE[ref.point].unit
@@ -310,7 +309,8 @@ def thin(trend: Trend, most: int) -> list[int | None]:
     times, count = trend.times_s, len(trend.times_s)
     picked = np.arange(count)
     if count > most:
-        picked = MinMaxLTTBDownsampler().downsample(times, trend.values, n_out=most).astype(np.int64)
+        sampler: Any = MinMaxLTTBDownsampler  # its constructor says no types
+        picked = sampler().downsample(times, trend.values, n_out=most).astype(np.int64)
     stretch = np.concatenate([[0], np.cumsum(np.diff(times) > trend.gap_s)]) if count else np.empty(0)
     shown: list[int | None] = []
     for at, index in enumerate(picked.tolist()):

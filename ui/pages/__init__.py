@@ -9,6 +9,7 @@ from ui.pages import (
     alarms,
     audit,
     connect,
+    cooling,
     energy,
     forecast,
     overview,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 PAGES: Final[tuple[Page, ...]] = (
     overview.PAGE,
     energy.PAGE,
+    cooling.PAGE,
     forecast.PAGE,
     recommendations.PAGE,
     replay.PAGE,

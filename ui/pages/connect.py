@@ -285,9 +285,7 @@ def heard_table(source: Source) -> Child:
         )
         for one in found
     ]
-    content = table(("Topic", "Newest message", "Messages", ""), rows, numeric=(2,))
-    content.className = "scroll tall"
-    return content
+    return table(("Topic", "Newest message", "Messages", ""), rows, numeric=(2,))
 
 
 def as_text(payload: bytes) -> str:

@@ -12,7 +12,7 @@ from core.errors import InputError, NotReadyError
 from ui import export, pdf, view
 from ui import format as fmt
 from ui.components import report as parts
-from ui.components.panel import empty, panel, table
+from ui.components.panel import empty, labelled, panel, table
 from ui.data import report
 from ui.page import Page
 from ui.pages.energy import boundary
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dash import Dash
 
     from ui.components.panel import Child
+    from ui.components.report import Section
     from ui.data import Source
     from ui.data.report import Report
     from ui.page import Live
@@ -116,7 +117,7 @@ def shown(found: Report, source: Source) -> Child:
             *[
                 panel(
                     section.title,
-                    table(section.head, section.rows, numeric=section.numeric) if section.rows else "",
+                    listed(section) if section.rows else "",
                     html.P(section.note, className="note") if section.note else "",
                 )
                 for section in parts.sections(found, source.context.site, source.zone)
@@ -126,18 +127,30 @@ def shown(found: Report, source: Source) -> Child:
     )
 
 
+def listed(section: Section) -> Child:
+    """A section's table; it is scrolled on a phone, so it can be reached by keyboard."""
+    found = table(section.head, section.rows, numeric=section.numeric)
+    found.tabIndex, found.role = 0, "region"
+    return labelled(found, label=section.title)
+
+
 def title(found: Report, source: Source) -> str:
     """What the report is called."""
     return f"{source.context.site.site.name}: {found.month:%B %Y}"
 
 
-def period(found: Report, source: Source) -> str:
-    """From when to when, and when it was made."""
+def span(found: Report, source: Source) -> str:
+    """From when to when."""
     so_far = "" if found.over else " (the month is not over)"
-    zone = source.zone
+    start, end = (fmt.clock_time(time, source.zone) for time in (found.start, found.end))
+    return f"{start} to {end}{so_far}, {source.zone.key}"
+
+
+def period(found: Report, source: Source) -> str:
+    """From when to when, of what, and as of when."""
+    read_to = fmt.clock_time(found.energy.end, source.zone)
     return (
-        f"{fmt.clock_time(found.start, zone)} to {fmt.clock_time(found.end, zone)}{so_far}, {zone.key} · "
-        f"{boundary(source)} · made {fmt.long_time(source.now, zone)} by joulecast {export.software()}"
+        f"{span(found, source)} · {boundary(source)} · read up to {read_to} by joulecast {export.software()}"
     )
 
 
@@ -172,8 +185,14 @@ def as_pdf(source: Source, month: str) -> export.File:
     found = of_month(source, month)
     sections = parts.sections(found, source.context.site, source.zone)
     of = head(found, source)
-    said = [(name.replace("_", " "), text) for name, text in of.pairs() if name != "title"]
-    said.append(("measured", parts.kinds(found)))
+    made = f"{fmt.long_time(source.now, source.zone)} by joulecast {export.software()}"
+    said = (
+        ("Site", of.site),
+        ("Period", span(found, source)),
+        ("Boundary", of.boundary),
+        ("Measured", parts.kinds(found)),
+        ("Made", made),
+    )
     content = pdf.document(of.title, said, sections)
     return export.File(f"{source.context.site.id}-{found.name}.pdf", export.PDF_TYPE, content)
 
