@@ -1,7 +1,8 @@
-"""A real Chromium, and what a page tells of itself: when something is painted, and how long an answer takes."""
+"""A real Chromium, and what a page tells of itself: when something is painted."""
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -32,7 +33,8 @@ PAINTED: Final = """wanted => {
   const seen = window.benchPainted = {};
   const there = ([element, text]) => {
     const found = document.querySelector(element);
-    return found && (!text || new RegExp(text).test(found.textContent)) && (found.tagName !== "path" || found.getAttribute("d"));
+    const drawn = found && (found.tagName !== "path" || found.getAttribute("d"));
+    return drawn && (!text || new RegExp(text).test(found.textContent));
   };
   const look = () => {
     for (const [name, of] of Object.entries(wanted)) {
@@ -46,17 +48,6 @@ PAINTED: Final = """wanted => {
   requestAnimationFrame(look);
 }"""
 """Looked for before each frame; what waits until after a frame runs when that one is painted."""
-ANSWERED: Final = """([act, watched]) => new Promise(resolve => {
-  const target = document.querySelector(watched);
-  let began = 0;
-  new MutationObserver((_, observer) => {
-    observer.disconnect();
-    requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began)));
-  }).observe(target, { childList: true, subtree: true, characterData: true });
-  began = performance.now();
-  if (act) { document.querySelector(act).click(); }
-})"""
-"""From a click to what it changes, painted [ms]."""
 
 
 @contextmanager
@@ -100,8 +91,6 @@ def shows(page: Page, element: str, pattern: str) -> None:
 
 def painted_ms(context: BrowserContext, url: str, wanted: dict[str, list[str]]) -> dict[str, float]:
     """When each thing stands on the screen, from the start of the navigation [ms]."""
-    import json  # noqa: PLC0415
-
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.add_init_script(f"({PAINTED})({json.dumps(wanted)})")

@@ -41,7 +41,8 @@ UPDATED: Final = """asked => new Promise(resolve => {
   let left = shown.length;
   const drawn = () => {
     left -= 1;
-    if (!left) { requestAnimationFrame(() => setTimeout(() => resolve([performance.now() - began, shown.length]))); }
+    if (left) { return; }
+    requestAnimationFrame(() => setTimeout(() => resolve([performance.now() - began, shown.length])));
   };
   shown.forEach(one => one.once("plotly_afterplot", drawn));
   const began = performance.now();

@@ -69,7 +69,8 @@
       turned: function (zones, units, search) {
         const told = window.dash_clientside.callback_context.triggered.find((t) => t.value);
         if (!told) { return window.dash_clientside.no_update; }
-        const found = new URLSearchParams(search || "");
+        search = window.location.search; /* a page may have written into it since */
+        const found = new URLSearchParams(search);
         if (told.prop_id.startsWith("units-next")) {
           return searched(search, { units: found.get("units") === "ip" ? "" : "ip" });
         }

@@ -19,6 +19,7 @@ from ui.pages import (
     reports,
     site,
     status,
+    whatif,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ PAGES: Final[tuple[Page, ...]] = (
     cooling.PAGE,
     forecast.PAGE,
     recommendations.PAGE,
+    whatif.PAGE,
     replay.PAGE,
     alarms.PAGE,
     reports.PAGE,
