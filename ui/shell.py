@@ -65,6 +65,7 @@ def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
         Output("page", "children"),
         Output("page-key", "data"),
         Output("view-said", "children"),
+        Output("seen", "data", allow_duplicate=True),
         *[Output(page.link_id, prop) for page in pages for prop in ("className", "href")],
         Input(VIEW_STORE, "data"),
         State("page-key", "data"),
@@ -76,11 +77,15 @@ def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
         search = data.get("search") if isinstance(data, dict) else ""
         seen = view.parse(search, source.context.site, page.keys if page else frozenset())
         key = {"path": path, "of": replace(seen, more={}).key}
-        with view.use(seen):
-            content = no_update if was == key else content_of(source, page, path)
+        content: Any = no_update
+        told: Any = no_update
+        if was != key:
+            with view.use(seen):
+                content = content_of(source, page, path)
+                told = {"key": key, "of": poll.fill(source, page, content) if page else {}}
         kept = view.search_of(view.shell_part(seen))
         links = [of for p in pages for of in (_look(p, page), f"{p.path}{kept}")]
-        return [content, no_update if was == key else key, " ".join(seen.problems), *links]
+        return [content, no_update if was == key else key, " ".join(seen.problems), told, *links]
 
     for name, inputs, output in CLIENTSIDE:
         app.clientside_callback(
