@@ -104,7 +104,7 @@ def events(of: Played, zone: ZoneInfo) -> Child:
         html.Li(
             html.Button(
                 [
-                    html.Span(f"{event.at.astimezone(zone):%H:%M}", className="at"),
+                    html.Span(fmt.hour_minute(event.at, zone), className="at"),
                     html.Span(f"{SIGNS[event.kind]} {player.event_text(event)}"),
                 ],
                 className="event",
