@@ -268,13 +268,17 @@ def test_a_ramp_is_a_difference_over_the_hour() -> None:
     assert tiles.ramp(Series(NOON, timedelta(minutes=1), np.full(60, 6e5))) == "level for an hour"
 
 
-def test_what_takes_long_is_there_later_and_says_what_went_wrong(source: Source) -> None:
+def test_what_takes_long_is_there_later_and_says_what_went_wrong(source: Source, clock: ManualClock) -> None:
     later.later(source, "slow", 60, lambda: 7)
     later.wait(source, "slow")
     assert later.later(source, "slow", 60, lambda: 8).value == 7
     later.later(source, "broken", 60, lambda: 1 / 0)
     later.wait(source, "broken")
     assert "log of the ui service" in later.later(source, "broken", 60, lambda: 1).reason
+    clock.advance(timedelta(seconds=later.RETRY_WALL_S))
+    later.later(source, "broken", 60, lambda: 1)
+    later.wait(source, "broken")
+    assert later.later(source, "broken", 60, lambda: 2) == later.Later(1)
 
 
 def test_words_for_every_step_that_is_told() -> None:
