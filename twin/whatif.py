@@ -46,6 +46,8 @@ QUANTITIES: Final = (
     "facility_kw", "it_kw", "power_ratio", "cooling_kw",
     "water_l_per_h", "cost_per_h", "carbon_kg_per_h", "inlet_c",
 )  # fmt: skip
+NEAR_RATIO: Final = 0.02
+"""Load and weather so little outside of what was seen, over its width, count as seen [1]."""
 SUMS: Final = ("facility_kwh", "it_kwh", "cost", "carbon_kg", "water_l", "inlet_max_c")
 
 
@@ -426,12 +428,14 @@ def _outside(
         "wet_bulb_c": float(outlook.wet_bulb_c[0, 0]),
         **{f"{name.value}_c": value for name, value in then.items()},
     }
-    ranges = {name: envelope[name] for name in values if name in envelope}
-    return tuple(
-        (name, values[name], low, high)
-        for name, (low, high) in ranges.items()
-        if not low - _ROUNDING <= values[name] <= high + _ROUNDING
-    )
+    found = []
+    for name, value in values.items():
+        if name in envelope:
+            low, high = envelope[name]
+            near = _ROUNDING if name.endswith("temperature_c") else NEAR_RATIO * (high - low)
+            if not low - near <= value <= high + near:
+                found.append((name, value, low, high))
+    return tuple(found)
 
 
 _ROUNDING: Final = 1e-6

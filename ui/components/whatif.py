@@ -114,7 +114,9 @@ def economizer(wanted: Wanted) -> html.Div:
         size="sm",
     )
     return labelled(
-        html.Div([html.Span("Waterside economizer", className="name"), control], className="choice"),
+        html.Div(
+            [html.Span("Waterside economizer", className="name"), control], className="choice", role="group"
+        ),
         label="Economizer",
     )
 
@@ -265,7 +267,8 @@ def _step(step: Step, widest: float) -> html.Li:
     return html.Li(
         [
             html.Span(
-                f"{fmt.sentence(fmt.words(step.setpoint))} to {fmt.temperature(step.to_c)}", className="name"
+                f"{fmt.sentence(fmt.words(step.setpoint))} {_whole(f'to {fmt.temperature(step.to_c)}')}",
+                className="name",
             ),
             html.Div(
                 [
@@ -277,6 +280,11 @@ def _step(step: Step, widest: float) -> html.Li:
             html.Span(f"{fmt.signed(step.facility_kw, 1)} kW", className="slack num"),
         ]
     )
+
+
+def _whole(text: str) -> str:
+    """Words that are never apart, such as a number and its unit."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 _HALF: Final = 50.0

@@ -57,7 +57,7 @@ def layout(source: Source) -> list[Child]:
             html.Div(id="whatif-figures"),
             html.Div(id="whatif-outside"),
             parts.proposing(),
-            note="modelled by the calibrated physics: the steady state, beside the plant as it is now",
+            note="modelled by the calibrated physics: steady states; under a difference its p10 to p90",
         ),
         _simulated(
             "What must hold", html.Div(id="whatif-checks"), note="bar: the margin that is left; line: now"
@@ -65,7 +65,7 @@ def layout(source: Source) -> list[Child]:
         _simulated(
             "A day like the last one",
             html.Div(id="whatif-day"),
-            note="load and weather of the last 24 h, changed as asked; hour by hour, in steady states",
+            note="modelled; load and weather of the last 24 h, changed as asked, in steady states",
         ),
     ]
     return [
