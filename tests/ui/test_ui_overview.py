@@ -105,7 +105,7 @@ def test_old_data_withhold_the_figures_and_are_the_gravest(
 
 def test_an_empty_database_is_explained(empty_source: Source) -> None:
     assert "no reading yet of utility/facility_power" in made(empty_source, "overview-status")
-    assert "No alarm stands" in made(empty_source, "overview-alarms")
+    assert "No alarm." in made(empty_source, "overview-alarms")
     assert "No point has sent anything yet" in made(empty_source, "overview-quality")
     assert "nothing verified this month" in made(empty_source, "kpi-saved-sub")
     assert made(empty_source, "kpi-it-power-spark") == '""'
@@ -279,3 +279,24 @@ def test_what_takes_long_is_there_later_and_says_what_went_wrong(source: Source)
 
 def test_words_for_every_step_that_is_told() -> None:
     assert set(overview.TOLD) == set(happened.ADVICE_WORDS)
+
+
+def test_an_alarm_that_is_shelved_or_over_is_no_trouble(source: Source, context: Context) -> None:
+    for message in ("a pump is loud", "a filter is dirty"):
+        raise_alarm(context, message, 2)
+    with db.connect(context.dsn) as conn:
+        ids = {
+            row["message"]: row["alarm_id"]
+            for row in source.rows("ui_overview_alarms", site=context.site.id, count=9)
+        }
+        now = context.clock.now()
+        conn.execute(
+            "SELECT alarm_act(%s, 'shelve', %s, 'Ann', 'known', %s)",
+            (ids["a pump is loud"], now, now + timedelta(hours=1)),
+        )
+        conn.execute("UPDATE alarm SET cleared_at = %s WHERE alarm_id = %s", (now, ids["a filter is dirty"]))
+    assert "All right" in made(source, "overview-status")
+    listed = made(source, "overview-alarms")
+    assert "a pump is loud" not in listed
+    assert "over, not seen" in listed
+    assert "Over: a filter is dirty" in made(source, "overview-events")
