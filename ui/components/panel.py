@@ -61,7 +61,8 @@ def labelled(component: Made, **names: str) -> Made:
 
 def region(found: html.Div, label: str) -> html.Div:
     """A part that may have to be scrolled, so that the keyboard alone can do it, and what it is called."""
-    found.tabIndex, found.role = 0, "region"
+    for name, value in (("tabIndex", 0), ("role", "region")):
+        setattr(found, name, value)
     return labelled(found, label=label)
 
 
