@@ -19,6 +19,10 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 pytestmark = pytest.mark.browser
 __all__ = ["ui"]  # the fixture is of this module, too
 GRAVE = ("serious", "critical")
+SIDEWAYS = """() => {
+  const main = document.querySelector(".main");
+  return main.scrollWidth - main.clientWidth;
+}"""
 
 
 def grave(page: object) -> list[str]:
@@ -43,10 +47,8 @@ def test_the_plant_is_drawn_and_a_period_is_picked_by_keyboard(ui: Ui, browser: 
         page.locator("#cooling-range input:checked").focus()
         page.keyboard.press("ArrowRight")
         page.wait_for_url("**/cooling?range=7d")
-        expect(page.locator("#cooling-trend-said")).to_contain_text("min means")
-        wide = page.evaluate(
-            "document.querySelector('.main').scrollWidth - document.querySelector('.main').clientWidth"
-        )
+        expect(page.locator("#cooling-trend-said")).to_contain_text("1 h means")
+        wide = page.evaluate(SIDEWAYS)
         assert wide <= 1, f"the page scrolls sideways by {wide} px"
         assert grave(page) == []
         assert found.errors == []

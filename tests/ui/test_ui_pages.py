@@ -62,6 +62,7 @@ def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
         *(f"energy-{name}" for name in ("pue", "duration", "weather")),
         "cooling-air",
         "cooling-trend",
+        "racks-trend",
         *(
             f"forecast-{part}-{target}"
             for part in ("chart", "daily")

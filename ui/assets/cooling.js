@@ -40,10 +40,10 @@
       range: function (value, search) {
         const params = new URLSearchParams(search || "");
         if (!value) { return window.dash_clientside.no_update; }
-        params.set("range", value);
+        if (value === "24h") { params.delete("range"); } else { params.set("range", value); }
         params.delete("from");
         params.delete("to");
-        const text = "?" + params.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");
+        const text = !params.size ? "" : "?" + params.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");
         return text === (search || "") ? window.dash_clientside.no_update : text;
       },
     },

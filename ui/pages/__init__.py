@@ -14,11 +14,13 @@ from ui.pages import (
     forecast,
     overview,
     quality,
+    racks,
     recommendations,
     replay,
     reports,
     site,
     status,
+    whatif,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +30,10 @@ PAGES: Final[tuple[Page, ...]] = (
     overview.PAGE,
     energy.PAGE,
     cooling.PAGE,
+    racks.PAGE,
     forecast.PAGE,
     recommendations.PAGE,
+    whatif.PAGE,
     replay.PAGE,
     alarms.PAGE,
     reports.PAGE,
