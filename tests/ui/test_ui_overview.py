@@ -224,6 +224,8 @@ def test_the_range_of_the_address_sets_the_charts_steps(
         lengths[search] = len(it["x"])
         assert len(ratio["y"]) == len(it["y"])
     assert lengths == {"?range=1h": 60, "": 144, "?range=7d": 672}
+    longest = view.PERIOD_MAX / overview.step_of(view.PERIOD_MAX)
+    assert max(longest, *(of / step for of, step in overview.STEPS)) <= 1600
     minute = [seed.values(site, clock.now() - timedelta(minutes=60))["pdu/it_power"] / 1000]
     with view.use(view.parse("?range=1h", site)):
         assert page.chart(source)["data"][1]["y"][:1] == pytest.approx(minute)

@@ -31,6 +31,13 @@ HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
 QUARTER: Final = timedelta(minutes=15)
 YEAR_H: Final = 8760.0
+STEPS: Final = (
+    (2 * HOUR, MINUTE),
+    (timedelta(days=1), history.STEP),
+    (timedelta(days=8), QUARTER),
+    (timedelta(days=40), HOUR),
+)
+"""Up to which length a period of the chart is drawn in which step: about a thousand points at most."""
 EVENTS: Final = 200
 """Most events of a period that are read."""
 ALARMS: Final = 5
@@ -134,9 +141,7 @@ def past_hour(source: Source, refs: tuple[PointRef, ...]) -> Series:
 
 def step_of(span: timedelta) -> timedelta:
     """The step that a period of the chart is drawn in."""
-    if span <= 2 * HOUR:
-        return MINUTE
-    return history.STEP if span <= timedelta(days=1) else QUARTER if span <= timedelta(days=8) else HOUR
+    return next((step for longest, step in STEPS if span <= longest), 6 * HOUR)
 
 
 def pues(source: Source) -> tuple[Pue, ...]:
