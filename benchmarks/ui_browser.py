@@ -1,7 +1,8 @@
-"""A real Chromium, and what a page tells of itself: when something is painted, and how long an answer takes."""
+"""A real Chromium, and what a page tells of itself: when something is painted."""
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -32,31 +33,21 @@ PAINTED: Final = """wanted => {
   const seen = window.benchPainted = {};
   const there = ([element, text]) => {
     const found = document.querySelector(element);
-    return found && (!text || new RegExp(text).test(found.textContent)) && (found.tagName !== "path" || found.getAttribute("d"));
+    const drawn = found && (found.tagName !== "path" || found.getAttribute("d"));
+    return drawn && (!text || new RegExp(text).test(found.textContent));
   };
   const look = () => {
     for (const [name, of] of Object.entries(wanted)) {
       if (!(name in seen) && there(of)) {
         seen[name] = null;
-        requestAnimationFrame(() => { seen[name] = performance.now(); });
+        setTimeout(() => { seen[name] = performance.now(); });
       }
     }
     if (Object.keys(wanted).some(name => !seen[name])) { requestAnimationFrame(look); }
   };
   requestAnimationFrame(look);
 }"""
-"""Looked for before each frame; the frame after that in which it is found begins when that one is painted."""
-ANSWERED: Final = """([act, watched]) => new Promise(resolve => {
-  const target = document.querySelector(watched);
-  let began = 0;
-  new MutationObserver((_, observer) => {
-    observer.disconnect();
-    requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - began)));
-  }).observe(target, { childList: true, subtree: true, characterData: true });
-  began = performance.now();
-  if (act) { document.querySelector(act).click(); }
-})"""
-"""From a click to what it changes, painted [ms]."""
+"""Looked for before each frame; what waits until after a frame runs when that one is painted."""
 
 
 @contextmanager
@@ -100,8 +91,6 @@ def shows(page: Page, element: str, pattern: str) -> None:
 
 def painted_ms(context: BrowserContext, url: str, wanted: dict[str, list[str]]) -> dict[str, float]:
     """When each thing stands on the screen, from the start of the navigation [ms]."""
-    import json  # noqa: PLC0415
-
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.add_init_script(f"({PAINTED})({json.dumps(wanted)})")
@@ -127,7 +116,9 @@ def first_paints(driver: Playwright, url: str, rounds: int) -> dict[str, float]:
                     args=list(chrome.FLAGS),
                     viewport=VIEWPORT,
                 )
-                context.pages[0].wait_for_timeout(500)  # a browser that has just been started is busy with itself
+                context.pages[0].wait_for_timeout(
+                    500
+                )  # a browser that has just been started is busy with itself
                 for load in ("cold", "warm"):
                     for thing, ms in painted_ms(context, f"{url}{path}", wanted).items():
                         taken.setdefault(f"{name}_{load}_{thing}", []).append(ms)
@@ -140,6 +131,8 @@ def polled(page: Page) -> tuple[dict[str, Any], dict[str, str]]:
     with page.expect_request(lambda r: '"..beat.data...seen.data.."' in (r.post_data or "")) as asked:
         pass
     request = asked.value
-    headers = {name: value for name, value in request.headers.items() if name in {"content-type", "user-agent"}}
+    headers = {
+        name: value for name, value in request.headers.items() if name in {"content-type", "user-agent"}
+    }
     origin = "/".join(request.url.split("/", 3)[:3])
     return request.post_data_json, {**headers, "Origin": origin, "Sec-Fetch-Site": "same-origin"}

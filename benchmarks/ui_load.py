@@ -84,7 +84,10 @@ class Client:
     def _request(self, count: int) -> bytes:
         plan = self._plan
         body = b"" if plan.body is None else json.dumps(asked(plan.body, count, self._seen)).encode()
-        lines = [f"{'GET' if plan.body is None else 'POST'} {plan.path} HTTP/1.1", f"Host: {self._host}:{self._port}"]
+        lines = [
+            f"{'GET' if plan.body is None else 'POST'} {plan.path} HTTP/1.1",
+            f"Host: {self._host}:{self._port}",
+        ]
         lines += [f"{name}: {value}" for name, value in plan.headers.items()]
         lines += [f"Content-Length: {len(body)}"] if body else []
         return "\r\n".join([*lines, "", ""]).encode() + body
@@ -130,7 +133,11 @@ def run(plan: Plan) -> dict[str, Any]:
         RuntimeError: somebody was not answered.
     """
     done = subprocess.run(
-        [sys.executable, __file__], input=json.dumps(asdict(plan)), check=False, capture_output=True, text=True
+        [sys.executable, __file__],
+        input=json.dumps(asdict(plan)),
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         raise RuntimeError((done.stderr.strip() or "no word").splitlines()[-1])

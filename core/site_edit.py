@@ -117,6 +117,8 @@ def write_mapping(path: Path, wanted: NewMapping) -> Site:
                     path.name, found="a change by somebody else", allowed="one at a time", do="try again"
                 )
             draft.replace(path)
+        except OSError as error:  # e.g. a file that is mounted by itself cannot be replaced
+            raise _unwritten(path, error) from error
         finally:
             draft.unlink(missing_ok=True)
     _sync(path.parent)
@@ -204,8 +206,12 @@ def _draft(path: Path, text: str) -> Path:
             "mapping", found="a name that is no text", allowed="Unicode", do="map it by hand"
         ) from error
     except OSError as error:
-        raise ServiceError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise _unwritten(path, error) from error
     return Path(name)
+
+
+def _unwritten(path: Path, error: OSError) -> ServiceError:
+    return ServiceError(f"{path} cannot be written: {error.strerror or error}")
 
 
 def _checked(draft: Path, path: Path) -> Site:

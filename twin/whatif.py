@@ -1,7 +1,7 @@
 """What if, at this moment: the plant as it is now, and with other setpoints, load or weather; steady states.
 
-The calibrated physics answers, as it does for advice: what is kept over time (stored heat, machines that wait)
-and what was learned on top of the physics are left out. Nothing here writes anything.
+The calibrated physics answers, as it does for advice: what is kept over time (stored heat, machines that
+wait) and what was learned on top of the physics are left out. Nothing here writes anything.
 """
 
 from __future__ import annotations
@@ -43,8 +43,11 @@ HOURS_MIN: Final = 20
 G_PER_KG: Final = 1000.0
 L_PER_M3: Final = 1000.0
 QUANTITIES: Final = (
-    "facility_kw", "it_kw", "power_ratio", "cooling_kw", "water_l_per_h", "cost_per_h", "carbon_kg_per_h", "inlet_c",
+    "facility_kw", "it_kw", "power_ratio", "cooling_kw",
+    "water_l_per_h", "cost_per_h", "carbon_kg_per_h", "inlet_c",
 )  # fmt: skip
+NEAR_RATIO: Final = 0.02
+"""Load and weather so little outside of what was seen, over its width, count as seen [1]."""
 SUMS: Final = ("facility_kwh", "it_kwh", "cost", "carbon_kg", "water_l", "inlet_max_c")
 
 
@@ -138,7 +141,7 @@ class Answer:
     steps: tuple[Step, ...]
     """A step down and a step up of each setpoint, from the scenario."""
     outside: tuple[tuple[str, float, float, float], ...]
-    """What the calibration has not seen: name of the condition or setpoint, value, and the range it has seen."""
+    """What the calibration has not seen: name of the condition or setpoint, value, and its range."""
     day: Mapping[str, Value] | None
     """By `SUMS`: a day like the last one; None where too little of it was measured."""
     measured: Mapping[str, float]
@@ -196,7 +199,7 @@ def _day(conn: db.Connection, site: Site, at: datetime) -> History | None:
 
 def _carbon(conn: db.Connection, site: Site, at: datetime) -> float | None:
     found = carbon_g_per_kwh(conn, site, at - CARBON_AGE_MAX, at, CARBON_AGE_MAX)
-    known = found[np.isfinite(found)] if found is not None else []
+    known: Sequence[float] = found[np.isfinite(found)].tolist() if found is not None else []
     return float(known[-1]) if len(known) else site.tariff.carbon_g_per_kwh
 
 
@@ -425,12 +428,14 @@ def _outside(
         "wet_bulb_c": float(outlook.wet_bulb_c[0, 0]),
         **{f"{name.value}_c": value for name, value in then.items()},
     }
-    ranges = {name: envelope[name] for name in values if name in envelope}
-    return tuple(
-        (name, values[name], low, high)
-        for name, (low, high) in ranges.items()
-        if not low - _ROUNDING <= values[name] <= high + _ROUNDING
-    )
+    found = []
+    for name, value in values.items():
+        if name in envelope:
+            low, high = envelope[name]
+            near = _ROUNDING if name.endswith("temperature_c") else NEAR_RATIO * (high - low)
+            if not low - near <= value <= high + near:
+                found.append((name, value, low, high))
+    return tuple(found)
 
 
 _ROUNDING: Final = 1e-6

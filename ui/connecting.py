@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +12,7 @@ from core.points import BAD_FROM, CATALOGUE, PointRef
 from core.site import SINGLE_CODECS, TopicMapping
 from core.site_edit import NewMapping, write_mapping
 from core.units import UNITS, to_canonical
-from ui import auth
+from ui import actions, auth
 from ui import format as fmt
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from core.site import Site
     from ui.data import Source
 
-log = logging.getLogger(__name__)
 PERMISSION: Final = "mapping.write"
 CODECS: Final = {
     "bare": "a bare number",
@@ -187,17 +185,13 @@ def write(source: Source, form: Form) -> tuple[bool, str]:
         return False, f"Not written: {error}"
     source.context = replace(source.context, site=site)
     source.forget("quality points")
-    record(new)
     named = f"{new.name} of {new.topic}" if new.name else new.topic
-    return True, (
-        f"Written into {path.name}: {named} is {new.point}. Ingest takes it up within a few seconds; "
-        "what was refused before can be read again now."
+    done = actions.Said(
+        ok=True,
+        message=f"Written into {path.name}: {named} is {new.point}. Ingest takes it up within a few seconds; "
+        "what was refused before can be read again now.",
     )
-
-
-def record(new: NewMapping) -> None:
-    """Put on record who mapped what."""
-    log.info("%s mapped %s %s to %s", auth.user().name, new.topic, new.name, new.target)
+    return True, actions.recorded(source, "mapping.write", f"point {new.target}", done).message
 
 
 def _entry(**given: Any) -> TopicMapping | None:

@@ -11,7 +11,7 @@ from core.errors import JoulecastError
 from ui import actions, auth, view
 from ui import format as fmt
 from ui.callbacks import callback
-from ui.components.panel import facts, labelled
+from ui.components.panel import facts
 from ui.data import advice
 
 if TYPE_CHECKING:
@@ -33,12 +33,13 @@ def dialog() -> dmc.Modal:
         html.Button("Put it in its place", id="modify-confirm", className="btn primary"),
     ]
     slider = dmc.Slider(
-        id="modify-value", min=0, max=1, value=0, step=_STEP_K, precision=1, updatemode="mouseup", size="lg"
-    )
+        id="modify-value", min=0, max=1, value=0, step=_STEP_K, precision=1, updatemode="mouseup", size="lg",
+        thumbLabel="Value",
+    )  # fmt: skip
     return dmc.Modal(
         [
             html.Div(id="modify-text"),
-            html.Div(labelled(slider, label="Value"), className="modify-slider"),
+            html.Div(slider, className="modify-slider"),
             html.Div(id="modify-worth", role="status"),
             html.Div(id="modify-problem", className="result", role="status"),
             html.Div(buttons, className="buttons"),
@@ -47,6 +48,7 @@ def dialog() -> dmc.Modal:
         title="Another value",
         size=_MODAL_PX,
         transitionProps={"duration": 0},
+        closeButtonProps={"aria-label": "Close"},
     )
 
 

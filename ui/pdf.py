@@ -137,7 +137,12 @@ def _table(section: Section, width: float) -> Table:
 def _widths(section: Section, width: float) -> list[float]:
     """Widths of the columns, by their longest texts."""
     columns = zip(section.head, *section.rows, strict=True)
-    longest = [max(min(max(map(len, column)), _WIDE), _longest_word(column) + 2) for column in columns]
+    longest = [
+        max(map(len, column)) + 2
+        if index in section.numeric
+        else max(min(max(map(len, column)), _WIDE), _longest_word(column) + 2)
+        for index, column in enumerate(columns)
+    ]
     return [width * length / sum(longest) for length in longest]
 
 

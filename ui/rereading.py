@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from core import db
 from core.errors import JoulecastError
 from core.site import load_site
-from ui import auth
+from ui import actions, auth
 from ui import format as fmt
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def start(source: Source, topic: str) -> str:
         if run.busy:
             return "Refused messages are being read again already."
         run.busy, run.at, run.by, run.said = True, source.now, auth.user().name, "Reading again…"
+        about = f"refused messages of {topic}" if topic else "all refused messages"
+        actions.recorded(source, "messages.replay", about, actions.Said(ok=True, message="read again"))
         run.thread = threading.Thread(target=_work, args=(source, run, topic), name="rereading", daemon=True)
         run.thread.start()
     return run.said

@@ -1,8 +1,8 @@
--- What happened at a site in a period, newest first: alarms that came and went, steps of recommendations that
--- somebody may want to know of, decisions to stop everything or to go on.
+-- What happened at a site in a period, newest first: alarms that came and went, notifications, steps of
+-- recommendations that somebody may want to know of, decisions to stop everything or to go on.
 SELECT
     a.raised_at AS at,
-    'alarm' AS kind,
+    a.kind,
     a.priority::integer AS priority,
     NULL::bigint AS number,
     a.message AS said,
@@ -18,7 +18,7 @@ SELECT
     a.message AS said,
     '' AS actor
 FROM alarm AS a
-WHERE a.site_id = %(site)s AND a.cleared_at >= %(start)s AND a.cleared_at < %(end)s
+WHERE a.site_id = %(site)s AND a.kind = 'alarm' AND a.cleared_at >= %(start)s AND a.cleared_at < %(end)s
 UNION ALL
 SELECT
     e.at,

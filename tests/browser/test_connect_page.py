@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ingest.mqtt import Publisher
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "ui"))
 sys.path.insert(0, str(Path(__file__).parent))
-from test_pages import OVERFLOW_PX, PHONE_PX, Ui, ui, watched
+import people
+import seed
+from test_pages import OVERFLOW_PX, PHONE_PX, SITE_FILE, Ui, free_port, start, ui, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+    from core.site import Site
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -48,6 +56,49 @@ def test_a_guest_sees_what_a_value_would_be_and_writes_nothing(ui: Ui, browser: 
     assert found.errors == []
     assert found.offsite == []
     page.context.close()
+
+
+def test_an_engineer_connects_a_sensor(
+    dsn: str, site: Site, broker_url: str, browser: Browser, tmp_path: Path
+) -> None:
+    seed.everything(dsn, site, datetime.now(UTC), timedelta(hours=1), timedelta(minutes=5))
+    people.account(dsn, "eve", "engineer")
+    site_file = tmp_path / "site.toml"
+    site_file.write_bytes(SITE_FILE.read_bytes())
+    port = free_port()
+    process = start(dsn, port, JOULECAST_BROKER=broker_url, JOULECAST_SITE_FILE=str(site_file))
+    found = watched(browser)
+    page = found.page
+    people.enter(page, f"http://127.0.0.1:{port}", "eve", "/connect")
+    page.get_by_role("button", name="Listen for a minute").click()
+    expect(page.locator("#connect-listening")).to_contain_text("Listening")
+    with Publisher(broker_url) as publisher:
+        row = page.locator("#connect-heard tr", has_text="hall/new/load")
+        for _ in range(50):
+            publisher.publish("hall/new/load", b"<b>13.5</b>")
+            publisher.publish("hall/new/power", b"13.5")
+            publisher.flush()
+            page.wait_for_timeout(200)
+            if row.count():
+                break
+    expect(row).to_contain_text("<b>13.5</b>")
+    page.locator("#connect-heard tr", has_text="hall/new/power").get_by_role("link").click()
+    expect(page.locator("#connect-topic")).to_have_value("hall/new/power")
+    for field, wanted in (
+        ("asset", "Chiller 1 (chiller-1)"),
+        ("point", "active power drawn"),
+        ("unit", "kW"),
+    ):
+        page.locator(f"#connect-{field}").click()
+        page.get_by_role("option", name=wanted, exact=field == "unit").click()
+    expect(page.locator("#connect-preview")).to_contain_text("13.500 kW (stored as 13500 W)")
+    page.locator("#connect-write").click()
+    expect(page.locator("#connect-result")).to_contain_text("hall/new/power is chiller-1/power")
+    assert 'topic = "hall/new/power"' in site_file.read_text(encoding="utf-8")
+    assert found.errors == []
+    page.context.close()
+    process.terminate()
+    assert process.wait(10) == 0
 
 
 def test_the_tour_goes_over_six_pages_by_keyboard_and_comes_no_second_time(ui: Ui, browser: Browser) -> None:

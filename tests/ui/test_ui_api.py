@@ -7,18 +7,20 @@ import io
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
+import people
 import pytest
 import seed
 from flask import g, request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import db
+from core import audit, db
+from ui import accounts, auth
 from ui import app as ui_app
-from ui import auth
 from ui.api import v1
 from ui.api.read import ROWS_MAX
 
@@ -100,6 +102,13 @@ def test_the_document_is_openapi_and_names_every_route(api: Api) -> None:
     for schema in api.document["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
     assert "$defs" not in json.dumps(api.document)
+
+
+def test_the_guide_names_every_route_with_its_permission() -> None:
+    lines = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8").splitlines()
+    for route in v1.ROUTES:
+        (line,) = [text for text in lines if text.startswith(f"| {route.method} `{route.path}` |")]
+        assert line.endswith(f"| `{route.permission}` |")
 
 
 def test_every_get_answers_as_the_document_says_with_and_without_data(full: Api) -> None:
@@ -272,6 +281,33 @@ def test_a_database_that_is_away_is_said_so(full: Api, context: Context) -> None
     found = full.get("/alarms")
     assert found.status_code == 503
     assert "did not answer" in full.check(found, "/alarms")["detail"]
+
+
+def test_a_key_does_what_its_scopes_allow_and_needs_no_page(context: Context, seeded: seed.Seeded) -> None:
+    with db.connect(context.dsn) as conn:
+        key = accounts.add_key(conn, people.TESTER, "night-shift", "operator", ["view", "advice.decide"])
+    app = ui_app.create_app(context)
+    client = app.server.test_client()
+
+    def send(method: str, path: str, key: str, body: Any = None) -> TestResponse:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        found: TestResponse = client.open(f"/api/v1{path}", method=method, headers=headers, json=body)
+        return found
+
+    assert send("GET", "/kpis", key).status_code == 200
+    assert send("GET", "/series?name=it_power", key).status_code == 403  # export is none of its scopes
+    path, body = f"/recommendations/{seeded.proposed}/reject", {"version": 1, "reason": "no"}
+    for wrong, status in (("", 403), ("jck_wrong", 401), (key + "x", 401)):
+        found = send("POST", path, wrong, body)
+        assert found.status_code == status
+        assert found.mimetype == "application/problem+json"
+    assert send("POST", path, key, body).status_code == 200
+    with db.connect(context.dsn) as conn:
+        (done,) = [entry for entry in audit.listed(conn, audit.Filter(), 9) if entry.what == "advice.reject"]
+        accounts.revoke_key(conn, people.TESTER, "night-shift")
+    assert (done.actor, done.role) == ("key night-shift", "operator")
+    assert send("GET", "/kpis", key).status_code == 401
+    ui_app.close(app)
 
 
 PARAMETERS = ("points", "name", "from", "to", "step", "format", "target", "grid", "state", "limit", "x")

@@ -305,14 +305,14 @@ def test_a_form_from_another_site_is_refused(client: FlaskClient, dsn: str) -> N
 def test_who_has_a_one_time_password_chooses_one_before_anything_else(client: FlaskClient, dsn: str) -> None:
     with db.connect(dsn) as conn:
         once = accounts.add(conn, people.TESTER, "ann", "operator")
-    assert people.sign_in(client, "ann", once, "/status").location == "/password?next=%2Fstatus"
-    assert client.get("/status", base_url=HOST).location == "/password?next=%2Fstatus"
+    assert people.sign_in(client, "ann", once, "/energy").location == "/password?next=%2Fenergy"
+    assert client.get("/energy", base_url=HOST).location == "/password?next=%2Fenergy"
     assert client.get("/_dash-layout", base_url=HOST).status_code == 403
     changed = people.post(
-        client, "/password", now=once, wanted="my own long words", again="my own long words", next="/status"
+        client, "/password", now=once, wanted="my own long words", again="my own long words", next="/energy"
     )
-    assert (changed.status_code, changed.location) == (303, "/status")
-    assert client.get("/status", base_url=HOST).status_code == 200
+    assert (changed.status_code, changed.location) == (303, "/energy")
+    assert client.get("/energy", base_url=HOST).status_code == 200
     assert who(client) == "ann"
     assert people.sign_in(client, "ann", once).status_code == 401
     assert people.sign_in(client, "ann", "my own long words").location == "/"

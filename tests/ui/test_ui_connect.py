@@ -11,7 +11,7 @@ import pytest
 from looking import acting, seen
 from plotly.utils import PlotlyJSONEncoder
 
-from core import db
+from core import audit, db
 from core.site import load_site
 from ingest.mqtt import Publisher
 from joulecast.verbs.common import DEMO_SITE
@@ -102,7 +102,12 @@ def test_a_topic_is_heard_mapped_and_its_refused_messages_read_again(own: Source
         assert "1 taken" in rereading.said(own)
     with db.connect(own.context.dsn) as conn:
         row = conn.execute("SELECT asset_id, name, value FROM reading_named").fetchone()
+        done = [(entry.actor, entry.what, entry.object) for entry in audit.listed(conn, audit.Filter(), 5)]
     assert row == {"asset_id": "ups", "name": "power", "value": 512400.0}
+    assert done == [
+        ("Ann", "messages.replay", "refused messages of plant/ups/load"),
+        ("Ann", "mapping.write", "point ups/power:kW"),
+    ]
 
 
 def hear(source: Source, topic: str, payload: bytes) -> None:

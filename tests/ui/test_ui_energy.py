@@ -152,11 +152,21 @@ def test_water_meters_are_counters_and_make_a_wue(
 )
 def test_days_are_the_sites_own_and_have_23_24_or_25_hours(day: str, hours: int) -> None:
     start = datetime.fromisoformat(day).replace(tzinfo=AMSTERDAM).astimezone(UTC) - 2 * HOUR
-    found = energies([1.3] * 29, [1.0] * 29, start)
+    found = energies([1.3] * 53, [1.0] * 53, start)
     sums = {
         f"{at.astimezone(AMSTERDAM):%Y-%m-%d}": of.it_kwh for at, of in energy.by_bucket(found, AMSTERDAM)
     }
     assert sums[day] == pytest.approx(hours)
+
+
+def test_days_that_begin_within_an_hour_of_utc_are_read_in_quarters() -> None:
+    kolkata, quarter = ZoneInfo("Asia/Kolkata"), timedelta(minutes=15)
+    start = datetime(2026, 2, 28, 18, 30, tzinfo=UTC)
+    assert energy.step_of(start, start + timedelta(days=31), kolkata) == quarter
+    assert energy.step_of(start, start + timedelta(days=300), kolkata) == HOUR
+    assert energy.step_of(start, start + timedelta(days=31), AMSTERDAM) == HOUR
+    found = energies([1.3] * 288, [0.25] * 288, start, step=quarter)
+    assert [of.it_kwh for _, of in energy.by_bucket(found, kolkata)] == pytest.approx([24.0] * 3)
 
 
 def test_hours_of_a_short_period_are_told_apart_where_the_clock_is_set_back() -> None:
@@ -199,7 +209,7 @@ def test_the_twins_curve_is_a_median_by_wet_bulb_in_the_readers_units(site: Site
 
 def test_sums_of_a_period_that_was_hardly_measured_are_not_compared() -> None:
     whole, part = energies([120.0] * 10, [100.0] * 10), energies([np.nan] * 8 + [120.0] * 2, [100.0] * 10)
-    assert '"0.0"' not in text(parts.comparison(whole, part, "EUR"))
+    assert '"+960"' not in text(parts.comparison(whole, part, "EUR"))
     assert "only 20 % of one" in text(parts.comparison(whole, part, "EUR"))
     assert "Sums are not" not in text(parts.comparison(whole, whole, "EUR"))
     assert "+25.0" in text(parts.comparison(energies([150.0], [100.0]), energies([120.0], [100.0]), "EUR"))

@@ -105,7 +105,7 @@ def test_old_data_withhold_the_figures_and_are_the_gravest(
 
 def test_an_empty_database_is_explained(empty_source: Source) -> None:
     assert "no reading yet of utility/facility_power" in made(empty_source, "overview-status")
-    assert "No alarm stands" in made(empty_source, "overview-alarms")
+    assert "No alarm." in made(empty_source, "overview-alarms")
     assert "No point has sent anything yet" in made(empty_source, "overview-quality")
     assert "nothing verified this month" in made(empty_source, "kpi-saved-sub")
     assert made(empty_source, "kpi-it-power-spark") == '""'
@@ -268,14 +268,39 @@ def test_a_ramp_is_a_difference_over_the_hour() -> None:
     assert tiles.ramp(Series(NOON, timedelta(minutes=1), np.full(60, 6e5))) == "level for an hour"
 
 
-def test_what_takes_long_is_there_later_and_says_what_went_wrong(source: Source) -> None:
+def test_what_takes_long_is_there_later_and_says_what_went_wrong(source: Source, clock: ManualClock) -> None:
     later.later(source, "slow", 60, lambda: 7)
     later.wait(source, "slow")
     assert later.later(source, "slow", 60, lambda: 8).value == 7
     later.later(source, "broken", 60, lambda: 1 / 0)
     later.wait(source, "broken")
     assert "log of the ui service" in later.later(source, "broken", 60, lambda: 1).reason
+    clock.advance(timedelta(seconds=later.RETRY_WALL_S))
+    later.later(source, "broken", 60, lambda: 1)
+    later.wait(source, "broken")
+    assert later.later(source, "broken", 60, lambda: 2) == later.Later(1)
 
 
 def test_words_for_every_step_that_is_told() -> None:
     assert set(overview.TOLD) == set(happened.ADVICE_WORDS)
+
+
+def test_an_alarm_that_is_shelved_or_over_is_no_trouble(source: Source, context: Context) -> None:
+    for message in ("a pump is loud", "a filter is dirty"):
+        raise_alarm(context, message, 2)
+    with db.connect(context.dsn) as conn:
+        ids = {
+            row["message"]: row["alarm_id"]
+            for row in source.rows("ui_overview_alarms", site=context.site.id, count=9)
+        }
+        now = context.clock.now()
+        conn.execute(
+            "SELECT alarm_act(%s, 'shelve', %s, 'Ann', 'known', %s)",
+            (ids["a pump is loud"], now, now + timedelta(hours=1)),
+        )
+        conn.execute("UPDATE alarm SET cleared_at = %s WHERE alarm_id = %s", (now, ids["a filter is dirty"]))
+    assert "All right" in made(source, "overview-status")
+    listed = made(source, "overview-alarms")
+    assert "a pump is loud" not in listed
+    assert "over, not seen" in listed
+    assert "Over: a filter is dirty" in made(source, "overview-events")

@@ -246,7 +246,7 @@ def test_units_are_the_readers(told: Source, site: Site) -> None:
         assert cells(told, "inlet")["rack-2"][2] == f"{inlet * 1.8 + 32:.1f} °F"
         figure = page.live(told)["racks-trend", "figure"]()
         assert figure["layout"]["yaxis"]["title"]["text"] == "inlet [°F]"
-        assert "UTC+00:00 (UTC)" in figure["layout"]["xaxis"]["title"]["text"]
+        assert "time in UTC, UTC+00:00" in figure["layout"]["xaxis"]["title"]["text"]
 
 
 def test_two_thousand_gpus_are_quick(source: Source) -> None:

@@ -61,5 +61,7 @@ def test_an_empty_database_is_explained(empty_source: Source) -> None:
 
 
 def test_the_old_address_leads_to_the_page(app: Dash) -> None:
-    found = app.server.test_client().get("/status")
-    assert (found.status_code, found.headers["Location"]) == (302, "/system")
+    client = app.server.test_client()
+    for asked, leads in (("/status", "/system"), ("/status?tz=UTC", "/system?tz=UTC")):
+        found = client.get(asked)
+        assert (found.status_code, found.headers["Location"]) == (302, leads)

@@ -57,8 +57,8 @@ class ForecastsAsked(Asked):
 class RecommendationsAsked(Asked):
     """Which recommendations."""
 
-    state: str = Field(default="", max_length=40, description="Only those in this state.")
-    limit: int = Field(default=30, ge=1, le=200, description="How many, the newest first.")
+    state: str = Field(default="", max_length=40, description="Of these, only those in this state.")
+    limit: int = Field(default=30, ge=1, le=200, description="How many of the newest are looked at.")
 
 
 class AlarmsAsked(Asked):

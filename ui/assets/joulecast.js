@@ -39,16 +39,16 @@
   };
 
   const SILENT_AFTER_MS = 6000;
-  const beat = { seq: null, at: Date.now() };
+  const beat = { seq: null, at: performance.now() };
 
   const element = (type, props) => ({ namespace: "dash_html_components", type, props });
   const cell = (text, className) => element("Td", className ? { children: text, className } : { children: text });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     joulecast: {
-      /* The client's own time since the last answer; the server's clock plays no part in it. */
+      /* The time since the last answer, by a clock that nobody sets: neither the server's nor this machine's. */
       watch: function (_, told) {
-        const now = Date.now();
+        const now = performance.now();
         if (told && told.seq !== beat.seq) { beat.seq = told.seq; beat.at = now; }
         if (told && told.user) { lastUser = told.user; }
         const silent = now - beat.at;
@@ -69,7 +69,8 @@
       turned: function (zones, units, search) {
         const told = window.dash_clientside.callback_context.triggered.find((t) => t.value);
         if (!told) { return window.dash_clientside.no_update; }
-        const found = new URLSearchParams(search || "");
+        search = window.location.search; /* a page may have written into it since */
+        const found = new URLSearchParams(search);
         if (told.prop_id.startsWith("units-next")) {
           return searched(search, { units: found.get("units") === "ip" ? "" : "ip" });
         }

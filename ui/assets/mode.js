@@ -18,7 +18,7 @@
     childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["data-mode"],
   });
 
-  /* Parameters of the address; an empty value takes one away. */
+  /* Parameters of the address; an empty value takes one away. The server is not told: it has answered already. */
   window.joulecastAddress = (changes) => {
     const found = new URLSearchParams(window.location.search);
     for (const [name, value] of Object.entries(changes)) {
@@ -28,6 +28,8 @@
     const search = text ? "?" + text : "";
     if (search === window.location.search) { return; }
     window.history.replaceState(window.history.state, "", window.location.pathname + search + window.location.hash);
-    window.dash_clientside.set_props("url", { search });
   };
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    mode: { address: (changes) => { if (changes) { window.joulecastAddress(changes); } } },
+  });
 })();

@@ -224,6 +224,8 @@
       load: function (data) {
         if (!data || !by("replay-player")) { day = null; playing = false; return; }
         const same = day && day.day === data.day;
+        const chosen = document.querySelector("#replay-speed input:checked");
+        if (chosen) { speed = Number(chosen.value) || 60; }
         day = Object.assign({}, data, {
           cells: data.cells.map(([id, places, signed, values]) => ({ id, places, signed, values: unpack(values) })),
         });

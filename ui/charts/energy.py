@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,7 +12,6 @@ from ui import format as fmt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from core.kpi import Breakdown
@@ -92,16 +92,24 @@ def pue(
     }
     if not by_hour:
         shape["xaxis"] |= {
-            "tickformat": "%a %d %b" if len(known) <= _FEW_DAYS else "%d %b",
+            "tickformat": "%a %d %b" if len(buckets) <= _FEW_DAYS else "%d %b",
             "hoverformat": "%a %d %b %Y",
             "title": {"text": f"days of the site ({zone.key})", "font": {"size": 11}, "standoff": 8},
         }
-        if len(known) <= _FEW_DAYS:
-            shape["xaxis"] |= {"tickvals": x, "tickmode": "array"}
+        days = [f"{start.astimezone(zone):%Y-%m-%d}" for start, _ in buckets]
+        if days:
+            shape["xaxis"]["range"] = [_noon(days[0], -1), _noon(days[-1], 0)]
+        if len(days) <= _FEW_DAYS:
+            shape["xaxis"] |= {"tickvals": days, "tickmode": "array"}
     return {"data": traces, "layout": shape}
 
 
 _FEW_DAYS: Final = 8
+
+
+def _noon(day: str, shift: int) -> str:
+    """Noon of a day, so many days later: half a bar beside its middle."""
+    return f"{datetime.fromisoformat(day) + timedelta(days=shift):%Y-%m-%dT12:00}"
 
 
 def _look(index: int, name: str) -> dict[str, Any]:

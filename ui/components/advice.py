@@ -315,8 +315,8 @@ def held_by_text(name: str) -> str:
 
 
 def _block_time(block: dict[str, Any], zone: ZoneInfo) -> str:
-    start = datetime.fromisoformat(block["start"]).astimezone(zone)
-    return f"{start:%H:%M}, {fmt.fixed(block['hours'], 0)} h"
+    start = fmt.hour_minute(datetime.fromisoformat(block["start"]), zone)
+    return f"{start}, {fmt.fixed(block['hours'], 0)} h"
 
 
 def _mode(block: dict[str, Any]) -> str:

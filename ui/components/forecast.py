@@ -197,7 +197,7 @@ def _spread(found: tuple[float, float, float] | None) -> Child:
 
 
 def _hour(time: datetime | None, zone: ZoneInfo) -> str:
-    return f"{time.astimezone(zone):%H:%M}" if time else fmt.NOTHING
+    return fmt.hour_minute(time, zone) if time else fmt.NOTHING
 
 
 def explanation(note: Note) -> list[Child]:

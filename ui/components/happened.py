@@ -46,6 +46,8 @@ ADVICE_WORDS: Final = {
     State.REVERTED: "was reverted",
     State.REVERT_FAILED: "could not be reverted",
 }
+OVER: Final = "returned"
+"""State of an alarm that is over and that nobody has acknowledged."""
 ACCEPTED: Final = frozenset({State.ACCEPTED})
 
 
@@ -73,7 +75,9 @@ def _data(source: Source, now: Live) -> list[Trouble]:
 
 
 def _plant(now: Live, source: Source) -> list[Trouble]:
-    found = [Trouble(alarm.priority, alarm.message) for alarm in overview.standing(source)]
+    found = [
+        Trouble(alarm.priority, alarm.message) for alarm in overview.standing(source) if alarm.state != OVER
+    ]
     if now.worst and now.worst.inlet.value is not None and now.worst.inlet.value > now.limit_c:
         grave = now.worst.inlet.value > source.context.site.limits.envelope.allowable_high_c
         over = fmt.kelvins(now.worst.inlet.value - now.limit_c)
@@ -167,16 +171,20 @@ def marks(found: Sequence[Event], zone: ZoneInfo) -> tuple[Mark, ...]:
 
 
 def alarms(found: Sequence[Standing], zone: ZoneInfo, now: datetime) -> Child:
-    """The alarms that stand."""
+    """The alarms that ask for somebody."""
     if not found:
-        return empty("No alarm stands.")
+        return empty("No alarm.")
     rows = [
         (
             html.Span(PRIORITY_MARKS[a.priority], className=f"alarm p{a.priority}"),
             fmt.clock_time(a.raised_at, zone, now),
             a.message,
             a.action,
-            f"seen by {a.acknowledged_by}" if a.acknowledged_by else "new",
+            f"seen by {a.acknowledged_by}"
+            if a.acknowledged_by
+            else "over, not seen"
+            if a.state == OVER
+            else "new",
         )
         for a in found
     ]

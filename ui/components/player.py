@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dash_mantine_components as dmc
 import numpy as np
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from ui.components.panel import Child
-    from ui.data.player import Constraint, Played, Row, Run
+    from ui.data.player import Constraint, Event, Played, Row, Run
 
 SPEEDS: Final = ("1", "10", "60", "300", "600")
 """How many times as fast as the day went."""
@@ -100,20 +100,16 @@ def events(of: Played, zone: ZoneInfo) -> Child:
     """What happened, in order; each leads there."""
     if not of.events:
         return empty("No setpoint was moved on this day, no alarm came and nothing was recommended.")
-    items = [
-        html.Li(
-            html.Button(
-                [
-                    html.Span(f"{event.at.astimezone(zone):%H:%M}", className="at"),
-                    html.Span(f"{SIGNS[event.kind]} {player.event_text(event)}"),
-                ],
-                className="event",
-                **{"data-step": str((event.at - of.start) // of.step)},
-            )
-        )
-        for event in of.events
+    return html.Ol([html.Li(_event(of, event, zone)) for event in of.events], className="events-of-day")
+
+
+def _event(of: Played, event: Event, zone: ZoneInfo) -> html.Button:
+    step: dict[str, Any] = {"data-step": str((event.at - of.start) // of.step)}
+    said = [
+        html.Span(fmt.hour_minute(event.at, zone), className="at"),
+        html.Span(f"{SIGNS[event.kind]} {player.event_text(event)}"),
     ]
-    return html.Ol(items, className="events-of-day")
+    return html.Button(said, className="event", **step)
 
 
 def difference(run: Run, currency: str) -> Child:
@@ -180,8 +176,8 @@ def _held(of: Constraint, day: Played) -> list[Child]:
             before, after = (of.minutes.get(name) for name in ("twin", "alternative"))
             cells.append(f"{fmt.signed(None if after is None or before is None else after - before, 0)} min")
         elif lane in of.minutes:
-            worst = f"worst {_amount(of.worst[lane], of.unit)}, " if of.worst else ""
-            cells.append(f"{worst}{fmt.fixed(of.minutes[lane], 0)} min")
+            worst = f"at worst {_amount(of.worst[lane], of.unit)}" if of.worst else ""
+            cells.append([f"{fmt.fixed(of.minutes[lane], 0)} min", html.Div(worst, className="note")])
         else:
             cells.append(fmt.NOTHING)
     return [of.name, limit, *cells]

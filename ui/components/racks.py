@@ -212,8 +212,7 @@ def gpu_table(gpus: tuple[Gpu, ...], stale_before: datetime) -> Child:
     ]
     head = ("GPU", "Power", "Cap", "Temp.", "Clock", "Use", "Held back by")
     found = table(head, rows, numeric=(1, 2, 3, 4, 5))
-    found.className = "scroll tall"
-    return region(found, "GPUs of the rack")
+    return html.Div(region(found, "GPUs of the rack"), className="tall-table")
 
 
 def _or_machine(gpu: Gpu) -> Child:

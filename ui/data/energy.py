@@ -29,6 +29,8 @@ HOUR: Final = timedelta(hours=1)
 QUARTER: Final = timedelta(minutes=15)
 FINE_UP_TO: Final = timedelta(days=2)
 """Periods up to this are read in quarters of an hour, longer ones by the hour."""
+FINE_DAYS_UP_TO: Final = timedelta(days=62)
+"""Where the zone is not whole hours from UTC, up to this."""
 WATER: Final = "make_up_water"
 LOSSES: Final = "UPS and distribution"
 SUBSYSTEMS: Final = {
@@ -82,6 +84,11 @@ class Energy:
     def hours(self) -> float:
         """Length of the period [h]."""
         return (self.end - self.start) / HOUR
+
+    @property
+    def short(self) -> bool:
+        """Whether it is shown by the hour rather than by the day."""
+        return self.end - self.start <= FINE_UP_TO
 
     @property
     def pue(self) -> kpi.Pue:
@@ -187,9 +194,11 @@ def compare(source: Source, start: datetime, end: datetime) -> Compared:
     return Compared(this, before, twin, reason)
 
 
-def step_of(start: datetime, end: datetime) -> timedelta:
-    """The interval that a period is read in."""
-    return QUARTER if end - start <= FINE_UP_TO else HOUR
+def step_of(start: datetime, end: datetime, zone: ZoneInfo) -> timedelta:
+    """The interval that a period is read in; days may begin within an hour of UTC."""
+    offset = start.astimezone(zone).utcoffset() or timedelta()
+    fine = end - start <= FINE_UP_TO or (offset % HOUR and end - start <= FINE_DAYS_UP_TO)
+    return QUARTER if fine else HOUR
 
 
 def read(source: Source, start: datetime, end: datetime) -> Energy:
@@ -202,7 +211,8 @@ def read(source: Source, start: datetime, end: datetime) -> Energy:
     """
     from twin.replay import carbon_g_per_kwh  # noqa: PLC0415  # the twin's libraries load when they are needed
 
-    site, step = source.context.site, step_of(start, end)
+    site = source.context.site
+    step = step_of(start, end, site.zone)
     meters = site.meters
     start, end = floor_time(start, step), floor_time(end, step)
     count = max(int((end - start) / step), 0)
@@ -274,7 +284,7 @@ def _water(source: Source, start: datetime, end: datetime) -> Shown:
 
 def by_bucket(found: Energy, zone: ZoneInfo) -> list[tuple[datetime, kpi.Breakdown]]:
     """The period day by day of a zone's calendar, or hour by hour where it is short; starts and energies."""
-    short = found.step < HOUR
+    short = found.short
     starts: dict[tuple[date, int], list[int]] = {}
     for index, time in enumerate(found.times):
         at = time.astimezone(zone)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 MAKING: Final = "is being worked out"
 """Why there is no value before the first one."""
+RETRY_WALL_S: Final = 15.0
+"""What went wrong is tried again after so long [s of wall time]."""
 _HELD_WALL_S: Final = 1e9
 
 
@@ -50,7 +52,8 @@ def later(source: Source, key: str, wall_s: float, make: Callable[[], Any]) -> L
     """
     held: _Held = source.kept(f"later {key}", _HELD_WALL_S, _Held)
     with held.lock:
-        limit = timedelta(seconds=wall_s * source.context.clock.speed_ratio)
+        good_s = min(wall_s, RETRY_WALL_S) if held.found.reason else wall_s
+        limit = timedelta(seconds=good_s * source.context.clock.speed_ratio)
         old = held.at is None or not timedelta() <= source.now - held.at < limit
         if old and not (held.thread and held.thread.is_alive()):
             held.thread = threading.Thread(target=_make, args=(source, held, make), name=key, daemon=True)

@@ -56,7 +56,7 @@ class Event:
 
     at: datetime
     kind: str
-    """alarm, cleared, advice, hold or setpoint."""
+    """alarm, cleared, notification, advice, hold or setpoint."""
     said: str
     """The alarm's message, the recommendation's new state, on or off, or the setpoint's name."""
     priority: int | None = None
@@ -69,7 +69,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An alarm that stands."""
+    """An alarm that asks for somebody."""
 
     alarm_id: int
     priority: int
@@ -78,6 +78,8 @@ class Standing:
     action: str
     """What to do."""
     raised_at: datetime
+    state: str
+    """unacknowledged, acknowledged, or returned: over, and nobody has looked."""
     acknowledged_by: str | None
 
 
@@ -240,7 +242,7 @@ def recommendations(source: Source) -> tuple[Recommendation, ...]:
 
 
 def standing(source: Source) -> tuple[Standing, ...]:
-    """The alarms that stand, the gravest first."""
+    """The alarms that ask for somebody, the gravest first."""
     rows = source.kept(
         "standing",
         _KEEP_WALL_S,

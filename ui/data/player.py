@@ -310,7 +310,7 @@ def _with_difference(row: Row) -> Row:
     """The same with alternative less twin as operated, or less what was set."""
     if "alternative" not in row.lanes:
         return row
-    before = row.lanes.get("twin", row.lanes.get("measured"))
+    before = row.lanes["twin" if "twin" in row.lanes else "measured"]
     lanes = {**row.lanes, "difference": row.lanes["alternative"] - before}
     return Row(row.key, row.name, row.unit, row.places, lanes, row.error, row.per)
 

@@ -20,6 +20,7 @@ from ui.pages import (
     reports,
     site,
     status,
+    whatif,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ PAGES: Final[tuple[Page, ...]] = (
     racks.PAGE,
     forecast.PAGE,
     recommendations.PAGE,
+    whatif.PAGE,
     replay.PAGE,
     alarms.PAGE,
     reports.PAGE,

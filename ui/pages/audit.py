@@ -146,7 +146,7 @@ def rows_table(source: Source) -> Child:
     rows = [
         (
             fmt.fixed(row.audit_id, 0),
-            f"{row.at.astimezone(source.zone):%Y-%m-%d %H:%M:%S}",
+            f"{row.at.astimezone(source.zone):%Y-%m-%d %H:%M:%S}{fmt.abbreviation(row.at, source.zone)}",
             f"{row.actor} ({row.role})" if row.role else row.actor,
             row.source,
             row.what,

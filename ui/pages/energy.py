@@ -107,7 +107,8 @@ def live(source: Source) -> Live:
 
     def drawn(name: str, make: Callable[[Compared], Figure]) -> Callable[[], Any]:
         seen = view.current()
-        key = f"energy figure {name} {seen.key if seen else ''} {id(found.value)}"
+        until = found.value.this.end if found.value else None
+        key = f"energy figure {name} {seen.key if seen else ''} {until}"
         return of(lambda value: source.kept(key, _KEEP_CHART_WALL_S, lambda: make(value)))
 
     return {
@@ -136,7 +137,7 @@ def files() -> Child:
 def pue_chart(found: Energy, source: Source) -> Figure:
     """PUE by day, or by hour of a short period."""
     buckets = energy.by_bucket(found, source.context.site.zone)
-    by_hour = found.step < energy.HOUR
+    by_hour = found.short
     zone = source.zone if by_hour else source.context.site.zone
     return charts.pue(buckets, zone, source.now, by_hour=by_hour)
 

@@ -74,6 +74,7 @@ _SCORES_SAID: Final = (
     "too narrow, ▲ too wide. Bold: the model that is shown."
 )
 _VERSIONS_SAID: Final = "MASE, WQL: errors on the held-out days, ours / seasonal naive's; less is better"
+_BACK_SAID: Final = "What was believed, hours ago"
 _DAYS_SAID: Final = f"last {skill.DAYS} d"
 _NOT_SCORED: Final = "Not scored yet: that needs forecasts whose time has come."
 _NONE_THEN: Final = "No forecast had been made by then, or it is not kept any more."
@@ -99,18 +100,16 @@ def layout(source: Source) -> list[Child]:
         ),
         html.Div(
             [
-                html.Span("What was believed, hours ago", className="note", id="forecast-back-label"),
-                labelled(
-                    dmc.Slider(
-                        id="forecast-back",
-                        min=0,
-                        max=BACK_MAX_H,
-                        step=1,
-                        value=back_h(),
-                        marks=[{"value": h, "label": f"{h} h" if h else "now"} for h in BACK_MARKS_H],
-                        updatemode="mouseup",
-                    ),
-                    labelledby="forecast-back-label",
+                html.Span(_BACK_SAID, className="note"),
+                dmc.Slider(
+                    id="forecast-back",
+                    min=0,
+                    max=BACK_MAX_H,
+                    step=1,
+                    value=back_h(),
+                    marks=[{"value": h, "label": f"{h} h" if h else "now"} for h in BACK_MARKS_H],
+                    updatemode="mouseup",
+                    thumbLabel=_BACK_SAID,
                 ),
             ],
             className="back-slider",

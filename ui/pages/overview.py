@@ -80,7 +80,7 @@ def layout(source: Source) -> list[Child]:
                     className="span-4 stack",
                 ),
             ],
-            className="grid",
+            className="grid overview",
         ),
     ]
 

@@ -165,6 +165,7 @@ def _dialog() -> dmc.Modal:
         id="act-dialog",
         size=_MODAL_PX,
         transitionProps={"duration": 0},
+        closeButtonProps={"aria-label": "Close"},
     )
 
 

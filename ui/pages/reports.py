@@ -129,7 +129,7 @@ def shown(found: Report, source: Source) -> Child:
 
 def listed(section: Section) -> Child:
     """A section's table; it is scrolled on a phone, so it can be reached by keyboard."""
-    found = table(section.head, section.rows, numeric=section.numeric)
+    found: Any = table(section.head, section.rows, numeric=section.numeric)
     found.tabIndex, found.role = 0, "region"
     return labelled(found, label=section.title)
 

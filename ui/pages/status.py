@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dash import dcc, html
-from flask import redirect
+from flask import redirect, request
 
 from ui import format as fmt
 from ui.components.panel import empty, facts, panel, table
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dash import Dash
+    from werkzeug.wrappers import Response
 
     from ui.components.panel import Child
     from ui.data import Source
@@ -64,7 +65,12 @@ def layout(_: Source) -> list[Child]:
 
 def register(app: Dash, _: Source) -> None:
     """The page's old address leads to it."""
-    app.server.add_url_rule("/status", "system-page", lambda: redirect(PAGE.path))
+
+    def moved() -> Response:
+        query = request.query_string.decode()
+        return redirect(f"{PAGE.path}?{query}" if query else PAGE.path)
+
+    app.server.add_url_rule("/status", "system-page", moved)
 
 
 def live(source: Source) -> Live:
