@@ -24,7 +24,7 @@ from core.site import Asset, Site, load_site
 from twin.calibration import PRIORS, Calibration, MeterError, save
 from twin.network import Conditions, Parameters, Setpoints, reference_load_kw, solve
 from twin.psychro import STANDARD_PRESSURE_PA
-from ui import view
+from ui import poll, view
 from ui.charts import plan as drawing
 from ui.charts.cooling import psychrometric
 from ui.charts.plan import Plan, plan
@@ -381,6 +381,17 @@ def test_an_empty_database_says_what_is_missing(empty_source: Source) -> None:
     assert text(found["cooling-power", "children"]).startswith("—")
     assert found["cooling-trend", "figure"]["data"] == []
     assert "twin: the twin has not been calibrated" in found["cooling-twin-said", "children"]
+
+
+def test_a_twin_that_fails_takes_nothing_else_with_it(more: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: Source) -> Modelled:
+        raise ValueError("a curve without a root")
+
+    monkeypatch.setattr(page, "modelled", fails)
+    parts = {f"{one.element}.{one.prop}": one.value for one in poll.made(more, page.PAGE)}
+    assert "This panel failed" in text(parts["cooling-machines.children"])
+    assert "20.0 °C" in text(parts["cooling-setpoints.children"])
+    assert parts["cooling-plan-data.data"]["shapes"]
 
 
 def test_nonsense_in_the_address_does_no_harm(more: Source, site: Site) -> None:

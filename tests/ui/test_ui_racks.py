@@ -104,6 +104,28 @@ def test_the_floor_has_rows_shades_and_marks_only_beyond_the_limits(told: Source
         assert all(len(row) == 9 for row in found["table"])
 
 
+def test_racks_without_a_row_stand_side_by_side_and_gpus_of_no_rack_are_listed(
+    told: Source, site: Site
+) -> None:
+    assets = tuple(
+        asset.model_copy(update={"row": "", "position": None, "parent": None}) for asset in site.assets
+    )
+    context = told.context
+    other = Context(context.settings, site.model_copy(update={"assets": assets}), context.clock, context.dsn)
+    source = open_source(other)
+    found = data.read(source)
+    drawn = floor_data(found, "inlet", "", site.limits.envelope)
+    assert [(name, len(row)) for name, row in drawn["rows"]] == [("", 8)]
+    with db.connect(context.dsn) as conn:
+        conn.execute("UPDATE asset SET parent_id = NULL")
+    source.forget("gpus")
+    found = data.read(source)
+    assert not any(rack.gpus for rack in found.racks)
+    assert {row[1] for row in page.gpu_rows(source, found)} == {""}
+    assert cells(source, "gpu")["rack-1"][2:4] == ["—", -1]
+    source.close()
+
+
 def test_a_rack_above_what_it_may_draw_is_marked(told: Source, site: Site) -> None:
     assets = tuple(
         asset.model_copy(update={"power_limit_kw": 3.0}) if asset.id == "rack-2" else asset

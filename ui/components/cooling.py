@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from dash import dcc, html
 
 from ui import format as fmt
+from ui import view
 from ui.charts.plan import STATES
 from ui.components.panel import empty, labelled, region, table
 from ui.data.cooling import Sort
@@ -134,7 +135,9 @@ def holder(held: Held) -> Child:
         return OWN
     who = f" ({' and '.join(held.names)})" if held.names else ""
     hand = ", set by hand" if held.by_hand else ""
-    return [dcc.Link(f"advice {held.recommendation_id}", href="/recommendations"), f"{who}{hand}"]
+    number, seen = held.recommendation_id, view.current()
+    search = view.search_of(view.shell_part(seen), card=str(number)) if seen else f"?card={number}"
+    return [dcc.Link(f"advice {number}", href=f"/recommendations{search}"), f"{who}{hand}"]
 
 
 def setpoint_table(cooling: Cooling, zone: ZoneInfo, now: datetime) -> Child:

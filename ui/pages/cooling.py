@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from dash import ClientsideFunction, Input, Output, State, dcc, html
@@ -24,6 +24,8 @@ from ui.data.twin_now import Modelled, modelled
 from ui.page import Page
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dash import Dash
 
     from core.points import PointRef
@@ -146,18 +148,18 @@ def register(app: Dash, source: Source) -> None:
 
 
 def live(source: Source) -> Live:
-    """What is true now."""
-    now, twin = data.now(source), modelled(source)
-    tiles = dict(zip(TILES, tile_parts(source, now, twin), strict=True))
+    """What is true now; a part that cannot be made takes no other with it."""
+    now = data.now(source)
+    tiles = cache(lambda: tile_parts(source, now, modelled(source)))
     found: dict[tuple[str, str], Any] = {}
-    for name, (shown, said) in tiles.items():
-        found[name, "children"] = partial(_same_as, shown)
-        found[f"{name}-sub", "children"] = partial(_same_as, said)
+    for i, name in enumerate(TILES):
+        found[name, "children"] = partial(_of_tile, tiles, i, 0)
+        found[f"{name}-sub", "children"] = partial(_of_tile, tiles, i, 1)
     return {
         **found,
         ("cooling-plan-data", "data"): lambda: plan(now, source.context.site.limits.envelope).data(),
-        ("cooling-machines", "children"): lambda: machine_table(now, twin),
-        ("cooling-twin-said", "children"): lambda: twin_said(twin),
+        ("cooling-machines", "children"): lambda: machine_table(now, modelled(source)),
+        ("cooling-twin-said", "children"): lambda: twin_said(modelled(source)),
         ("cooling-setpoints", "children"): lambda: setpoint_table(now, source.zone, now.at),
         ("cooling-air", "figure"): lambda: charts.psychrometric(_air(source), source.zone, now.at),
         ("cooling-air-said", "children"): lambda: air_said(source, _air(source)),
@@ -166,8 +168,8 @@ def live(source: Source) -> Live:
     }
 
 
-def _same_as(found: Child) -> Child:
-    return found
+def _of_tile(tiles: Callable[[], tuple[tuple[Child, Child], ...]], which: int, part: int) -> Child:
+    return tiles()[which][part]
 
 
 def _air(source: Source) -> moist.Chart:
