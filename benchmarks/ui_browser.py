@@ -26,7 +26,7 @@ FIRST: Final = {
     "kpi": ["#kpi-power-ratio", r"\d"],
     "chart": ["#overview-chart .main-svg .trace path.js-line", ""],
 }
-"""By what is waited for: the element, and a pattern in its text. A line has its path when it has its points."""
+"""By what is waited for: the element, and a pattern in its text. A line with its points has its path."""
 PLAIN: Final = {"page": ["form input", ""]}
 """The same of the sign-in: a page of the same server with nothing on it that is alive."""
 PAINTED: Final = """wanted => {
