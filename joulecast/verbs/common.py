@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import sys
 from contextlib import contextmanager
 from datetime import timedelta
@@ -46,9 +47,9 @@ def site_of(settings: Settings) -> Site:
 def demo_site(data_dir: Path) -> Path:
     """The demo plant's description, copied into the data folder so that what is mapped there stays mapped.
 
-    Without a data folder there is nothing to keep, and it is the original.
+    Without a data folder that takes it there is nothing to keep, and it is the original.
     """
-    if not data_dir.is_dir():
+    if not data_dir.is_dir() or not os.access(data_dir, os.W_OK):
         return DEMO_SITE
     own, original = data_dir / "demo-site.toml", DEMO_SITE.read_text(encoding="utf-8")
     kept = own.read_text(encoding="utf-8") if own.exists() else ""
