@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from core import audit, db
 from core.errors import ServiceError
@@ -51,11 +51,13 @@ def actor_problem(actor: str | None) -> str:
     return ""
 
 
-def reason_problem(reason: str | None) -> str:
-    """What is wrong with a reason; nothing where it will do."""
-    text = (reason or "").strip()
+def reason_problem(reason: Any) -> str:
+    """What is wrong with a reason, whatever a browser may send; nothing where it will do."""
+    text = reason.strip() if isinstance(reason, str) else ""
     if not text:
         return "Say why: the reason goes on record."
+    if "\x00" in text:
+        return "A reason is text; this one has a character that cannot be kept."
     return "" if len(text) <= REASON_MAX else f"At most {REASON_MAX} characters."
 
 

@@ -223,7 +223,7 @@ def hour_minute(time: datetime, zone: ZoneInfo) -> str:
 
 
 def abbreviation(time: datetime, zone: ZoneInfo) -> str:
-    """The zone's abbreviation after a space, where the same time of the day comes twice; nothing otherwise."""
+    """The zone's abbreviation after a space, where the same time of the day comes twice; else nothing."""
     local = time.astimezone(zone)
     once = local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset()
     return "" if once else f" {local:%Z}"

@@ -144,7 +144,7 @@ def worth(source: Source, seen: Any, value: Any) -> Child:
     try:
         looked = actions.look_at(source, found.recommendation_id, fmt.celsius(float(value)))
     except JoulecastError as error:
-        return html.P(f"▲ {error}")
+        return html.P(f"▲ {fmt.said(str(error))}")
     return [facts(_facts(looked)), html.P(_verdict(looked))]
 
 
@@ -160,7 +160,7 @@ def _facts(looked: Looked) -> list[tuple[str, Child]]:
 
 def _verdict(looked: Looked) -> str:
     return (
-        f"▲ The gates would not let it pass: {looked.refusal}."
+        f"▲ The gates would not let it pass: {fmt.said(looked.refusal)}."
         if looked.refusal
         else "✓ Every gate would pass."
     )
@@ -176,12 +176,12 @@ def done(source: Source, seen: Any, value: Any) -> dict[str, Any]:
             source, found.recommendation_id, seen["version"], auth.user().name, fmt.celsius(float(value))
         )
     except JoulecastError as error:
-        return {"problem": f"Not done: {error}"}
+        return {"problem": f"Not done: {fmt.said(str(error))}"}
     if not outcome.ok:
-        return {"problem": f"Not done: {outcome.message}"}
+        return {"problem": f"Not done: {fmt.said(outcome.message)}"}
     looked_at = view.current()
     newest = view.search_of(looked_at, card=None) if looked_at else no_update
-    return {"opened": False, "result": outcome.message, "search": newest}
+    return {"opened": False, "result": fmt.said(outcome.message), "search": newest}
 
 
 def _card(source: Source, seen: Any) -> advice.Recommendation | None:

@@ -38,6 +38,7 @@ def layout(source: Source, pages: tuple[Page, ...]) -> dmc.MantineProvider:
         [banner, hold.notice(), tour.panel(source), said, html.Div(id="page", className="page")],
         className="main",
         id="main",
+        tabIndex=-1,  # so that the way past the navigation ends here
     )
     machinery = [
         dcc.Location(id="url", refresh=False),

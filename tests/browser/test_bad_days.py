@@ -1,4 +1,4 @@
-"""What goes wrong at the desk: a nonsense address, a clock that is wrong, a line that is cut, a sign-in that ends."""
+"""What goes wrong at the desk: a nonsense address, a wrong clock, a line that is cut, a sign-in that ends."""
 
 from __future__ import annotations
 

@@ -95,11 +95,12 @@ def wide(page: Page) -> str:
 
 
 def grave(page: Page) -> list[str]:
-    """What axe calls serious or critical."""
+    """What axe calls serious or critical, where, and how to mend it."""
     return [
-        f"{v['id']}, {v['impact']}: {[node['target'] for node in v['nodes']][:4]} {v['nodes'][0]['failureSummary']}"
-        for v in axe.run(page).response["violations"]
-        if v["impact"] in GRAVE
+        f"{found['id']}, {found['impact']}: {[node['target'] for node in found['nodes']][:4]}"
+        f" {found['nodes'][0]['failureSummary']}"
+        for found in axe.run(page).response["violations"]
+        if found["impact"] in GRAVE
     ]
 
 
@@ -167,7 +168,9 @@ def test_a_guest_is_told_why_a_page_is_not_shown(rich: Ui, browser: Browser, tmp
         expect(found.page.locator(f"#{page.link_id}")).to_be_hidden()
     for page in pages:
         found.page.goto(rich.url + page.path)
-        expect(found.page.locator("#page")).to_contain_text(f"{page.name}\n🔒 Sign in as ", use_inner_text=True)
+        expect(found.page.locator("#page")).to_contain_text(
+            f"{page.name}\n🔒 Sign in as ", use_inner_text=True
+        )
         settle(found.page)
     wrong += looked_at(found, "denied", tmp_path)
     assert not wrong, "\n".join(wrong)

@@ -1,4 +1,4 @@
-"""The real `python -m ui` on a real, seeded database in a real browser: what moves, what is old, what died."""
+"""The real `python -m ui` on a real, seeded database in a real browser: what moves, is old, has died."""
 
 from __future__ import annotations
 

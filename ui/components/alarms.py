@@ -81,7 +81,7 @@ def rows(
             tabIndex="0",
         )
         setattr(row, "data-alarm", str(a.alarm_id))
-        lines.append(labelled(row, label=f"Priority {a.priority}: {a.message}"))
+        lines.append(labelled(row, label=f"Priority {a.priority}: {fmt.said(a.message)}"))
     return html.Ul(lines, className="alarm-rows")
 
 
@@ -95,7 +95,7 @@ def _head(a: Alarm, zone: ZoneInfo, now: datetime, link: str) -> html.Div:
         [
             mark(a.priority),
             html.Span(STATES[a.state], className="alarm-state"),
-            dcc.Link(a.message, href=link, className="alarm-message"),
+            dcc.Link(fmt.said(a.message), href=link, className="alarm-message"),
             html.Span(when, className="note nowrap"),
         ],
         className="alarm-head",
@@ -103,15 +103,15 @@ def _head(a: Alarm, zone: ZoneInfo, now: datetime, link: str) -> html.Div:
 
 
 def _facts(a: Alarm, zone: ZoneInfo, now: datetime) -> html.Dl:
-    pairs: list[tuple[str, Child]] = [("Do", html.B(a.action))]
+    pairs: list[tuple[str, Child]] = [("Do", html.B(fmt.said(a.action)))]
     if a.value is not None:
         held = f"{fmt.quantity(a.value.value, a.value.unit)}, {provenance(a.value, zone, now)}"
         limit = f"; limit {fmt.quantity(a.limit.value, a.limit.unit)}" if a.limit else ""
         pairs.append(("Value", f"{held}{limit}"))
     pairs += [
         ("Within", f"{span(a.respond_s)} · {a.owner}"),
-        ("Cause", a.cause),
-        ("Otherwise", a.consequence),
+        ("Cause", fmt.said(a.cause)),
+        ("Otherwise", fmt.said(a.consequence)),
     ]
     if a.state in WITHHELD:
         until = f" until {fmt.clock_time(a.withheld_until, zone, now)}" if a.withheld_until else ""
@@ -166,7 +166,7 @@ def event_table(found: Sequence[Event], zone: ZoneInfo, now: datetime, links: Ma
             mark(e.priority),
             dcc.Link(f"{e.alarm_id}", href=links[e.alarm_id]),
             VERBS.get(e.verb, e.verb),
-            e.message,
+            fmt.said(e.message),
             e.actor,
             "" if e.verb == "raise" else e.reason,
         )

@@ -87,8 +87,9 @@ def alarm_notices(found: Sequence[Alarm], zone: ZoneInfo, now: datetime) -> list
     return [
         notice(
             alarm.priority,
-            html.B(fmt.sentence(f"{alarm.message.rstrip('.')}.")),
-            f" Since {fmt.clock_time(alarm.raised_at, zone, now)}. {fmt.sentence(alarm.action.rstrip('.'))}.",
+            html.B(fmt.said(fmt.sentence(f"{alarm.message.rstrip('.')}."))),
+            f" Since {fmt.clock_time(alarm.raised_at, zone, now)}."
+            f" {fmt.said(fmt.sentence(alarm.action.rstrip('.')))}.",
         )
         for alarm in found
     ]

@@ -76,7 +76,9 @@ def _data(source: Source, now: Live) -> list[Trouble]:
 
 def _plant(now: Live, source: Source) -> list[Trouble]:
     found = [
-        Trouble(alarm.priority, alarm.message) for alarm in overview.standing(source) if alarm.state != OVER
+        Trouble(alarm.priority, fmt.said(alarm.message))
+        for alarm in overview.standing(source)
+        if alarm.state != OVER
     ]
     if now.worst and now.worst.inlet.value is not None and now.worst.inlet.value > now.limit_c:
         grave = now.worst.inlet.value > source.context.site.limits.envelope.allowable_high_c
@@ -130,7 +132,8 @@ def event_text(event: Event) -> str:
         return f"Recommendation {event.number} {ADVICE_WORDS[State(event.said)]}{by}"
     if event.kind == "hold":
         return f"HOLD {event.said} by {event.actor}"
-    return f"Over: {event.said}" if event.kind == "cleared" else event.said
+    said = fmt.said(event.said)
+    return f"Over: {said}" if event.kind == "cleared" else said
 
 
 def events(found: Sequence[Event], zone: ZoneInfo, now: datetime) -> Child:
@@ -178,8 +181,8 @@ def alarms(found: Sequence[Standing], zone: ZoneInfo, now: datetime) -> Child:
         (
             html.Span(PRIORITY_MARKS[a.priority], className=f"alarm p{a.priority}"),
             fmt.clock_time(a.raised_at, zone, now),
-            a.message,
-            a.action,
+            fmt.said(a.message),
+            fmt.said(a.action),
             f"seen by {a.acknowledged_by}"
             if a.acknowledged_by
             else "over, not seen"

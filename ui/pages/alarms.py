@@ -13,7 +13,7 @@ from core.alarms import ALARM, ASKING, WITHHELD, Verb
 from core.alarms import State as Stands
 from ui import actions, auth, view
 from ui import format as fmt
-from ui.callbacks import callback
+from ui.callbacks import callback, mapping
 from ui.components import alarms as parts
 from ui.components.panel import empty, panel, switch
 from ui.data import alarms
@@ -205,10 +205,14 @@ def _one(source: Source, every: Sequence[alarms.Alarm], pin: int | None) -> Chil
     if chosen is None:
         return panel(f"Alarm {pin}", empty(_GONE), note=close)
     events = alarms.events_of(source, pin)
-    state: list[Child] = [parts.mark(chosen.priority), f" {parts.STATES[chosen.state]}: {chosen.message}"]
+    state: list[Child] = [
+        parts.mark(chosen.priority),
+        f" {parts.STATES[chosen.state]}: {fmt.said(chosen.message)}",
+    ]
     body = [html.P(state, className="action small")]
     if chosen.state is Stands.NORMAL:
-        body.append(html.P(f"Do: {chosen.action}. Cause: {chosen.cause}. Otherwise: {chosen.consequence}."))
+        why = f"Do: {chosen.action}. Cause: {chosen.cause}. Otherwise: {chosen.consequence}."
+        body.append(html.P(fmt.said(why)))
     return panel(f"Alarm {pin}", *body, _history(source, events), note=close)
 
 
@@ -302,13 +306,13 @@ _DIALOG: Final = {
 
 def _number(pressed: Any) -> int | None:
     """Which alarm's button was pressed; whatever a browser may send."""
-    number = pressed.get("id", {}).get("of") if isinstance(pressed, dict) and pressed.get("id") else None
+    number = mapping(mapping(pressed).get("id")).get("of")
     return number if isinstance(number, int) and 0 < number < 10**_DIGITS_MAX else None
 
 
 def _verb(pressed: Any) -> Verb | None:
-    name = pressed.get("id", {}).get("verb") if isinstance(pressed, dict) and pressed.get("id") else None
-    return Verb(name) if name in {verb.value for verb in _TITLES} else None
+    name = mapping(mapping(pressed).get("id")).get("verb")
+    return next((verb for verb in _TITLES if verb.value == name), None)
 
 
 def acknowledged(source: Source, numbers: Any) -> str:
@@ -337,7 +341,7 @@ def asked(source: Source, pressed: Any) -> dict[str, Any]:
         "opened": True,
         "title": f"{_TITLES[verb]} alarm {number}?",
         "text": [
-            html.P([parts.mark(chosen.priority), f" {chosen.message}"]),
+            html.P([parts.mark(chosen.priority), f" {fmt.said(chosen.message)}"]),
             html.P(f"{texts[verb]} On record as done by {auth.user().name}.", className="note"),
         ],
         "long": verb is not Verb.SHELVE,

@@ -138,7 +138,7 @@ def job_table(source: Source, prefix: str = "") -> Child:
             ),
             fmt.clock_time(run.ended_at, zone, now),
             fmt.age((now - run.ended_at).total_seconds()),
-            run.detail,
+            fmt.said(run.detail),
         )
         for run in found
     ]
