@@ -74,7 +74,7 @@ def switch(switch_id: str, label: str, names: dict[str, str], value: str) -> htm
     return html.Div([html.Span(label, className="note", id=f"{switch_id}-label"), named])
 
 
-def facts(pairs: Iterable[tuple[str, Child]]) -> html.Dl:
+def facts(pairs: Iterable[tuple[Child, Child]]) -> html.Dl:
     """Names and what they are."""
     return html.Dl(
         [item for name, value in pairs for item in (html.Dt(name), html.Dd(value))], className="facts"
