@@ -12,7 +12,7 @@ from core.errors import InputError, NotReadyError
 from ui import export, pdf, view
 from ui import format as fmt
 from ui.components import report as parts
-from ui.components.panel import empty, labelled, panel, table
+from ui.components.panel import empty, panel, table
 from ui.data import report
 from ui.page import Page
 from ui.pages.energy import boundary
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from dash import Dash
 
     from ui.components.panel import Child
-    from ui.components.report import Section
     from ui.data import Source
     from ui.data.report import Report
     from ui.page import Live
@@ -117,7 +116,7 @@ def shown(found: Report, source: Source) -> Child:
             *[
                 panel(
                     section.title,
-                    listed(section) if section.rows else "",
+                    table(section.head, section.rows, numeric=section.numeric) if section.rows else "",
                     html.P(section.note, className="note") if section.note else "",
                 )
                 for section in parts.sections(found, source.context.site, source.zone)
@@ -125,13 +124,6 @@ def shown(found: Report, source: Source) -> Child:
         ],
         className="report stack",
     )
-
-
-def listed(section: Section) -> Child:
-    """A section's table; it is scrolled on a phone, so it can be reached by keyboard."""
-    found: Any = table(section.head, section.rows, numeric=section.numeric)
-    found.tabIndex, found.role = 0, "region"
-    return labelled(found, label=section.title)
 
 
 def title(found: Report, source: Source) -> str:
