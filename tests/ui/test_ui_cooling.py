@@ -350,7 +350,7 @@ def test_units_and_zone_are_the_readers(more: Source, site: Site) -> None:
         assert "68.0 °F" in shown
         assert "°C" not in shown
         trends = page.trended(more)
-        assert "UTC+00:00 (UTC)" in trends["layout"]["xaxis"]["title"]["text"]
+        assert "time in UTC, UTC+00:00" in trends["layout"]["xaxis"]["title"]["text"]
         assert trends["data"][0]["y"][-1] == pytest.approx(68.0)
         assert "12:00" in text(page.trend_said(more))
 
