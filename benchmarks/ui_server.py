@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 60.0
 PAST: Final = timedelta(hours=50)
 """A whole day of the site's calendar lies in it, whatever the hour."""
+LATELY: Final = timedelta(minutes=4)
 FEED_S: Final = 2.0
 """Time between two readings of the plant that goes on [s]."""
 STOP_S: Final = 15.0
@@ -155,6 +156,9 @@ def fill(dsn: str, site: Site) -> None:
 
     db.migrate(dsn)
     seed.everything(dsn, site, datetime.now(UTC), back=PAST)
+    with db.connect(dsn) as conn:  # at the pace at which it goes on
+        now = datetime.now(UTC)
+        seed.readings(conn, site, now - LATELY, now, timedelta(seconds=FEED_S))
     settings = Settings(dsn=dsn, site_file=DEMO_SITE)
     jobs.calibrate_site(Context(settings, site, settings.make_clock(), dsn))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from dash import dcc, html
@@ -14,6 +15,7 @@ from ui.components.panel import labelled
 from ui.data import status
 from ui.data.conduct import conduct
 from ui.data.live import snapshot
+from ui.data.source import DELAY_WALL_S
 
 if TYPE_CHECKING:
     from ui.components.panel import Child
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from ui.page import Live
 
 _KEEP_WALL_S: Final = 5.0
+_KEEP_GAP_WALL_S: Final = 20.0
+LATELY: Final = timedelta(minutes=3)
+"""What the meters' pace is taken from."""
+SILENT_GAPS: Final = 1.5
+"""Silence beyond this many of their longest gaps is said, beside the time that readings take to come."""
 PRIORITY_MARKS: Final = {1: "◆ P1", 2: "▲ P2", 3: "■ P3", 4: "● P4"}
 """Shape and letter of a priority; colour comes beside them, never alone."""
 
@@ -155,7 +162,8 @@ def data_age(source: Source) -> float | None:
 def stale(source: Source) -> str:
     """What the banner says of the data; nothing while they are fresh or before the first."""
     try:
-        return stale_reason(source, snapshot(source).data_age_s)
+        age_s = snapshot(source).data_age_s
+        return stale_reason(source, age_s) or silent_reason(source, age_s)
     except ServiceError as error:
         return fmt.sentence(f"{error}.")
 
@@ -165,3 +173,32 @@ def stale_reason(source: Source, age_s: float | None) -> str:
     if age_s is None or age_s <= source.stale_s:
         return ""
     return f"No new reading of the power meters for {fmt.age(age_s)} of plant time: figures are withheld."
+
+
+def silent_reason(source: Source, age_s: float | None) -> str:
+    """What it says sooner, of meters that have come more often than this."""
+    delay_s = DELAY_WALL_S * source.context.clock.speed_ratio
+    if age_s is None or age_s <= delay_s:
+        return ""
+    gap_s = longest_gap_s(source)
+    if gap_s is None or age_s <= SILENT_GAPS * gap_s + delay_s:
+        return ""
+    return (
+        f"No new reading of the power meters for {fmt.age(age_s)} of plant time, where they came at least "
+        f"every {fmt.age(gap_s)}: figures are old."
+    )
+
+
+def longest_gap_s(source: Source) -> float | None:
+    """The longest time that the power meters have lately been silent for [s]; None where nobody knows."""
+    site, speed = source.context.site, source.context.clock.speed_ratio
+    refs = [str(ref) for ref in site.meters.facility + site.meters.it]
+
+    def read() -> float | None:
+        after = source.now - LATELY * speed
+        [row] = source.rows("ui_usual_gap", site=site.id, refs=refs, after=after)
+        found: float | None = row["gap_s"]
+        return found
+
+    kept: float | None = source.kept("longest gap", _KEEP_GAP_WALL_S, read)
+    return kept

@@ -1,0 +1,14 @@
+-- The longest time between two readings of any of some points since a moment [s]; none before the second.
+SELECT max(g.gap_s) AS gap_s
+FROM (
+    SELECT
+        extract(
+            EPOCH FROM r.time - lag(r.time) OVER (PARTITION BY r.point_id ORDER BY r.time)
+        )::float8 AS gap_s
+    FROM reading AS r
+    INNER JOIN point AS p ON r.point_id = p.point_id
+    WHERE
+        p.site_id = %(site)s
+        AND p.asset_id || '/' || p.name = any(%(refs)s)
+        AND r.time > %(after)s
+) AS g
