@@ -82,6 +82,12 @@ def entered(rich: Ui, browser: Browser, name: str = "") -> Watched:
     return found
 
 
+def refresh(rich: Ui) -> None:
+    """The plant has just sent everything once more."""
+    with db.connect(rich.dsn) as conn:
+        conn.execute("UPDATE reading_latest SET time = now()")
+
+
 def settle(page: Page) -> None:
     """Wait until the page has what it shows."""
     page.wait_for_function("() => window.settled()")
@@ -104,8 +110,8 @@ def grave(page: Page) -> list[str]:
     ]
 
 
-def looked_at(found: Watched, name: str, folder: Path) -> list[str]:
-    """What is wrong with the page that is open, in every look; a picture of each."""
+def looked_at(found: Watched, name: str, folder: Path, *, whole: bool = True) -> list[str]:
+    """What is wrong with the page that is open, in every look; a picture of each, whole or of the window."""
     wrong: list[str] = []
     for scheme, width in LOOKS:
         found.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
@@ -113,7 +119,7 @@ def looked_at(found: Watched, name: str, folder: Path) -> list[str]:
         found.page.evaluate(PAINTED)
         faults = [*grave(found.page), *filter(None, [wide(found.page)])]
         wrong += [f"{name} {scheme} {width}: {fault}" for fault in faults]
-        found.page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
+        found.page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=whole)
     return wrong
 
 
@@ -123,10 +129,12 @@ def gone_through(found: Watched, rich: Ui, pages: list[Shown], folder: Path) -> 
     for page in pages:
         name = page.path.strip("/") or "overview"
         found.page.set_viewport_size({"width": DESK_PX, "height": 1000})
+        refresh(rich)
         found.page.goto(rich.url + page.path)
         expect(found.page.locator("#page h1")).to_have_count(1)
         expect(found.page.locator("#data-age")).to_contain_text("old")
         settle(found.page)
+        expect(found.page.locator("#banner")).to_be_empty()
         broken = found.page.locator("#page .empty.failed").all_inner_texts()
         wrong += [f"{name}: {text}" for text in broken]
         sharing = "[data-title*='Share'], [data-title*='cloud' i], a[href*='plot.ly'], a[href*='plotly.com']"
@@ -194,11 +202,12 @@ def test_every_dialog(rich: Ui, browser: Browser, tmp_path: Path) -> None:
     wrong: list[str] = []
     for name, (path, button, inside) in DIALOGS.items():
         found.page.set_viewport_size({"width": DESK_PX, "height": 1000})
+        refresh(rich)
         found.page.goto(rich.url + path)
         settle(found.page)
         found.page.locator(button).first.click()
         expect(found.page.locator(inside)).to_be_visible()
         settle(found.page)
-        wrong += looked_at(found, f"dialog-{name}", folder)
+        wrong += looked_at(found, f"dialog-{name}", folder, whole=False)
     assert not wrong, "\n".join(wrong)
     assert found.errors == []

@@ -359,10 +359,10 @@ def answer(source: Source, pressed: Any, given: dict[str, Any]) -> dict[str, Any
         return {**same, "opened": False}
     actor = auth.user().name
     if pressed == "act-confirm":
-        asked = mapping(given["asked"])
-        asked["do"] = str(asked.get("do"))
-        ok, message, pin = deciding.carry_out(source, asked, actor, given["reason"])
-        if not ok and message in deciding.problems(asked, actor, given["reason"]):
+        restated = mapping(given["asked"])
+        restated["do"] = str(restated.get("do"))
+        ok, message, pin = deciding.carry_out(source, restated, actor, given["reason"])
+        if not ok and message in deciding.problems(restated, actor, given["reason"]):
             return {**same, "problem": message}
         return {**same, "opened": False, "problem": "", "result": message, "pin": _search(pin)}
     asked = deciding.wanted(pressed, mapping(given["seen"]), given["objective"])
