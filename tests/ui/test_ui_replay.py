@@ -270,6 +270,12 @@ def test_an_empty_database_says_what_is_missing(empty_source: Source) -> None:
     )
 
 
+def test_days_that_cannot_be_are_one_sentence(empty_source: Source) -> None:
+    for day in ("0001-01-01", "yesterday", None, "2026-02-30"):
+        assert replay.run_of(empty_source, day, {}) == "Choose a day, and give setpoints as numbers."
+    assert "earlier" in str(replay.run_of(empty_source, "9999-12-31", {}))
+
+
 def test_gaps_stay_gaps(of_day: Callable[[date], Source], site: Site) -> None:
     source = of_day(DAY)
     gap = (datetime(2026, 3, 1, 5, tzinfo=UTC), datetime(2026, 3, 1, 6, 55, tzinfo=UTC))
