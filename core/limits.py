@@ -18,18 +18,27 @@ class AirEnvelope:
     allowable_low_c: float
     allowable_high_c: float
     dew_point_high_c: float
+    humidity_high_ratio: float
 
 
 THERMAL_CLASSES: Final[dict[str, AirEnvelope]] = {
-    "A1": AirEnvelope(18, 27, 15, 32, 17),
-    "A2": AirEnvelope(18, 27, 10, 35, 21),
-    "A3": AirEnvelope(18, 27, 5, 40, 24),
-    "A4": AirEnvelope(18, 27, 5, 45, 24),
-    "H1": AirEnvelope(18, 22, 5, 25, 17),
+    "A1": AirEnvelope(18, 27, 15, 32, 17, 0.8),
+    "A2": AirEnvelope(18, 27, 10, 35, 21, 0.8),
+    "A3": AirEnvelope(18, 27, 5, 40, 24, 0.85),
+    "A4": AirEnvelope(18, 27, 5, 45, 24, 0.9),
+    "H1": AirEnvelope(18, 22, 5, 25, 17, 0.8),
 }
 
 DEW_POINT_LOW_C: Final = -9.0
 """Lowest recommended dew point [degC], classes A1 to A4."""
+DEW_POINT_HIGH_C: Final = 15.0
+"""Highest recommended dew point [degC]."""
+HUMIDITY_HIGH_RATIO: Final = 0.7
+"""Highest recommended relative humidity [1]; 0.5 where the air corrodes copper and silver."""
+ALLOWABLE_DEW_POINT_LOW_C: Final = -12.0
+"""Lowest allowable dew point [degC]: the air may be no drier than this, nor than the next."""
+ALLOWABLE_HUMIDITY_LOW_RATIO: Final = 0.08
+"""Lowest allowable relative humidity [1]."""
 INLET_RAMP_K_PER_H: Final = 20.0
 """Fastest change of inlet temperature allowed to IT without tape [K/h]."""
 STEP_MAX_K: Final = 1.0

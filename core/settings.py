@@ -20,6 +20,7 @@ from core.errors import InputError
 
 SETTINGS_FILE = Path("joulecast.toml")
 PREFIX = "JOULECAST_"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Settings(BaseSettings):
@@ -36,6 +37,17 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=Path(".joulecast"), description="The embedded servers' folder.")
     ui_host: str = Field(default="127.0.0.1", description="Address the pages are served on.")
     ui_port: int = Field(default=8050, ge=1, le=65535, description="Port the pages are served on.")
+    ui_guests: Literal["view", "none"] | None = Field(
+        default=None,
+        description="What those who are not signed in see; where absent: view on the loopback, else none.",
+    )
+    ui_https: bool = Field(default=False, description="Pages are reached by https: cookies go no other way.")
+    ui_proxies: int = Field(
+        default=0, ge=0, le=5, description="Proxies in front of the pages whose X-Forwarded-For is believed."
+    )
+    ui_idle_min: int = Field(
+        default=720, ge=5, le=720, description="Minutes after which an unused sign-in ends; 12 h end any."
+    )
     demo_speed: float = Field(default=1.0, gt=0, le=600, description="How fast the demo plant's time runs.")
     demo_days: int = Field(
         default=42, ge=8, le=400, description="Days of history the demo plant begins with."
@@ -69,6 +81,33 @@ class Settings(BaseSettings):
     rollup_retention_days: int = Field(
         default=400, ge=0, le=36_500, description="The same of readings by minute and by hour."
     )
+    public_url: str | None = Field(
+        default=None,
+        description="Where people reach the pages, for links in messages; none: ui_host:ui_port.",
+    )
+    alarm_positions: int = Field(
+        default=1, ge=1, le=100, description="Operator positions that share the alarms, for their figures."
+    )
+    notify_priority: int = Field(
+        default=2,
+        ge=1,
+        le=4,
+        description="Alarms of this priority and graver ones are told; 1 is the gravest.",
+    )
+    notify_smtp: str | None = Field(
+        default=None, description="Mail server as smtp[s]://[user:password@]host[:port]; smtp uses STARTTLS."
+    )
+    notify_email_from: str | None = Field(default=None, description="Who e-mails come from.")
+    notify_email_to: str | None = Field(default=None, description="Who gets e-mails, separated by commas.")
+    notify_webhook: str | None = Field(
+        default=None, description="Where JSON is posted: https, or http on this machine."
+    )
+    notify_webhook_secret: str | None = Field(
+        default=None, description="Signs what is posted: HMAC-SHA256 in X-Joulecast-Signature."
+    )
+    notify_mqtt: bool = Field(
+        default=False, description="Whether messages also go to joulecast/<site>/$notification on the broker."
+    )
 
     @field_validator("log_level")
     @classmethod
@@ -96,6 +135,13 @@ class Settings(BaseSettings):
         """Arguments, then the environment, then the file; no .env and no secrets folder."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def guests_may_view(self) -> bool:
+        """Whether somebody who is not signed in may see the pages."""
+        if self.ui_guests is not None:
+            return self.ui_guests == "view"
+        return self.ui_host in LOOPBACK
 
     def make_clock(self) -> Clock:
         """The clock that this process goes by."""

@@ -55,6 +55,11 @@ class Asset(_Strict):
     brick_class: str = Field(description="Brick class, e.g. Chiller, CRAH, Cooling_Tower, Data_Hall.")
     label: str = Field(default="", description="What a person calls it; the id where empty.")
     parent: Name | None = None
+    row: str = Field(default="", description="Racks: the row on the floor plan that it stands in, e.g. A.")
+    position: int | None = Field(
+        default=None, ge=1, le=999, description="Racks: its place in that row, from 1."
+    )
+    power_limit_kw: float | None = Field(default=None, gt=0, description="What it may draw [kW].")
 
 
 class Meters(_Strict):

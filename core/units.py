@@ -33,6 +33,7 @@ class Quantity(StrEnum):
     INFORMATION = "information"
     SPEED = "speed"
     CARBON_INTENSITY = "carbon_intensity"
+    HUMIDITY_RATIO = "humidity_ratio"
     COUNT = "count"
 
 
@@ -49,6 +50,7 @@ CANONICAL: Final[dict[Quantity, str]] = {
     Quantity.INFORMATION: "B",
     Quantity.SPEED: "m/s",
     Quantity.CARBON_INTENSITY: "g/kWh",
+    Quantity.HUMIDITY_RATIO: "kg/kg",
     Quantity.COUNT: "count",
 }
 
@@ -111,6 +113,9 @@ UNITS: Final[dict[str, Unit]] = {
     "m/s": Unit(Quantity.SPEED, 1.0),
     "ft/min": Unit(Quantity.SPEED, 0.00508),
     "g/kWh": Unit(Quantity.CARBON_INTENSITY, 1.0),
+    "kg/kg": Unit(Quantity.HUMIDITY_RATIO, 1.0),
+    "g/kg": Unit(Quantity.HUMIDITY_RATIO, 1e-3),
+    "gr/lb": Unit(Quantity.HUMIDITY_RATIO, 1.0 / 7000.0),  # grains
     "count": Unit(Quantity.COUNT, 1.0),
 }
 

@@ -1,5 +1,7 @@
 """Alarms: a point that `site.toml` names is silent or marked, a building management system is offline.
 
+Their life is in `core.alarms`; what was shelved comes back by a job here.
+
 Jobs, so that they run once whatever the number of ingest processes, and still run when no message comes.
 """
 
@@ -9,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from core import alarms as life
 from core import db
 from ingest.watch import CLOCK, FLAT, UNIT
 
@@ -149,6 +152,13 @@ def watch(context: Context) -> str:
         rows = db.rows(conn, "ingest_silence", site=site.id, refs=refs, readings=READINGS)
         raised, cleared = keep(conn, site.id, alarms(rows, now, context.clock.speed_ratio), now)
     return f"looked at {len(rows)} points: {raised} alarms raised, {cleared} cleared"
+
+
+def wake(context: Context) -> str:
+    """Bring back the alarms whose time on the shelf is over."""
+    with db.connect(context.dsn) as conn:
+        back = life.wake(conn, context.site.id, context.clock.now())
+    return f"{back} shelved alarms came back"
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from core import db
 from core.errors import NotReadyError
 from core.jobs import Context, Job
-from ingest import alarms
+from ingest import alarms, notify
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -90,6 +90,8 @@ def _drop_readings(conn: db.Connection, newest: datetime, keep_days: int) -> str
 
 JOBS: Final[tuple[Job, ...]] = (
     Job("ingest.alarms", 60.0, alarms.watch, wall_min_s=30.0),
+    Job("ingest.shelf", 15.0, alarms.wake, wall_min_s=5.0),
+    Job("ingest.notify", 10.0, notify.notify, wall_min_s=10.0),
     Job("ingest.heartbeats", 15.0, alarms.Heartbeats().watch, wall_min_s=15.0),
     Job("ingest.prune_rejected", 86_400.0, prune_rejected, wall_min_s=3600.0),
     Job("ingest.roll_up", 60.0, roll_up, wall_min_s=10.0),

@@ -10,6 +10,7 @@
 ``joulecast/<site>/$command/<asset>/<point>``     a setpoint on its way to the plant
 ``joulecast/<site>/$ack/<asset>/<point>``         the plant's answer
 ``joulecast/<site>/$edge/<name>``                 the gateway on the plant's side lives, or does not
+``joulecast/<site>/$notification/<kind>/<n>``     what we tell people; nobody here hears it
 any topic that `site.toml` maps under ``topics``  one reading, or what its dialect makes of it
 ================================================  ======================================================
 """
@@ -35,6 +36,7 @@ ROOT: Final = "joulecast"
 COMMAND: Final = "$command"
 ACKNOWLEDGEMENT: Final = "$ack"
 EDGE: Final = "$edge"
+NOTIFICATION: Final = "$notification"
 FORECAST: Final = "$forecast"
 SCHEDULE: Final = "$schedule"
 WEATHER: Final = "weather"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING, Final
 
 from core import db
 from core.errors import InputError, ServiceError
 from core.settings import Settings
+from core.site import load_site
 from ingest import commands, storage
 from ingest.batch import Assembler, Batch
 from ingest.codec.base import Decoded
@@ -22,8 +23,10 @@ from ingest.writer import Stopped, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from core.jobs import Context
+    from core.site import Site
     from ingest.subscriber import Delivery
 
 Work = tuple[Batch, "list[Delivery]"]
@@ -39,6 +42,8 @@ GAP_S: Final = 0.005
 """When so many have come and then none for so long, the broker waits for acknowledgements: its window may be
 smaller than a batch (by default 20 messages in mosquitto, 32 in EMQX) [s]."""
 REPORT_S: Final = 60.0
+SITE_EVERY_S: Final = 1.0
+"""How often it is looked whether `site.toml` has changed [s]."""
 COMMON_CLIENT_ID: Final = str(Settings.model_fields["ingest_client_id"].default)
 
 
@@ -130,8 +135,72 @@ def drain(subscriber: Subscriber, writer: Writer, ready: Queue[Work], gathered: 
     writer.close()
 
 
+class SiteFile:
+    """`site.toml` as it was read last, and whether there is another one now.
+
+    Args:
+        path: the file.
+        site: what it said when the service started.
+    """
+
+    def __init__(self, path: Path, site: Site) -> None:
+        self._path, self.site = path, site
+        self._seen = self._stamp()
+
+    def changed(self) -> bool:
+        """Whether the plant is described in another way now; what cannot be read is logged and left alone."""
+        stamp = self._stamp()
+        if self._seen is None or stamp is None or stamp == self._seen:
+            return False
+        self._seen = stamp
+        try:
+            found = load_site(self._path)
+        except InputError as error:
+            log.warning("the old description stays in force: %s", error)
+            return False
+        same, self.site = found == self.site, found
+        return not same
+
+    def wait(self, stop: threading.Event, ended: threading.Event) -> None:
+        """Set `ended` when `stop` is set or the description has changed; return when `ended` is set."""
+        while not ended.is_set():
+            if stop.wait(SITE_EVERY_S) or self.changed():
+                ended.set()
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+
 def run(context: Context, stop: threading.Event) -> None:
-    """Subscribe, write, and look after commands until `stop` is set.
+    """Subscribe, write, and look after commands until `stop` is set; anew when `site.toml` has changed.
+
+    The broker keeps what comes in between, as for any other restart.
+
+    Raises:
+        InputError: no broker is given, or a member of a group has no id of its own.
+        ServiceError: a part of the work ended by itself.
+    """
+    file = SiteFile(context.settings.site_file, context.site)
+    while True:
+        ended, site = threading.Event(), file.site
+        watcher = threading.Thread(target=file.wait, args=(stop, ended), name="site file", daemon=True)
+        watcher.start()
+        try:
+            run_with(replace(context, site=site), ended)
+        finally:
+            ended.set()
+            watcher.join()
+        if stop.is_set() or file.site is site:
+            return
+        log.info("site.toml has changed: subscribing anew")
+
+
+def run_with(context: Context, stop: threading.Event) -> None:
+    """The same with one description of the plant, until `stop` is set.
 
     Raises:
         InputError: no broker is given, or a member of a group has no id of its own.

@@ -9,7 +9,19 @@ from typing import cast
 import typer
 
 from core.errors import JoulecastError
-from joulecast.verbs import collect, data, edge, forecast, recommend, rejected, replay, system, twin
+from joulecast.verbs import (
+    alarm,
+    collect,
+    data,
+    edge,
+    forecast,
+    recommend,
+    rejected,
+    replay,
+    system,
+    twin,
+    user,
+)
 
 app = typer.Typer(
     name="joulecast",
@@ -32,6 +44,11 @@ app.add_typer(forecast.app, name="forecast")
 app.add_typer(twin.app, name="twin")
 app.add_typer(recommend.app, name="recommend")
 app.add_typer(rejected.app, name="rejected")
+app.add_typer(user.app, name="user")
+app.add_typer(user.key, name="key")
+app.add_typer(user.audit, name="audit")
+app.add_typer(alarm.app, name="alarm")
+app.add_typer(alarm.notify_app, name="notify")
 
 INTERRUPTED = 130
 USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__bases__[0])

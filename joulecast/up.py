@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 
 from core import db
+from core.audit import operator_of_this_machine
 from core.clock import clock_spec
 from core.errors import InputError
 from core.settings import PREFIX
@@ -20,7 +21,7 @@ from joulecast import embedded, process
 from joulecast.embedded import Broker, BrokerKind, Postgres, RunInfo
 from joulecast.process import FolderLock, ServiceSpec
 from joulecast.supervisor import Supervisor, stop_signals
-from joulecast.verbs.common import DEMO_SITE
+from joulecast.verbs.common import demo_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -139,6 +140,7 @@ def _run(
         migrated = db.migrate(dsn)
         report(f"schema ready ({migrated.mode}; {len(migrated.applied)} files applied)")
         drafted = _plan(settings, dsn, broker, report)
+        _first_accounts(dsn, report, is_demo=drafted.is_demo)
         for spec in drafted.specs():
             supervisor.start(spec)
             report(f"page on {drafted.page}" if spec.name == PAGE_SERVICE else f"{spec.name} started")
@@ -232,13 +234,29 @@ def _plan(settings: Settings, dsn: str, broker: str, report: Callable[[str], Non
 
     report(f"no {settings.site_file} here: running the demonstration plant")
     begun_s = time.monotonic()
-    filled = settings.model_copy(update={"dsn": dsn, "broker": broker, "site_file": DEMO_SITE})
+    site_file = demo_site(settings.data_dir)
+    filled = settings.model_copy(update={"dsn": dsn, "broker": broker, "site_file": site_file})
     clock = demo.prepare(filled, dsn)
-    site = load_site(DEMO_SITE).id
+    site = load_site(site_file).id
     key, edge = demo.gateway.prepare(settings.data_dir, site, broker, settings.mqtt_version, clock)
     keyed = settings.model_copy(update={"command_key_file": key})
     report(f"demonstration plant ready ({time.monotonic() - begun_s:.1f} s)")
-    return Plan(keyed, dsn, broker, clock, DEMO_SITE, is_demo=True, edge_file=edge)
+    return Plan(keyed, dsn, broker, clock, site_file, is_demo=True, edge_file=edge)
+
+
+def _first_accounts(dsn: str, report: Callable[[str], None], *, is_demo: bool) -> None:
+    """Where nobody may sign in yet, make who begins, and say their one-time passwords this once."""
+    from ui import accounts  # noqa: PLC0415  # the password's library is needed on the first start only
+
+    with db.connect(dsn) as conn:
+        if accounts.exist(conn):
+            return
+        who = operator_of_this_machine()
+        roles = accounts.DEMO_ROLES if is_demo else accounts.DEMO_ROLES[:1]
+        made = {role: accounts.add(conn, who, role, role) for role in roles}
+    report("first sign-ins, each with a password that is shown only now and changed at the first use:")
+    for name, password in made.items():
+        report(f"    {name:<9} {password}")
 
 
 def _run_info(plan: Plan, pids: dict[str, int]) -> RunInfo:

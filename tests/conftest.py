@@ -106,6 +106,13 @@ def dsn(server_dsn: str, template: str) -> Iterator[str]:
         yield own
 
 
+@pytest.fixture(scope="module")
+def module_dsn(server_dsn: str, template: str) -> Iterator[str]:
+    """A migrated database for the tests of one file."""
+    with _database(server_dsn, template) as own:
+        yield own
+
+
 @pytest.fixture(scope="session")
 def shared_dsn(server_dsn: str, template: str) -> Iterator[str]:
     """A migrated database for tests that leave it as it was."""

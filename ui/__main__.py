@@ -65,8 +65,10 @@ class Server(BaseApplication):
 def warm(worker: Any) -> None:
     """Ask for a page before anyone else does: Dash sets itself up in its first request, not thread-safely."""
     client = Client(worker.wsgi)
-    for path in ("/healthz", "/", "/_dash-layout", "/_dash-dependencies"):
-        if client.get(path).status_code != 200:  # noqa: PLR2004  # HTTP's own number
+    if client.get("/healthz").status_code != 200:  # noqa: PLR2004  # HTTP's own number
+        raise RuntimeError("warming up: /healthz was not answered")
+    for path in ("/", "/_dash-layout", "/_dash-dependencies"):
+        if client.get(path).status_code >= 500:  # noqa: PLR2004  # where guests see nothing it is 302 or 401
             raise RuntimeError(f"warming up: {path} was not answered")
     worker.log.info("warmed")
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from core import db
+from core import audit, db
+from core.errors import ServiceError
+from ui import auth
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from core.actions import Authority, Setpoint
+    from core.clock import Clock
+    from core.site import Site
     from core.tariff import Objective
     from twin.advise.modify import Looked
     from ui.data import Source
 
+log = logging.getLogger(__name__)
 ACTOR_MAX: Final = 60
 REASON_MAX: Final = 500
 _ACTOR: Final = re.compile(r"^\w[\w .,'@\-]*$")
@@ -45,87 +51,14 @@ def actor_problem(actor: str | None) -> str:
     return ""
 
 
-def reason_problem(reason: str | None) -> str:
-    """What is wrong with a reason; nothing where it will do."""
-    text = (reason or "").strip()
+def reason_problem(reason: Any) -> str:
+    """What is wrong with a reason, whatever a browser may send; nothing where it will do."""
+    text = reason.strip() if isinstance(reason, str) else ""
     if not text:
         return "Say why: the reason goes on record."
+    if "\x00" in text:
+        return "A reason is text; this one has a character that cannot be kept."
     return "" if len(text) <= REASON_MAX else f"At most {REASON_MAX} characters."
-
-
-def accept(source: Source, recommendation_id: int, version: int, actor: str) -> Outcome:
-    """Accept the recommendation in the version that the operator saw."""
-    from twin.advise import engine  # noqa: PLC0415  # the search's libraries load when they are needed
-
-    context = source.context
-    return engine.accept(context.dsn, context.site, context.clock, recommendation_id, version, actor.strip())
-
-
-def reject(source: Source, recommendation_id: int, version: int, actor: str, reason: str) -> Outcome:
-    """Reject it, with a reason."""
-    from twin.advise import engine  # noqa: PLC0415  # as above
-
-    of, name = (source.context.dsn, source.context.site, source.context.clock), actor.strip()
-    return engine.reject(*of, recommendation_id, version, name, reason.strip())
-
-
-def modify(source: Source, recommendation_id: int, version: int, actor: str, to_c: float) -> Outcome:
-    """Put another value in the place of the advised one."""
-    from twin.advise import modify  # noqa: PLC0415  # as above
-
-    of = source.context.dsn, source.context.site, source.context.clock
-    return modify.modify(*of, recommendation_id, version, actor.strip(), to_c)
-
-
-def look_at(source: Source, recommendation_id: int, to_c: float) -> Looked:
-    """What another value than the advised one would be worth; nothing is changed.
-
-    Raises:
-        JoulecastError: the card is gone, the value is outside the range, or data are missing.
-    """
-    from twin.advise import modify  # noqa: PLC0415  # as above
-
-    return modify.look(source.context.dsn, source.context.site, source.context.clock, recommendation_id, to_c)
-
-
-def approve_second(source: Source, recommendation_id: int, version: int, actor: str) -> Outcome:
-    """Agree to what somebody else has accepted."""
-    from twin.advise import engine  # noqa: PLC0415  # as above
-
-    of = source.context.dsn, source.context.site, source.context.clock
-    return engine.approve_second(*of, recommendation_id, version, actor.strip())
-
-
-def snooze(source: Source, recommendation_id: int, version: int, actor: str, until: datetime) -> Outcome:
-    """Put it off until a time of the plant's."""
-    from twin.advise import engine  # noqa: PLC0415  # as above
-
-    of = source.context.dsn, source.context.site, source.context.clock
-    return engine.snooze(*of, recommendation_id, version, actor.strip(), until)
-
-
-def revert(source: Source, recommendation_id: int, actor: str, reason: str) -> Outcome:
-    """Give a setpoint back to the plant's own control now."""
-    from twin.advise import engine  # noqa: PLC0415  # as above
-
-    of = source.context.dsn, source.context.site, source.context.clock
-    return engine.revert(*of, recommendation_id, actor.strip(), reason.strip())
-
-
-def hold(source: Source, actor: str, reason: str) -> Outcome:
-    """Stop everything."""
-    from twin.advise import engine  # noqa: PLC0415  # as above
-
-    of = source.context.dsn, source.context.site, source.context.clock
-    return engine.hold(*of, actor.strip(), reason.strip())
-
-
-def resume(source: Source, actor: str, reason: str) -> Outcome:
-    """Let advice go on."""
-    from twin.advise import engine  # noqa: PLC0415  # as above
-
-    of = source.context.dsn, source.context.site, source.context.clock
-    return engine.resume(*of, actor.strip(), reason.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +67,113 @@ class Said:
 
     ok: bool
     message: str
+
+
+def recorded(source: Source, what: str, of: str, outcome: Outcome, reason: str = "") -> Outcome:
+    """Put on record what somebody has done, after it was; its own events are written with it in any case.
+
+    Args:
+        source: the way to the database.
+        what: the action, e.g. ``advice.accept``.
+        of: what it was done to.
+        outcome: what became of it; what was not done is not recorded.
+        reason: why.
+
+    Returns:
+        The outcome; with a word more where the record could not be written.
+    """
+    if not outcome.ok:
+        return outcome
+    try:
+        with source.writing() as conn:
+            audit.add(conn, auth.who(), what, of, new=outcome.message, reason=reason)
+    except ServiceError:
+        log.exception("not in the audit record: %s of %s by %s", what, of, auth.user().name)
+        return Said(ok=True, message=f"{outcome.message} The audit record could not be written.")
+    return outcome
+
+
+def _card(number: int) -> str:
+    return f"recommendation {number}"
+
+
+def _where(source: Source) -> tuple[str, Site, Clock]:
+    return source.context.dsn, source.context.site, source.context.clock
+
+
+def accept(source: Source, number: int, version: int, actor: str) -> Outcome:
+    """Accept the recommendation in the version that the operator saw."""
+    from twin.advise import engine  # noqa: PLC0415  # the search's libraries load when they are needed
+
+    done = engine.accept(*_where(source), number, version, actor.strip())
+    return recorded(source, "advice.accept", _card(number), done)
+
+
+def reject(source: Source, number: int, version: int, actor: str, reason: str) -> Outcome:
+    """Reject it, with a reason."""
+    from twin.advise import engine  # noqa: PLC0415  # as above
+
+    done = engine.reject(*_where(source), number, version, actor.strip(), reason.strip())
+    return recorded(source, "advice.reject", _card(number), done, reason.strip())
+
+
+def modify(source: Source, number: int, version: int, actor: str, to_c: float) -> Outcome:
+    """Put another value in the place of the advised one."""
+    from twin.advise import modify as modifying  # noqa: PLC0415  # as above
+
+    done = modifying.modify(*_where(source), number, version, actor.strip(), to_c)
+    return recorded(source, "advice.modify", _card(number), done)
+
+
+def look_at(source: Source, number: int, to_c: float) -> Looked:
+    """What another value than the advised one would be worth; nothing is changed.
+
+    Raises:
+        JoulecastError: the card is gone, the value is outside the range, or data are missing.
+    """
+    from twin.advise import modify as modifying  # noqa: PLC0415  # as above
+
+    return modifying.look(*_where(source), number, to_c)
+
+
+def approve_second(source: Source, number: int, version: int, actor: str) -> Outcome:
+    """Agree to what somebody else has accepted."""
+    from twin.advise import engine  # noqa: PLC0415  # as above
+
+    done = engine.approve_second(*_where(source), number, version, actor.strip())
+    return recorded(source, "advice.second", _card(number), done)
+
+
+def snooze(source: Source, number: int, version: int, actor: str, until: datetime) -> Outcome:
+    """Put it off until a time of the plant's."""
+    from twin.advise import engine  # noqa: PLC0415  # as above
+
+    done = engine.snooze(*_where(source), number, version, actor.strip(), until)
+    return recorded(source, "advice.snooze", _card(number), done)
+
+
+def revert(source: Source, number: int, actor: str, reason: str) -> Outcome:
+    """Give a setpoint back to the plant's own control now."""
+    from twin.advise import engine  # noqa: PLC0415  # as above
+
+    done = engine.revert(*_where(source), number, actor.strip(), reason.strip())
+    return recorded(source, "advice.revert", _card(number), done, reason.strip())
+
+
+def hold(source: Source, actor: str, reason: str) -> Outcome:
+    """Stop everything."""
+    from twin.advise import engine  # noqa: PLC0415  # as above
+
+    done = engine.hold(*_where(source), actor.strip(), reason.strip())
+    return recorded(source, "advice.hold", source.context.site.id, done, reason.strip())
+
+
+def resume(source: Source, actor: str, reason: str) -> Outcome:
+    """Let advice go on."""
+    from twin.advise import engine  # noqa: PLC0415  # as above
+
+    done = engine.resume(*_where(source), actor.strip(), reason.strip())
+    return recorded(source, "advice.resume", source.context.site.id, done, reason.strip())
 
 
 def look(source: Source, alarm_id: int, actor: str) -> Outcome:
@@ -150,15 +190,16 @@ def look(source: Source, alarm_id: int, actor: str) -> Outcome:
         )
     if row is None:
         return Said(ok=False, message="Somebody has looked at it already.")
-    return Said(ok=True, message=f"On record: {actor.strip()} has looked at “{row['message']}”.")
+    done = Said(ok=True, message=f"On record: {actor.strip()} has looked at “{row['message']}”.")
+    return recorded(source, "alarm.acknowledge", f"alarm {alarm_id}", done)
 
 
 def choose_objective(source: Source, wanted: Objective, actor: str, reason: str) -> Outcome:
     """Choose what advice makes small."""
     from twin.advise import settings  # noqa: PLC0415  # as above
 
-    of = source.context.dsn, source.context.site, source.context.clock
-    return settings.choose_objective(*of, wanted, actor.strip(), reason.strip())
+    done = settings.choose_objective(*_where(source), wanted, actor.strip(), reason.strip())
+    return recorded(source, "advice.objective", source.context.site.id, done, reason.strip())
 
 
 def change_authority(
@@ -167,5 +208,5 @@ def change_authority(
     """Let advice go further on a setpoint, or less far."""
     from twin.advise import authority  # noqa: PLC0415  # as above
 
-    of = source.context.dsn, source.context.site, source.context.clock
-    return authority.change(*of, setpoint, wanted, actor.strip(), reason.strip())
+    done = authority.change(*_where(source), setpoint, wanted, actor.strip(), reason.strip())
+    return recorded(source, "advice.authority", setpoint.value, done, reason.strip())

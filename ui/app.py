@@ -6,11 +6,13 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import plotly
 from dash import Dash
+from dash.fingerprint import build_fingerprint
 from werkzeug.exceptions import HTTPException
 
 from core.errors import JoulecastError
-from ui import api, guard, pages, shell
+from ui import api, guard, login, pages, shell
 from ui.data.source import Source, open_source
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _SOURCE: Final = "joulecast-source"
+_CHARTS: Final = "/_dash-component-suites/plotly/" + build_fingerprint(
+    "package_data/plotly.min.js", plotly.__version__, 0
+)
+"""Fetched before the first chart is there, by a name that browsers keep: Dash's has no version in it."""
 _INDEX: Final = """<!DOCTYPE html>
 <html lang="en">
     <head>
@@ -30,6 +36,7 @@ _INDEX: Final = """<!DOCTYPE html>
         {%app_entry%}
         <footer>
             {%config%}
+            <script defer src="@charts"></script>
             {%scripts%}
             {%renderer%}
         </footer>
@@ -52,7 +59,7 @@ def create_app(context: Context) -> Dash:
         assets_folder=str(Path(__file__).parent / "assets"),
         title=f"Joulecast · {context.site.site.name}",
         update_title="",
-        index_string=_INDEX,
+        index_string=_INDEX.replace("@charts", _CHARTS),
         suppress_callback_exceptions=True,
         serve_locally=True,
         enable_mcp=False,
@@ -65,7 +72,8 @@ def create_app(context: Context) -> Dash:
     for page in pages.PAGES:
         page.register(app, source)
     api.register(app.server, source)
-    guard.register(app)
+    login.register(app.server, source)
+    guard.register(app, source)
     app.server.extensions[_SOURCE] = source
     return app
 

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from flask import g, has_request_context
+from flask import g, has_request_context, request
+
+from core import db
+from core.audit import Who
+from ui import sessions
+
+if TYPE_CHECKING:
+    from ui.data import Source
+
+KEY_PREFIX: Final = "jck_"
+"""Every program's key begins so, which makes one that lies about easy to find."""
+_BEARER: Final = "Bearer "
+_COOKIE: Final = "joulecast-session"
 
 
 class Role(StrEnum):
@@ -48,10 +60,15 @@ class User:
     name: str
     """Goes on record with everything that they do; empty for a guest."""
     role: Role
+    scopes: frozenset[str] | None = None
+    """Of a program's key: it may do no more than these; None: all that the role may."""
+    must_change: bool = False
+    """The password was made for them: they choose one before anything else."""
 
     def may(self, permission: str) -> bool:
         """Whether they have a permission, a key of `PERMISSIONS`."""
-        return self.role in PERMISSIONS[permission]
+        of_key = self.scopes is None or permission in self.scopes
+        return of_key and not self.must_change and self.role in PERMISSIONS[permission]
 
 
 GUEST: Final = User("", Role.GUEST)
@@ -61,6 +78,52 @@ def user() -> User:
     """Who sent the request that is being answered; nobody in particular outside of one."""
     found: User = g.get("joulecast_user", GUEST) if has_request_context() else GUEST
     return found
+
+
+def who() -> Who:
+    """The one who sent the request, for the record."""
+    return Who(user().name, user().role.value, request.remote_addr or "")
+
+
+def load(source: Source) -> bool:
+    """Find out who sends the request that is being answered; from now on `user` says it.
+
+    Returns:
+        Whether the request names somebody, by cookie or key, who is not (or no longer) known.
+
+    Raises:
+        ServiceError: the database cannot be asked, so nobody is known; the request stays a guest's.
+    """
+    g.joulecast_user = GUEST
+    header, session = request.headers.get("Authorization", ""), request.cookies.get(cookie(source), "")
+    if header and request.path.startswith("/api/"):
+        found = key_user(source, header)
+    elif session:
+        person = sessions.find(source, session)
+        found = User(person.name, Role(person.role), must_change=person.must_change) if person else None
+    else:
+        return False
+    g.joulecast_user = found or GUEST
+    return found is None
+
+
+def key_user(source: Source, header: str) -> User | None:
+    """The program whose key is in an Authorization header, with its scopes; None where it has none in force.
+
+    Raises:
+        ServiceError: the database cannot be asked.
+    """
+    key = header.removeprefix(_BEARER).strip()
+    if not header.startswith(_BEARER) or not key.startswith(KEY_PREFIX):
+        return None
+    with source.writing() as conn:
+        row = db.row(conn, "key_find", key=sessions.key_of(key))
+    return User(f"key {row['key_name']}", Role(row["role"]), frozenset(row["scopes"])) if row else None
+
+
+def cookie(source: Source) -> str:
+    """Name of the cookie; by https it is bound to this host alone."""
+    return f"__Host-{_COOKIE}" if source.context.settings.ui_https else _COOKIE
 
 
 def denied(permission: str) -> str:

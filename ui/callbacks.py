@@ -23,6 +23,11 @@ VIEW_STORE: Final = "view"
 _SEEN: Final = "of_view"
 
 
+def mapping(value: Any) -> dict[str, Any]:
+    """What a store of the browser holds; empty where that is not what was put there."""
+    return dict(value) if isinstance(value, dict) else {}
+
+
 def callback(app: Dash, source: Source, permission: str, *args: Any, **kwargs: Any) -> Callable[..., Any]:
     """`Dash.callback` for whoever has a permission, a key of `ui.auth.PERMISSIONS`.
 

@@ -187,19 +187,23 @@ def carry_out(
     for key in ("savings", "hold"):
         source.forget(key)
     pin = asked.get("id") if asked["do"] in OF_CARD else no_update
-    return (True, outcome.message, pin) if outcome.ok else (False, f"Not done: {outcome.message}", no_update)
+    return (
+        (True, fmt.said(outcome.message), pin)
+        if outcome.ok
+        else (False, f"Not done: {fmt.said(outcome.message)}", no_update)
+    )
 
 
 def _act(source: Source, asked: dict[str, Any], actor: str, reason: str) -> actions.Outcome | None:
     """What the engine says; nothing where the browser asked for what there is not."""
-    of, version, to = (asked.get(name) for name in ("id", "version", "to"))
+    of, version, to, name = (asked.get(part) for part in ("id", "version", "to", "setpoint"))
+    to, name = (text if isinstance(text, str) else "" for text in (to, name))
     numbered, versioned = isinstance(of, int), isinstance(of, int) and isinstance(version, int)
     match asked.get("do"):
         case "objective" if to in set(Objective):
             done = actions.choose_objective(source, Objective(to), actor, reason)
-        case "authority" if to in set(Authority) and asked.get("setpoint") in set(Setpoint):
-            setpoint = Setpoint(asked["setpoint"])
-            done = actions.change_authority(source, setpoint, Authority(to), actor, reason)
+        case "authority" if to in set(Authority) and name in set(Setpoint):
+            done = actions.change_authority(source, Setpoint(name), Authority(to), actor, reason)
         case "revert" if numbered:
             done = actions.revert(source, asked["id"], actor, reason)
         case "look" if numbered:
@@ -221,7 +225,7 @@ def until(now: datetime, choice: str, source: Source) -> datetime | None:
         return now + timedelta(hours=int(choice))
     if choice != "tomorrow":
         return None
-    zone = source.zone
+    zone = source.context.site.zone
     day = now.astimezone(zone).date() + timedelta(days=1)
     morning = datetime(day.year, day.month, day.day, MORNING_H, tzinfo=zone)
     return min(morning.astimezone(now.tzinfo), now + timedelta(hours=24))
@@ -241,5 +245,5 @@ def put_off(source: Source, seen: dict[str, Any], actor: str, choice: str) -> tu
     except JoulecastError as error:
         return f"Not done: {error}", no_update
     if not outcome.ok:
-        return f"Not done: {outcome.message}", no_update
+        return f"Not done: {fmt.said(outcome.message)}", no_update
     return f"Put off; it comes back {fmt.clock_time(back, source.zone, source.now)}.", of

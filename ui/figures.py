@@ -56,7 +56,7 @@ def kilowatts(series: Series) -> list[float | None]:
 
 def layout(now: datetime, zone: ZoneInfo, **more: Any) -> dict[str, Any]:
     """What every chart has in common; the time axis is at the offset in force now, and says so."""
-    name = f"time at the site, {fmt.offset_name(fmt.offset_of(now, zone))} ({zone.key})"
+    name = f"time in {zone.key}, {fmt.offset_name(fmt.offset_of(now, zone))}"
     return {
         **TRANSPARENT,
         "margin": {"l": 56, "r": 12, "t": 30, "b": 52},

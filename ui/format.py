@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +32,7 @@ DISPLAY: Final[dict[str, tuple[str, str]]] = {
     "B": ("GiB", "GiB"),
     "m/s": ("m/s", "m/s"),
     "g/kWh": ("g/kWh", "g/kWh"),
+    "kg/kg": ("g/kg", "g/kg"),
     "count": ("count", ""),
 }
 """Canonical unit to the unit that pages show: its symbol in `core.units` and its sign on the page."""
@@ -42,6 +44,7 @@ INCH_POUND: Final[dict[str, tuple[str, str]]] = DISPLAY | {
     "m3/s": ("gpm", "gpm"),
     "m3": ("gal", "gal"),
     "m/s": ("ft/min", "ft/min"),
+    "kg/kg": ("gr/lb", "gr/lb"),
 }
 """The same for who reads inch-pound units; power and energy stay electrical."""
 
@@ -53,6 +56,12 @@ SPELT: Final = {
 }
 """Parts of identifiers that people do not write in small letters."""
 
+_NUMBER: Final = re.compile(r"[+\-\u2212]?\d+(?:\.\d+)?")
+_STORED: Final = re.compile(
+    rf"(?P<numbers>(?:{_NUMBER.pattern}(?: to | and | → | -> ))*{_NUMBER.pattern})"
+    r" ?(?P<unit>°C|K)(?P<rest>/h)?(?![\w°])"
+)
+"""Temperatures and differences in a sentence: one, or several before one unit."""
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 _FEW: Final = 10.0
 """Below this an amount has decimals."""
@@ -144,6 +153,26 @@ def kelvins(value_k: float | None) -> str:
     return text if text == NOTHING else f"{text} {display_unit('K')}"
 
 
+def said(text: str) -> str:
+    """A sentence that was stored with temperatures in SI, in the units that are shown."""
+    if view.units() is view.Units.SI:
+        return text
+    return _STORED.sub(_converted, text)
+
+
+def _converted(found: re.Match[str]) -> str:
+    canonical = "degC" if found["unit"] == "°C" else "K"
+
+    def shown(of: re.Match[str]) -> str:
+        text = of[0].replace(MINUS, "-")
+        places = max(len(text.partition(".")[2]), 1)
+        value = fixed(display_value(float(text), canonical), places)
+        return f"+{value}" if text.startswith("+") else value
+
+    rest = found["rest"] or ""
+    return f"{_NUMBER.sub(shown, found['numbers'])} {display_unit(canonical)}{rest}"
+
+
 def limits(low_c: float, high_c: float) -> str:
     """A range of temperatures [degC], e.g. ``18 to 27 °C``."""
     low, high = (display_value(end, "degC") for end in (low_c, high_c))
@@ -178,17 +207,30 @@ def age(seconds: float | None) -> str:
 
 
 def clock_time(time: datetime | None, zone: ZoneInfo, now: datetime | None = None) -> str:
-    """A time in the site's zone: the hour of today, and the date as well of any other day."""
+    """A time in a zone: the hour of today, and the date as well of any other day."""
     if time is None:
         return NOTHING
     local = time.astimezone(zone)
     if now is not None and local.date() == now.astimezone(zone).date():
-        return f"{local:%H:%M}"
-    return f"{local:%a} {local.day} {local:%b %H:%M}"
+        return hour_minute(time, zone)
+    return f"{local:%a} {local.day} {local:%b} {hour_minute(time, zone)}"
+
+
+def hour_minute(time: datetime, zone: ZoneInfo) -> str:
+    """The hour of the day; with the zone's abbreviation where the clocks go back and it comes twice."""
+    local = time.astimezone(zone)
+    return f"{local:%H:%M}{abbreviation(time, zone)}"
+
+
+def abbreviation(time: datetime, zone: ZoneInfo) -> str:
+    """The zone's abbreviation after a space, where the same time of the day comes twice; else nothing."""
+    local = time.astimezone(zone)
+    once = local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset()
+    return "" if once else f" {local:%Z}"
 
 
 def long_time(time: datetime, zone: ZoneInfo) -> str:
-    """A time in the site's zone with seconds and the zone's abbreviation."""
+    """A time in a zone with seconds and the zone's abbreviation."""
     local = time.astimezone(zone)
     return f"{local:%a} {local.day} {local:%b %Y %H:%M:%S %Z}"
 

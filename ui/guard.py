@@ -1,18 +1,33 @@
-"""Headers and guards: nothing leaves the machine, nothing is framed, nothing is posted from elsewhere."""
+"""Headers and guards: nothing leaves the machine, is framed, posted from elsewhere or shown to strangers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from flask import Response, abort, request
+from flask import Response, abort, g, redirect, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from core.errors import ServiceError
+from ui import auth, login
 
 if TYPE_CHECKING:
     from dash import Dash
+    from werkzeug.wrappers import Response as Answer
+
+    from ui.data import Source
 
 BODY_MAX_BYTES: Final = 1_000_000
 """Largest body that is read."""
 _CHANGING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_OPEN: Final = frozenset({"/healthz", "/_favicon.ico"})
+_LOOKS: Final = "/assets/"
+"""For everybody, as is what makes the sign-in look."""
+_MACHINE: Final = ("/_", "/api/")
+"""What programs ask for: they are answered with a status, people with a page."""
+_PARTS: Final = "/_dash-component-suites/"
+"""Scripts that every page is made of: a page that is opened anew needs them also when a sign-in is over."""
+_HSTS: Final = "max-age=31536000"
 
 
 def policy(app: Dash) -> str:
@@ -46,10 +61,12 @@ def same_origin(origin: str | None, fetch_site: str | None, host: str) -> bool:
     return origin is not None and urlsplit(origin).netloc == host
 
 
-def register(app: Dash) -> None:
+def register(app: Dash, source: Source) -> None:
     """Put the guard before every request and the headers after it. Call when all callbacks are there."""
-    server = app.server
+    server, settings = app.server, source.context.settings
     server.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
+    if settings.ui_proxies:
+        server.wsgi_app = ProxyFix(server.wsgi_app, x_for=settings.ui_proxies, x_proto=0)
     headers = {
         "Content-Security-Policy": policy(app),
         "X-Content-Type-Options": "nosniff",
@@ -57,17 +74,65 @@ def register(app: Dash) -> None:
         "Referrer-Policy": "same-origin",
         "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
         "Cross-Origin-Opener-Policy": "same-origin",
-    }
+    } | ({"Strict-Transport-Security": _HSTS} if settings.ui_https else {})
 
     def refuse_strangers() -> None:
-        if request.method in _CHANGING and not same_origin(
-            request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site"), request.host
+        by_key = request.path.startswith("/api/") and "Authorization" in request.headers  # no cookie counts
+        if (
+            request.method in _CHANGING
+            and not by_key
+            and not same_origin(
+                request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site"), request.host
+            )
         ):
             abort(403, "a request that changes something has to come from a page of this server")
 
+    def admit() -> Answer | None:
+        return admitted(source)
+
     def add_headers(response: Response) -> Response:
         response.headers.update(headers)
+        if g.get("joulecast_lapsed", False):
+            login.forget(source, response)
         return response
 
     server.before_request(refuse_strangers)
+    server.before_request(admit)
     server.after_request(add_headers)
+
+
+def admitted(source: Source) -> Answer | None:
+    """None where the request may go on; otherwise the way to the sign-in. Nobody unknown is let through."""
+    if request.path in _OPEN or request.path.startswith(_LOOKS):
+        return None
+    is_machine = request.path.startswith(_MACHINE) or request.method != "GET"
+    guests_may = source.context.settings.guests_may_view
+    try:
+        lapsed = auth.load(source)
+    except ServiceError as error:
+        if guests_may and not request.path.startswith("/api/"):
+            return None  # as a guest: the pages say themselves what is wrong with the database
+        abort(503, f"who asks cannot be found out: {error}")
+    if request.path in login.PATHS:
+        return None
+    if lapsed and is_machine and not request.path.startswith(_PARTS):
+        abort(401, "This sign-in is over or this key is not in force. Sign in again.")
+    g.joulecast_lapsed = lapsed and not is_machine
+    if auth.user().must_change:
+        return _sent(login.PASSWORD, 403, "Choose a password of your own first.", is_machine=is_machine)
+    if auth.user().role is auth.Role.GUEST and not guests_may:
+        return _to_sign_in(source, is_machine=is_machine)
+    return None
+
+
+def _to_sign_in(source: Source, *, is_machine: bool) -> Answer:
+    if not is_machine and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        return login.again(source)  # a link from elsewhere brings no cookie; its repetition does
+    return _sent(login.LOGIN, 401, "Sign in first.", is_machine=is_machine)
+
+
+def _sent(path: str, status: int, sentence: str, *, is_machine: bool) -> Answer:
+    if is_machine:
+        abort(status, sentence)
+    wanted = request.full_path.rstrip("?")
+    return redirect(path if wanted == "/" else f"{path}?{urlencode({'next': wanted})}")

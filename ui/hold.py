@@ -54,6 +54,7 @@ def dialog() -> Child:
         title="HOLD",
         size=_MODAL_PX,
         transitionProps={"duration": 0},
+        closeButtonProps={"aria-label": "Close"},
     )
 
 

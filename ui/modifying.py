@@ -11,7 +11,7 @@ from core.errors import JoulecastError
 from ui import actions, auth, view
 from ui import format as fmt
 from ui.callbacks import callback
-from ui.components.panel import facts, labelled
+from ui.components.panel import facts
 from ui.data import advice
 
 if TYPE_CHECKING:
@@ -33,12 +33,13 @@ def dialog() -> dmc.Modal:
         html.Button("Put it in its place", id="modify-confirm", className="btn primary"),
     ]
     slider = dmc.Slider(
-        id="modify-value", min=0, max=1, value=0, step=_STEP_K, precision=1, updatemode="mouseup", size="lg"
-    )
+        id="modify-value", min=0, max=1, value=0, step=_STEP_K, precision=1, updatemode="mouseup", size="lg",
+        thumbLabel="Value",
+    )  # fmt: skip
     return dmc.Modal(
         [
             html.Div(id="modify-text"),
-            html.Div(labelled(slider, label="Value"), className="modify-slider"),
+            html.Div(slider, className="modify-slider"),
             html.Div(id="modify-worth", role="status"),
             html.Div(id="modify-problem", className="result", role="status"),
             html.Div(buttons, className="buttons"),
@@ -47,6 +48,7 @@ def dialog() -> dmc.Modal:
         title="Another value",
         size=_MODAL_PX,
         transitionProps={"duration": 0},
+        closeButtonProps={"aria-label": "Close"},
     )
 
 
@@ -142,7 +144,7 @@ def worth(source: Source, seen: Any, value: Any) -> Child:
     try:
         looked = actions.look_at(source, found.recommendation_id, fmt.celsius(float(value)))
     except JoulecastError as error:
-        return html.P(f"▲ {error}")
+        return html.P(f"▲ {fmt.said(str(error))}")
     return [facts(_facts(looked)), html.P(_verdict(looked))]
 
 
@@ -158,7 +160,7 @@ def _facts(looked: Looked) -> list[tuple[str, Child]]:
 
 def _verdict(looked: Looked) -> str:
     return (
-        f"▲ The gates would not let it pass: {looked.refusal}."
+        f"▲ The gates would not let it pass: {fmt.said(looked.refusal)}."
         if looked.refusal
         else "✓ Every gate would pass."
     )
@@ -174,12 +176,12 @@ def done(source: Source, seen: Any, value: Any) -> dict[str, Any]:
             source, found.recommendation_id, seen["version"], auth.user().name, fmt.celsius(float(value))
         )
     except JoulecastError as error:
-        return {"problem": f"Not done: {error}"}
+        return {"problem": f"Not done: {fmt.said(str(error))}"}
     if not outcome.ok:
-        return {"problem": f"Not done: {outcome.message}"}
+        return {"problem": f"Not done: {fmt.said(outcome.message)}"}
     looked_at = view.current()
     newest = view.search_of(looked_at, card=None) if looked_at else no_update
-    return {"opened": False, "result": outcome.message, "search": newest}
+    return {"opened": False, "result": fmt.said(outcome.message), "search": newest}
 
 
 def _card(source: Source, seen: Any) -> advice.Recommendation | None:

@@ -7,7 +7,7 @@ import logging
 import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dash import Input, Output, State, no_update, set_props
+from dash import Input, Output, State, html, no_update, set_props
 from plotly.utils import PlotlyJSONEncoder
 
 from core.errors import JoulecastError, NotReadyError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from dash import Dash
 
+    from ui.components.panel import Child
     from ui.data import Source
     from ui.page import Live, Page
 
@@ -64,6 +65,23 @@ def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
         now = {f"{one.element}.{one.prop}": one.digest for one in found}
         beat = {"seq": count or 0, "stale": head.stale(source), "user": auth.user().name}
         return beat, no_update if now == was else {"key": key, "of": now}
+
+
+def fill(source: Source, page: Page, content: Child) -> dict[str, int]:
+    """Put what is alive into a page that opens, so that it comes with its values and is drawn once.
+
+    Returns:
+        What the browser has then, as `seen` keeps it.
+    """
+    by_element: dict[str, list[Made]] = {}
+    for one in made(source, page):
+        by_element.setdefault(one.element, []).append(one)
+    told: dict[str, int] = {}
+    for part in html.Div(content)._traverse():  # noqa: SLF001  # Dash has no other way through a layout
+        for one in by_element.pop(str(getattr(part, "id", "")), ()):
+            setattr(part, one.prop, one.value)
+            told[f"{one.element}.{one.prop}"] = one.digest
+    return told
 
 
 def made(source: Source, page: Page | None) -> list[Made]:

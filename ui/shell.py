@@ -9,7 +9,7 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 
 from core.errors import ServiceError
-from ui import auth, head, hold, poll, view
+from ui import auth, head, hold, keys, poll, tour, view
 from ui import format as fmt
 from ui.callbacks import VIEW_STORE, callback
 from ui.components.panel import denied, failed, labelled
@@ -27,13 +27,18 @@ WATCH_MS: Final = 1000
 
 def layout(source: Source, pages: tuple[Page, ...]) -> dmc.MantineProvider:
     """The whole document body; the page's content goes into ``page``."""
-    links = [dcc.Link(page.name, href=page.path, id=page.link_id) for page in pages]
+    links = [dcc.Link(page.name, href=page.path, id=page.link_id, title=keys.title(page)) for page in pages]
     menu = html.Button("Menu", id="menu", className="btn small")
-    nav = html.Div([menu, labelled(html.Nav(links), label="Pages")], className="nav", id="nav")
+    nav = html.Div(
+        [menu, labelled(html.Nav([*links, keys.button()]), label="Pages")], className="nav", id="nav"
+    )
     banner = html.Div(id="banner", className="banner", role="alert")
     said = html.Div(id="view-said", className="banner calm", role="status")
     main = html.Main(
-        [banner, hold.notice(), said, html.Div(id="page", className="page")], className="main", id="main"
+        [banner, hold.notice(), tour.panel(source), said, html.Div(id="page", className="page")],
+        className="main",
+        id="main",
+        tabIndex=-1,  # so that the way past the navigation ends here
     )
     machinery = [
         dcc.Location(id="url", refresh=False),
@@ -41,6 +46,7 @@ def layout(source: Source, pages: tuple[Page, ...]) -> dmc.MantineProvider:
         dcc.Interval(id="watch", interval=WATCH_MS),
         *[dcc.Store(id=name) for name in (VIEW_STORE, "page-key", "beat", "seen")],
         hold.dialog(),
+        keys.dialog(pages),
     ]
     skip = html.A("To the content", href="#main", className="skip")
     return dmc.MantineProvider(
@@ -52,6 +58,7 @@ def layout(source: Source, pages: tuple[Page, ...]) -> dmc.MantineProvider:
 def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
     """Routing, poll, watchdog, switches of the header and HOLD."""
     hold.register(app, source)
+    tour.register(app)
     poll.register(app, source, pages)
     by_path = {page.path: page for page in pages}
 
@@ -62,6 +69,7 @@ def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
         Output("page", "children"),
         Output("page-key", "data"),
         Output("view-said", "children"),
+        Output("seen", "data", allow_duplicate=True),
         *[Output(page.link_id, prop) for page in pages for prop in ("className", "href")],
         Input(VIEW_STORE, "data"),
         State("page-key", "data"),
@@ -73,11 +81,15 @@ def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
         search = data.get("search") if isinstance(data, dict) else ""
         seen = view.parse(search, source.context.site, page.keys if page else frozenset())
         key = {"path": path, "of": replace(seen, more={}).key}
-        with view.use(seen):
-            content = no_update if was == key else content_of(source, page, path)
+        content: Any = no_update
+        told: Any = no_update
+        if was != key:
+            with view.use(seen):
+                content = content_of(source, page, path)
+                told = {"key": key, "of": poll.fill(source, page, content) if page else {}}
         kept = view.search_of(view.shell_part(seen))
-        links = [of for p in pages for of in ("here" if page is p else "", f"{p.path}{kept}")]
-        return [content, no_update if was == key else key, " ".join(seen.problems), *links]
+        links = [of for p in pages for of in (_look(p, page), f"{p.path}{kept}")]
+        return [content, no_update if was == key else key, " ".join(seen.problems), told, *links]
 
     for name, inputs, output in CLIENTSIDE:
         app.clientside_callback(
@@ -99,6 +111,13 @@ CLIENTSIDE: Final = (
 """What the browser does by itself: the function in the script, its inputs, its output."""
 DUPLICATES: Final = frozenset({"turned"})
 """Those that share their output with others and need to know it."""
+
+
+def _look(link: Page, page: Page | None) -> str:
+    """A link's look in the navigation; pages that the reader may not see are not offered."""
+    if link is page:
+        return "here"
+    return "" if auth.user().may(link.permission) else "not-offered"
 
 
 def path_of(data: Any) -> str:

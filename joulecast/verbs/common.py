@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import sys
 from contextlib import contextmanager
 from datetime import timedelta
@@ -38,7 +39,24 @@ console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty
 def site_of(settings: Settings) -> Site:
     """The plant that `site.toml` describes; the demo plant where there is no such file and none was named."""
     named = "site_file" in settings.model_fields_set
-    return load_site(settings.site_file if named or settings.site_file.exists() else DEMO_SITE)
+    return load_site(
+        settings.site_file if named or settings.site_file.exists() else demo_site(settings.data_dir)
+    )
+
+
+def demo_site(data_dir: Path) -> Path:
+    """The demo plant's description, copied into the data folder so that what is mapped there stays mapped.
+
+    Without a data folder that takes it there is nothing to keep, and it is the original.
+    """
+    if not data_dir.is_dir() or not os.access(data_dir, os.W_OK):
+        return DEMO_SITE
+    own, original = data_dir / "demo-site.toml", DEMO_SITE.read_text(encoding="utf-8")
+    kept = own.read_text(encoding="utf-8") if own.exists() else ""
+    if not kept.startswith(original):
+        at = kept.find("\n[[topics]]")
+        own.write_text(original + (kept[at:] if at >= 0 else ""), encoding="utf-8")
+    return own
 
 
 @contextmanager

@@ -1,9 +1,10 @@
--- How many alarms stand, by priority, and how many of them nobody has acknowledged.
+-- How many alarms ask for somebody, by priority, and how many of them nobody has acknowledged.
 SELECT
     a.priority,
     count(*)::integer AS open,
-    count(*) FILTER (WHERE a.acknowledged_at IS NULL)::integer AS unseen
+    count(*) FILTER (WHERE a.state <> 'acknowledged')::integer AS unseen
 FROM alarm AS a
-WHERE a.site_id = %(site)s AND a.cleared_at IS NULL
+WHERE
+    a.site_id = %(site)s AND a.kind = 'alarm' AND a.state IN ('unacknowledged', 'acknowledged', 'returned')
 GROUP BY a.priority
 ORDER BY a.priority

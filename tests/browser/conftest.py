@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
+import chrome
 import pytest
 
 if TYPE_CHECKING:
@@ -12,10 +12,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-)  # fmt: skip
 PATIENCE_MS = 20_000
 """How long something may take to appear on a busy machine."""
 
@@ -23,14 +19,14 @@ PATIENCE_MS = 20_000
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One headless Chromium for the whole run."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
+    program = chrome.program()
     if not program:
-        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
+        pytest.skip(chrome.MISSING)
     from playwright.sync_api import expect, sync_playwright  # noqa: PLC0415  # only where there is a browser
 
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=list(FLAGS))
+        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=list(chrome.FLAGS))
         yield chromium
         chromium.close()
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import people
 import pytest
-from test_pages import OVERFLOW_PX, PHONE_PX, SITE_FILE, STEP, Ui, seed, ui, watched
+from test_pages import OVERFLOW_PX, PHONE_PX, SITE_FILE, STEP, Ui, Watched, seed, ui, watched
 
 from core import db
 from core.jobs import Context
 from core.settings import Settings
-from ui.shell import TICK_MS
+from ui.poll import TICK_MS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -25,13 +27,21 @@ pytestmark = pytest.mark.browser
 __all__ = ["ui"]
 
 
-def opened(served: Ui, browser: Browser, name: str = "Ann Operator") -> Page:
-    """The page with a name filled in, as soon as there is something to decide."""
-    page = watched(browser).page
-    page.goto(f"{served.url}/recommendations")
-    page.fill("#operator-name", name)
+def opened(served: Ui, browser: Browser, name: str = "ann") -> Page:
+    """The page of an engineer who is signed in, as soon as there is something to decide."""
+    page = signed_in(served, watched(browser), name)
     expect(page.locator("#reject-open")).to_be_visible()
     return page
+
+
+def signed_in(served: Ui, found: Watched, name: str = "ann", wanted: str = "/recommendations") -> Page:
+    """Somebody opens a page and signs in."""
+    with db.connect(served.dsn) as conn:
+        known = conn.execute("SELECT FROM app_user WHERE user_name = %s", (name,)).fetchone()
+    if known is None:
+        people.account(served.dsn, name, "engineer")
+    people.enter(found.page, served.url, name, wanted)
+    return found.page
 
 
 def state(served: Ui, of: int) -> str:
@@ -45,10 +55,9 @@ def test_accepting_restates_the_value_and_cancel_has_the_focus(ui: Ui, browser: 
     page = watched(browser).page
     page.goto(f"{ui.url}/recommendations")
     expect(page.locator("#recommendation-state")).to_have_text("proposed")
-    page.click("#accept-open")
-    expect(page.locator("#recommendation-card")).to_contain_text("Say who you are")
-    expect(page.locator("#act-confirm")).to_have_count(0)
-    page.fill("#operator-name", "Ann Operator")
+    expect(page.locator("#accept-open")).to_be_disabled()
+    expect(page.locator("#accept-open")).to_have_attribute("title", re.compile("Sign in as engineer"))
+    page = opened(ui, browser)
     page.click("#accept-open")
     expect(page.locator("#act-text")).to_contain_text("Raise supply air temperature 20.0 → 21.0 °C")
     expect(page.locator("#act-text")).to_contain_text("version 1")
@@ -91,15 +100,15 @@ def test_rejecting_needs_a_reason_and_puts_it_on_record(ui: Ui, browser: Browser
     page.click("#act-confirm")
     expect(page.locator("#recommendation-state")).to_have_text("rejected")
     page.locator("details.history", has_text="rejected").first.click()
-    expect(page.locator("#advice-history")).to_contain_text("Ann Operator: maintenance until noon")
+    expect(page.locator("#advice-history")).to_contain_text("ann: maintenance until noon")
     page.context.close()
 
 
 def test_of_two_who_click_at_once_one_wins_and_the_other_is_told(ui: Ui, browser: Browser) -> None:
-    ann, ben = opened(ui, browser, "Ann"), opened(ui, browser, "Ben")
+    ann, ben = opened(ui, browser, "ann"), opened(ui, browser, "ben")
     for page in (ann, ben):
         page.click("#reject-open")
-        page.fill("#act-reason", f"I say so, {page.input_value('#operator-name')}")
+        page.fill("#act-reason", "I say so")
     for page in (ann, ben):
         page.click("#act-confirm", no_wait_after=True)
     for page in (ann, ben):
@@ -131,24 +140,21 @@ def test_hold_stops_everything_from_any_page_and_everybody_sees_it(ui: Ui, brows
     now = datetime.now(UTC)
     with db.connect(ui.dsn) as conn:
         held = seed.held(conn, ui.site, now - timedelta(hours=2), now)
-    other = opened(ui, browser, "Ben")
-    page = watched(browser).page
-    page.goto(ui.url)
+    other = opened(ui, browser, "ben")
+    page = signed_in(ui, watched(browser), wanted="/")
     page.click("#hold-open")
     expect(page.locator("#hold-text")).to_contain_text("goes back to the plant's own control")
     page.click("#hold-confirm")
-    expect(page.locator("#hold-result")).to_contain_text("Say who you are")
-    page.fill("#hold-name", "Ann")
+    expect(page.locator("#hold-result")).to_contain_text("Say why")
     page.fill("#hold-reason", "smoke in hall 2")
     page.click("#hold-confirm")
     for each in (page, other):
-        expect(each.locator("#hold-notice")).to_contain_text("by Ann: smoke in hall 2")
+        expect(each.locator("#hold-notice")).to_contain_text("by ann: smoke in hall 2")
         expect(each.locator("#hold-open")).to_have_text("Resume advice")
     assert state(ui, ui.seeded.proposed) == "withdrawn"
     assert state(ui, held) == "reverting"
     page.click("#hold-open")
     expect(page.locator("#hold-reason")).to_have_value("")
-    expect(page.locator("#hold-name")).to_have_value("Ann")
     page.fill("#hold-reason", "false alarm")
     page.click("#hold-confirm")
     expect(other.locator("#hold-open")).to_have_text("HOLD EVERYTHING")
@@ -219,7 +225,7 @@ def test_the_whole_page_in_both_themes_and_on_a_phone(ui: Ui, browser: Browser, 
         seed.held(conn, ui.site, now - timedelta(hours=2), now)
     for scheme, width in (("light", 1440), ("dark", 1440), ("light", PHONE_PX)):
         found = watched(browser, scheme, width)
-        found.page.goto(f"{ui.url}/recommendations")
+        signed_in(ui, found)
         expect(found.page.locator("#advice-authority")).to_contain_text("Supply air")
         expect(found.page.locator("#advice-plan")).to_contain_text("economizer")
         expect(found.page.locator("#advice-savings")).to_contain_text("3 days, verified")
@@ -227,7 +233,6 @@ def test_the_whole_page_in_both_themes_and_on_a_phone(ui: Ui, browser: Browser, 
         wide = found.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width + OVERFLOW_PX, f"{wide} px wide"
         found.page.screenshot(path=folder / f"advice-{scheme}-{width}.png", full_page=True)
-        found.page.fill("#operator-name", "Ann Operator")
         found.page.click("#accept-open")
         expect(found.page.locator("#act-confirm")).to_be_visible()
         found.page.screenshot(path=folder / f"advice-dialog-{scheme}-{width}.png")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import paho.mqtt.client as mqtt
+import people
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
@@ -190,7 +191,8 @@ def test_a_moving_pue_then_a_forecast_then_a_recommendation_that_is_accepted(up:
         lambda: _rows(up, "SELECT FROM forecast WHERE model = 'lstm' LIMIT 1"),
         LEARNT_S - (time.monotonic() - up.started_s), "a forecast by the LSTM",
     )  # fmt: skip
-    page.goto(f"{up.url}/recommendations")
+    people.account(up.info.dsn, "ann", "operator")
+    people.enter(page, up.url, "ann", "/recommendations")
     statement = "SELECT recommendation_id AS id, changes FROM recommendation WHERE state = 'proposed'"
     accept = page.locator("#accept-open")
     change = _until(
@@ -203,7 +205,6 @@ def test_a_moving_pue_then_a_forecast_then_a_recommendation_that_is_accepted(up:
     assert before["value"] == pytest.approx(wanted["from_c"], abs=0.05)
     cooling_before = _cooling_kw(up, 20, before["time"])
 
-    page.locator("#operator-name").fill("Ann Operator")
     page.locator("#accept-open").click()
     page.locator("#act-confirm").click()
     statement = "SELECT FROM recommendation_event WHERE recommendation_id = %s AND to_state = 'applied'"
@@ -218,7 +219,7 @@ def test_a_moving_pue_then_a_forecast_then_a_recommendation_that_is_accepted(up:
     assert cooling_after < cooling_unchanged - 0.3
     statement = "SELECT to_state, actor FROM recommendation_event WHERE recommendation_id = %s"
     events = [(e["to_state"], e["actor"]) for e in _rows(up, statement, change["id"])]
-    assert ("accepted", "Ann Operator") in events
+    assert ("accepted", "ann") in events
     print(f"\n{ref}: {before['value']:.2f} -> {after['value']:.2f} degC;")
     print(f"cooling power, 20 min means: {cooling_before:.1f} -> {cooling_after:.1f} kW,")
     print(f"with the setpoint unchanged it would be {cooling_unchanged:.1f} kW")

@@ -38,6 +38,8 @@ def test_the_demo_describes_a_whole_plant(site: Site) -> None:
         ("low_c = 18.0", "low_c = 28.0", ["low_c must be below high_c"]),
         ('timezone = "Europe/Amsterdam"', 'timezone = "Mars/Olympus"', ["Mars/Olympus"]),
         ("category = 2", "category = 4", ["meters.category", "1, 2 or 3"]),
+        ("position = 2", "position = 0", ["assets.", "position", "greater than or equal to 1"]),
+        ('row = "A"', "power_limit_kw = -3", ["assets.", "power_limit_kw", "greater than 0"]),
         ('[site]\nid = "demo"\n', "[site]\n", ["site.id", "nothing"]),
         ("[limits]", "[limits", ["no TOML"]),
         ("\ngpu = [", "\nit_power = [", ["forecast", "it_power", "[meters]", "another name"]),

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from core import db
 from core.actions import Setpoint
-from core.points import point_type
+from core.points import PointRef, point_type
 
 if TYPE_CHECKING:
-    from core.points import PointRef
+    from collections.abc import Sequence
+
     from core.site import Site
 
 IT_W = 620_000.0
@@ -444,3 +445,94 @@ def everything(
             (site.id, now - timedelta(hours=1), now),
         )
     return Seeded(proposed, rejected)
+
+
+GPU_BITS = (0x0, 0x1, 0x4, 0x40)
+"""What the seeded GPUs say of their clocks, one after another."""
+
+
+def machines(conn: db.Connection, site: Site, now: datetime) -> None:
+    """Write what else a cooling plant tells: heat, speeds, flow, humidity in the hall, weather to come."""
+    for ref, value in {
+        "chiller-1/cooling_load": 190_000.0,
+        "chiller-2/cooling_load": 190_000.0,
+        "chw-loop/cooling_load": 380_000.0,
+        "economizer/economizer_load": 95_000.0,
+        "chw-pump/water_flow": 0.0149,
+        "crah-1/fan_speed_ratio": 0.62,
+        "hall/relative_humidity": 0.3,
+        "weather/relative_humidity": 0.71,
+    }.items():
+        tell(conn, site, PointRef.parse(ref), now, value)
+    for hour in range(26):
+        valid = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=hour)
+        conn.execute(
+            "INSERT INTO weather_forecast (site_id, issued_at, available_at, valid_at, dry_bulb_c,"
+            " wet_bulb_c) VALUES (%s, %s, %s, %s, %s, %s)",
+            (
+                site.id,
+                now - timedelta(hours=1),
+                now - timedelta(minutes=55),
+                valid,
+                9.0 + 6.0 * math.sin(hour * math.pi / 12),
+                6.0 + 4.0 * math.sin(hour * math.pi / 12),
+            ),
+        )
+
+
+def tell(conn: db.Connection, site: Site, ref: PointRef, now: datetime, value: float) -> None:
+    """Register one more point and write its newest reading."""
+    kind = point_type(ref.point)
+    row = conn.execute(
+        "INSERT INTO point (site_id, asset_id, name, unit, role, state_class, source)"
+        " VALUES (%s, %s, %s, %s, %s, %s, 'seed') ON CONFLICT (site_id, asset_id, name)"
+        " DO UPDATE SET source = 'seed' RETURNING point_id",
+        (site.id, ref.asset, ref.point, kind.unit, str(kind.role), str(kind.state_class)),
+    ).fetchone()
+    assert row is not None
+    conn.execute(
+        "INSERT INTO reading_latest VALUES (%s, %s, %s, 0) ON CONFLICT (point_id)"
+        " DO UPDATE SET time = excluded.time, value = excluded.value",
+        (row["point_id"], now, value),
+    )
+
+
+def gpus(conn: db.Connection, site: Site, now: datetime, count: int, parents: Sequence[str] = ()) -> None:
+    """Write what `count` GPUs of 1000 W say: the i-th draws 400 W and i / 2 more, up to its cap of 700 W.
+
+    Args:
+        parents: assets that they lie in, by turns; in none where none are named.
+    """
+    conn.execute("CREATE TEMP TABLE g AS SELECT i FROM generate_series(0, %s - 1) AS i", (count,))
+    if parents:
+        conn.execute(
+            "INSERT INTO asset (site_id, asset_id, brick_class, parent_id, label)"
+            " SELECT %s, 'gpu-' || lpad(i::text, 8, '0'), 'Processing_Unit', (%s::text[])[1 + i %% %s], ''"
+            " FROM g",
+            (site.id, list(parents), len(parents)),
+        )
+    for name, value in {
+        "gpu_power": "least(400 + i / 2.0, 700)",
+        "gpu_power_limit": "700",
+        "gpu_temperature": "40 + i % 45",
+        "gpu_memory_temperature": "50 + i % 40",
+        "gpu_clock": "1e6 * (1200 + i % 700)",
+        "gpu_memory_clock": "2.6e9",
+        "gpu_memory_used": "1073741824.0 * (i % 140)",
+        "utilisation": "(i % 101) / 100.0",
+        "gpu_throttle_reasons": f"('{{{','.join(map(str, GPU_BITS))}}}'::integer[])[1 + i % 4]",
+    }.items():
+        kind = point_type(name)
+        conn.execute(
+            "WITH p AS (INSERT INTO point (site_id, asset_id, name, unit, role, state_class, source)"  # noqa: S608  # our own words
+            " SELECT %(site)s, 'gpu-' || lpad(i::text, 8, '0'), %(name)s, %(unit)s, %(role)s, %(state)s, ''"
+            f" FROM g RETURNING point_id, asset_id) INSERT INTO reading_latest"
+            f" SELECT p.point_id, %(now)s, {value.replace('%', '%%')}, 0 FROM p"
+            " INNER JOIN g ON p.asset_id = 'gpu-' || lpad(g.i::text, 8, '0')",
+            {
+                "site": site.id, "name": name, "unit": kind.unit, "role": str(kind.role),
+                "state": str(kind.state_class), "now": now,
+            },
+        )  # fmt: skip
+    conn.execute("DROP TABLE g")
+    conn.execute("ANALYZE point, reading_latest")

@@ -327,7 +327,12 @@ def test_rejecting_goes_through_the_engine_and_needs_the_version_seen(
             " WHERE recommendation_id = %s AND to_state = 'rejected'",
             (seeded.proposed,),
         ).fetchone()
+        audited = conn.execute("SELECT actor, role, what, object, reason FROM audit").fetchall()
     assert row == {"actor": "Ann", "reason": "too warm"}
+    (entry,) = audited
+    assert tuple(entry.values()) == (
+        "Ann", "engineer", "advice.reject", f"recommendation {seeded.proposed}", "too warm",
+    )  # fmt: skip
 
 
 def test_the_dialog_restates_and_keeps_what_was_asked(source: Source, seeded: seed.Seeded) -> None:

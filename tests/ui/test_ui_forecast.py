@@ -380,6 +380,20 @@ def test_the_page_draws_again_when_there_is_something_new(
         assert drawn() != before
 
 
+def test_what_was_believed_earlier_is_shown_as_such(ours: Source, context: Context, made: datetime) -> None:
+    with db.connect(context.dsn) as conn:
+        seed.one_issue(conn, context.site, made - 5 * HOUR, "lstm", "it_power", 900, 96)
+    now, then = forecast.picked(ours, "it_power"), forecast.picked(ours, "it_power", at=made - 4 * HOUR)
+    assert now
+    assert then
+    assert then.shown.issued_at == made - 5 * HOUR < now.shown.issued_at
+    words = text(list(seen(ours, page.PAGE, "?back=4").values()))
+    assert "As it was believed at 0" in words
+    assert "No forecast had been made by then" in text(list(seen(ours, page.PAGE, "?back=48").values()))
+    for nonsense in ("-1", "x", "9" * 30, "²"):
+        assert "As it was believed" not in text(list(seen(ours, page.PAGE, f"?back={nonsense}").values()))
+
+
 def test_peak_of_a_forecast_that_has_run_out(ours: Source, clock: ManualClock) -> None:
     found = forecast.picked(ours, "it_power")
     assert found is not None

@@ -12,20 +12,19 @@ from dash import dcc
 from plotly.utils import PlotlyJSONEncoder
 
 from core.actions import Setpoint
-from ui import actions, auth, guard, head
+from ui import actions, auth, guard
 from ui.__main__ import check_port
-from ui.components import plant
+from ui.components import plant, tiles
 from ui.components.graph import GRAPH_CONFIG
 from ui.data import live as live_data
 from ui.data.replay import FACILITY, lines
 from ui.data.shown import Kind, Shown
-from ui.pages import PAGES, live, replay
+from ui.pages import PAGES, replay
 
 if TYPE_CHECKING:
     from dash import Dash
     from werkzeug.test import TestResponse
 
-    from core.clock import ManualClock
     from core.jobs import Context
     from core.site import Site
     from ui.data import Source
@@ -59,31 +58,19 @@ def test_every_page_builds_with_and_without_data(page: Page, empty_source: Sourc
 def test_the_pages_have_the_graphs_they_promise(source: Source) -> None:
     found = {g.id for page in PAGES for g in graphs(page.layout(source))}
     assert found == {
-        "live-chart",
+        "overview-chart",
+        *(f"energy-{name}" for name in ("pue", "duration", "weather")),
+        "cooling-air",
+        "cooling-trend",
+        "racks-trend",
         *(
             f"forecast-{part}-{target}"
             for part in ("chart", "daily")
             for target in ("it_power", "cooling_power")
         ),
         "replay-chart",
+        "quality-trend",
     }
-
-
-def test_tiles_say_unit_time_and_kind(source: Source) -> None:
-    now = live_data.live(source)
-    shown = [as_json(part) for part in live.tiles(source, now)]
-    assert "kW" in shown[2]
-    assert "measured 13:00" in shown[3]
-    assert "forecast for" in shown[9]
-    assert "90 % band" in shown[9]
-
-
-def test_stale_tiles_show_a_dash_and_the_reason(source: Source, clock: ManualClock) -> None:
-    clock.advance(timedelta(hours=1))
-    value, sub = live.tiles(source, live_data.live(source))[:2]
-    assert value[0] == "—"
-    assert "utility/facility_power is stale" in sub
-    assert "withheld" in head.stale(source)
 
 
 def test_an_inlet_above_the_limit_is_an_alarm_in_words_and_shape(source: Source, site: Site) -> None:
@@ -93,7 +80,7 @@ def test_an_inlet_above_the_limit_is_an_alarm_in_words_and_shape(source: Source,
     assert "▲ 28.4 °C" in strip
     now = live_data.live(source)
     hot = live_data.Rack("Rack row 1", Shown(28.4, "degC", Kind.MEASURED, now.at))
-    warned = as_json(live.worst_text(source, live_data.Live(**{**_fields(now), "worst": hot})))
+    warned = as_json(tiles.inlet_sub(source, live_data.Live(**{**_fields(now), "worst": hot})))
     assert "1.4 K above 27 °C" in warned
 
 

@@ -323,7 +323,9 @@ def _better(stands: Assessment, other: Assessment) -> str:
     """Why another change should take the place of the one that stands; empty where it should not."""
     now, then = stands.prediction, other.prediction
     if then.protects and now.inlet_c > now.inlet_limit_c and now.inlet_c - then.inlet_c >= PROTECTS_MIN_K:
-        return f"another change takes the worst inlet to {then.inlet_c:.1f} °C, this one to {now.inlet_c:.1f}"
+        return (
+            f"another change takes the worst inlet to {then.inlet_c:.1f} °C, this one to {now.inlet_c:.1f} °C"
+        )
     unit, _, p50, _, needed = safety.amounts(other.benefit)
     more = p50 - safety.amounts(stands.benefit)[2]
     return f"another change saves {more:.1f} {unit} more" if more >= needed else ""

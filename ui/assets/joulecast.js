@@ -39,16 +39,16 @@
   };
 
   const SILENT_AFTER_MS = 6000;
-  const beat = { seq: null, at: Date.now() };
+  const beat = { seq: null, at: performance.now() };
 
   const element = (type, props) => ({ namespace: "dash_html_components", type, props });
   const cell = (text, className) => element("Td", className ? { children: text, className } : { children: text });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     joulecast: {
-      /* The client's own time since the last answer; the server's clock plays no part in it. */
+      /* The time since the last answer, by a clock that nobody sets: neither the server's nor this machine's. */
       watch: function (_, told) {
-        const now = Date.now();
+        const now = performance.now();
         if (told && told.seq !== beat.seq) { beat.seq = told.seq; beat.at = now; }
         if (told && told.user) { lastUser = told.user; }
         const silent = now - beat.at;
@@ -100,7 +100,7 @@
         const search = values.pop();
         const ids = window.dash_clientside.callback_context.inputs_list.map((i) => i.id.split("-").pop());
         const changes = {};
-        ids.forEach((id, i) => { changes[id] = values[i]; });
+        ids.forEach((id, i) => { changes[id] = values[i] === 0 ? "" : values[i]; });
         const next = searched(search, changes);
         return next === search ? window.dash_clientside.no_update : next;
       },

@@ -1,1 +1,1 @@
-"""Charts of single pages, as `ui.figures` makes them: pure functions, plain dictionaries of lists."""
+"""The charts of the pages: pure functions from numbers to figures, one file a page."""

@@ -315,8 +315,8 @@ def held_by_text(name: str) -> str:
 
 
 def _block_time(block: dict[str, Any], zone: ZoneInfo) -> str:
-    start = datetime.fromisoformat(block["start"]).astimezone(zone)
-    return f"{start:%H:%M}, {fmt.fixed(block['hours'], 0)} h"
+    start = fmt.hour_minute(datetime.fromisoformat(block["start"]), zone)
+    return f"{start}, {fmt.fixed(block['hours'], 0)} h"
 
 
 def _mode(block: dict[str, Any]) -> str:
@@ -378,7 +378,7 @@ def _gate(verdict: Verdict) -> html.Li:
         [
             labelled(html.Span(mark, className="mark"), hidden="true"),
             name,
-            html.Span(verdict.reason, className="reason note"),
+            html.Span(fmt.said(verdict.reason), className="reason note"),
         ],
         className="failed" if verdict.ok is False else "",
     )
@@ -440,7 +440,7 @@ def _moments(command: Command, zone: ZoneInfo, now: datetime) -> str:
         ("applied", command.applied_at),
     ]
     text = ", ".join(f"{name} {fmt.clock_time(at, zone, now)}" for name, at in moments if at)
-    return f"{text}. {command.reason}" if command.reason else text
+    return f"{text}. {fmt.said(command.reason)}" if command.reason else text
 
 
 def history(
@@ -471,7 +471,7 @@ def _event(event: Event, zone: ZoneInfo, now: datetime) -> html.Li:
     behind = sources_text(event.detail, zone, now) if event.detail.get("calibration_id") is not None else ""
     return html.Li(
         [
-            f"{fmt.clock_time(event.at, zone, now)} · {step} · {event.actor}: {event.reason}",
+            f"{fmt.clock_time(event.at, zone, now)} · {step} · {event.actor}: {fmt.said(event.reason)}",
             html.Span(f" ({behind})", className="note") if behind else "",
         ]
     )

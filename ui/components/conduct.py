@@ -39,7 +39,7 @@ def notices(found: Conduct, *, calibrated: bool) -> list[Child]:
 
 def _alarm(alarm: Alarm) -> Child:
     """What happened, what to do, and a way to say that somebody has looked."""
-    text = f"{alarm.message.rstrip('.')}. {alarm.action.rstrip('.')}."
+    text = fmt.said(f"{alarm.message.rstrip('.')}. {alarm.action.rstrip('.')}.")
     if alarm.looked:
         return html.P([text, f" {alarm.looked} has looked."], className=f"notice p{alarm.priority}")
     look = html.Button("Looked at…", id={"type": "look", "of": alarm.alarm_id}, className="btn small")

@@ -87,8 +87,9 @@ def alarm_notices(found: Sequence[Alarm], zone: ZoneInfo, now: datetime) -> list
     return [
         notice(
             alarm.priority,
-            html.B(fmt.sentence(f"{alarm.message.rstrip('.')}.")),
-            f" Since {fmt.clock_time(alarm.raised_at, zone, now)}. {fmt.sentence(alarm.action.rstrip('.'))}.",
+            html.B(fmt.said(fmt.sentence(f"{alarm.message.rstrip('.')}."))),
+            f" Since {fmt.clock_time(alarm.raised_at, zone, now)}."
+            f" {fmt.said(fmt.sentence(alarm.action.rstrip('.')))}.",
         )
         for alarm in found
     ]
@@ -197,7 +198,7 @@ def _spread(found: tuple[float, float, float] | None) -> Child:
 
 
 def _hour(time: datetime | None, zone: ZoneInfo) -> str:
-    return f"{time.astimezone(zone):%H:%M}" if time else fmt.NOTHING
+    return fmt.hour_minute(time, zone) if time else fmt.NOTHING
 
 
 def explanation(note: Note) -> list[Child]:

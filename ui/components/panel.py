@@ -44,7 +44,12 @@ def table(
         html.Th(text, className="num" if i in right else "", scope="col") for i, text in enumerate(head)
     ]
     content = html.Table([html.Thead(html.Tr(titles)), html.Tbody(body)], className="data")
-    return html.Div(content, className="scroll")
+    return scrolling(content, " ".join(text for text in head if text))
+
+
+def scrolling(content: Child, label: str) -> html.Div:
+    """What may be wider than its panel: it scrolls by itself, by keyboard too."""
+    return labelled(html.Div(content, className="scroll", tabIndex=0, role="group"), label=label)
 
 
 def labelled(component: Made, **names: str) -> Made:
@@ -54,14 +59,22 @@ def labelled(component: Made, **names: str) -> Made:
     return component
 
 
+def region(found: html.Div, label: str) -> html.Div:
+    """A part that may have to be scrolled, so that the keyboard alone can do it, and what it is called."""
+    for name, value in (("tabIndex", 0), ("role", "region")):
+        setattr(found, name, value)
+    return labelled(found, label=label)
+
+
 def switch(switch_id: str, label: str, names: dict[str, str], value: str) -> html.Div:
     """A choice of a few, all in sight: by value, the name on it."""
     data: Any = [{"value": key, "label": name} for key, name in names.items()]
     control = dmc.SegmentedControl(id=switch_id, data=data, value=value, size="sm")
-    return html.Div([html.Span(label, className="note", id=f"{switch_id}-label"), control])
+    named = labelled(control, labelledby=f"{switch_id}-label")
+    return html.Div([html.Span(label, className="note", id=f"{switch_id}-label"), named])
 
 
-def facts(pairs: Iterable[tuple[str, Child]]) -> html.Dl:
+def facts(pairs: Iterable[tuple[Child, Child]]) -> html.Dl:
     """Names and what they are."""
     return html.Dl(
         [item for name, value in pairs for item in (html.Dt(name), html.Dd(value))], className="facts"

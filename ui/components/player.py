@@ -106,7 +106,7 @@ def events(of: Played, zone: ZoneInfo) -> Child:
 def _event(of: Played, event: Event, zone: ZoneInfo) -> html.Button:
     step: dict[str, Any] = {"data-step": str((event.at - of.start) // of.step)}
     said = [
-        html.Span(f"{event.at.astimezone(zone):%H:%M}", className="at"),
+        html.Span(fmt.hour_minute(event.at, zone), className="at"),
         html.Span(f"{SIGNS[event.kind]} {player.event_text(event)}"),
     ]
     return html.Button(said, className="event", **step)

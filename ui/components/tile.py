@@ -17,7 +17,7 @@ def tile(tile_id: str, label: str) -> html.Div:
     return html.Div(
         [
             html.Div(label, className="label", id=f"{tile_id}-label"),
-            labelled(html.Div(id=tile_id, className="value"), labelledby=f"{tile_id}-label"),
+            labelled(html.Div(id=tile_id, className="value", role="group"), labelledby=f"{tile_id}-label"),
             html.Div(id=f"{tile_id}-sub", className="sub"),
         ],
         className="tile",

@@ -192,15 +192,24 @@ def in_order(issued: dict[str, datetime], chosen: str | None, since: datetime) -
     return fresh + old[::-1]
 
 
-def picked(source: Source, target: str, grid: Grid = QUARTERS) -> Picked | None:
-    """The forecast to show with the naive one beside it; None before the first."""
+def picked(source: Source, target: str, grid: Grid = QUARTERS, at: datetime | None = None) -> Picked | None:
+    """The forecast to show with the naive one beside it; None before the first.
+
+    Args:
+        source: the way to the database.
+        target: what is forecast.
+        grid: its steps.
+        at: as it was believed at that time; none: now.
+    """
 
     def read() -> Picked | None:
         issued = issues(source).get((target, grid.step_s), {})
+        if at is not None:
+            issued = _issued_by(source, target, grid, list(issued), at)
         if not issued:
             return None
         choice = _choice(source, target, grid)
-        since = source.now - fresh_for(source, grid)
+        since = (at or source.now) - fresh_for(source, grid)
         first = in_order(issued, choice.model if choice else None, since)[0]
         wanted = [name for name in dict.fromkeys([first, NAIVE]) if name in issued]
         found = _forecasts(source, target, grid, {name: issued[name] for name in wanted})
@@ -210,8 +219,22 @@ def picked(source: Source, target: str, grid: Grid = QUARTERS) -> Picked | None:
         note = _note(source, target, grid, {name: issued[name] for name in behind})
         return Picked(found[first], found.get(NAIVE), choice, note, issued[first] >= since)
 
-    found: Picked | None = source.kept(f"forecast {target} {grid.step_s}", _KEEP_WALL_S, read)
+    found: Picked | None = source.kept(f"forecast {target} {grid.step_s} {at or ''}", _KEEP_WALL_S, read)
     return found
+
+
+def _issued_by(
+    source: Source, target: str, grid: Grid, models: list[str], at: datetime
+) -> dict[str, datetime]:
+    rows = source.rows(
+        "ui_forecast_issues_at",
+        site=source.context.site.id,
+        target=target,
+        step_s=grid.step_s,
+        models=models,
+        at=at,
+    )
+    return {row["model"]: row["issued_at"] for row in rows if row["issued_at"]}
 
 
 def _choice(source: Source, target: str, grid: Grid) -> Choice | None:

@@ -455,7 +455,7 @@ def event_text(event: Event) -> str:
         name, before, after = event.moved
         return f"{fmt.sentence(fmt.words(name))} {fmt.degrees(before)} → {fmt.temperature(after)}"
     if event.kind == "alarm":
-        return f"Alarm P{event.priority}: {event.said}"
+        return f"Alarm P{event.priority}: {fmt.said(event.said)}"
     return f"Recommendation {event.recommendation_id}: {fmt.words(event.said)}"
 
 

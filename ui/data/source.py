@@ -36,7 +36,9 @@ def open_source(context: Context) -> Source:
     """A source with a pool of its own; ``source.close()`` at the end."""
     resources = ExitStack()
     pool = resources.enter_context(db.pool(context.settings.read_dsn or context.dsn, size=POOL_SIZE))
-    return Source(context, pool, resources)
+    has_replica = context.settings.read_dsn is not None
+    primary = resources.enter_context(db.pool(context.dsn, size=POOL_SIZE)) if has_replica else pool
+    return Source(context, pool, primary, resources)
 
 
 def _first_line(error: Exception) -> str:
@@ -55,6 +57,8 @@ class Source:
 
     context: Context
     pool: db.Pool
+    primary: db.Pool
+    """Where is written, and asked what must not be late; the same one without a replica."""
     resources: ExitStack
     """What is closed with it."""
     _kept: dict[str, _Kept] = field(default_factory=dict)
@@ -92,8 +96,23 @@ class Source:
         Raises:
             ServiceError: the database cannot be reached or refuses the query.
         """
+        with self._of(self.pool) as conn:
+            yield conn
+
+    @contextmanager
+    def writing(self) -> Iterator[db.Connection]:
+        """The same on the primary: to write, and to ask who somebody is.
+
+        Raises:
+            ServiceError: the database cannot be reached or refuses the query.
+        """
+        with self._of(self.primary) as conn:
+            yield conn
+
+    @contextmanager
+    def _of(self, pool: db.Pool) -> Iterator[db.Connection]:
         try:
-            with self.pool.connection(timeout=POOL_WAIT_S) as conn:
+            with pool.connection(timeout=POOL_WAIT_S) as conn:
                 yield conn
         except db.Error as error:
             raise ServiceError(f"the database did not answer: {_first_line(error)}") from error

@@ -67,11 +67,49 @@ class Unmapped:
 
     codec: str
     name: str
+    topic: str
+    """Where it was seen last."""
+    unit: str
+    """As the device names it."""
     example: str
     last_at: datetime
     seen: int
     mapping: str
     """The line that would map it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Something that says now and then that it lives."""
+
+    name: str
+    online: bool
+    """Whether it has not said goodbye."""
+    heard_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits to be done."""
+
+    rollup_minutes: float
+    """Minutes whose readings are not added up yet [min]."""
+    commands: int
+    """On their way to the plant."""
+    refused: int
+    """Messages that could not be read."""
+    unmapped: int
+    """Names that devices send and `site.toml` does not map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Which servers there are."""
+
+    postgresql: str
+    timescaledb: str | None
+    size_bytes: int
+    """Size of the database [B]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +135,10 @@ def unmapped(source: Source) -> tuple[Unmapped, ...]:
     """What is not mapped yet, newest first."""
     rows = source.rows("ingest_unmapped", site=source.context.site.id, count=REJECTED)
     return tuple(
-        Unmapped(r["codec"], r["name"], r["example"], r["last_at"], r["seen"], r["mapping"]) for r in rows
+        Unmapped(
+            r["codec"], r["name"], r["topic"], r["unit"], r["example"], r["last_at"], r["seen"], r["mapping"]
+        )
+        for r in rows
     )
 
 
@@ -114,6 +155,28 @@ def counters(source: Source) -> tuple[Counter, ...]:
 def rejected(source: Source) -> tuple[Rejected, ...]:
     """The newest rejected messages."""
     return tuple(Rejected(**row) for row in source.rows("ui_rejected", count=REJECTED))
+
+
+def beats(source: Source) -> tuple[Beat, ...]:
+    """Gateways and building management systems."""
+    return tuple(Beat(**row) for row in source.rows("ui_system_beats", site=source.context.site.id))
+
+
+def waiting(source: Source) -> Waiting:
+    """What waits."""
+    (row,) = source.rows("ui_system_queue", site=source.context.site.id)
+    return Waiting(**row)
+
+
+def servers(source: Source) -> Servers:
+    """The database server; asked seldom, for its size takes a walk over its files."""
+
+    def ask() -> Servers:
+        (row,) = source.rows("ui_system_servers")
+        return Servers(**row)
+
+    found: Servers = source.kept("servers", _KEEP_DAYS_WALL_S, ask)
+    return found
 
 
 def storage_mode(source: Source) -> str:

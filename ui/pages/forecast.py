@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import dash_mantine_components as dmc
 import numpy as np
 from dash import ClientsideFunction, Input, Output, State, html
 
@@ -35,7 +37,7 @@ from ui.pages.status import job_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
+    from datetime import datetime
 
     from dash import Dash
 
@@ -58,6 +60,10 @@ PARTS: Final = {
     "daily": "figure",
 }
 """What a target's section is filled with, and the property that takes it."""
+BACK_MAX_H: Final = 48
+"""So far back it can be asked what was believed [h]."""
+BACK_MARKS_H: Final = (0, 12, 24, 36, 48)
+_DIGITS_MAX: Final = 3
 _KEEP_PARTS_WALL_S: Final = 300.0
 _CHART_PX: Final = 380
 _DAILY_PX: Final = 260
@@ -68,8 +74,10 @@ _SCORES_SAID: Final = (
     "too narrow, ▲ too wide. Bold: the model that is shown."
 )
 _VERSIONS_SAID: Final = "MASE, WQL: errors on the held-out days, ours / seasonal naive's; less is better"
+_BACK_SAID: Final = "What was believed, hours ago"
 _DAYS_SAID: Final = f"last {skill.DAYS} d"
 _NOT_SCORED: Final = "Not scored yet: that needs forecasts whose time has come."
+_NONE_THEN: Final = "No forecast had been made by then, or it is not kept any more."
 _NO_FORECAST: Final = "No forecast yet. The first one comes when enough history is there to train on."
 
 
@@ -89,6 +97,22 @@ def layout(source: Source) -> list[Child]:
                 ),
             ],
             className="switches",
+        ),
+        html.Div(
+            [
+                html.Span(_BACK_SAID, className="note"),
+                dmc.Slider(
+                    id="forecast-back",
+                    min=0,
+                    max=BACK_MAX_H,
+                    step=1,
+                    value=back_h(),
+                    marks=[{"value": h, "label": f"{h} h" if h else "now"} for h in BACK_MARKS_H],
+                    updatemode="mouseup",
+                    thumbLabel=_BACK_SAID,
+                ),
+            ],
+            className="back-slider",
         ),
         html.Div(id="forecast-alarms"),
         html.Div([section(target, source) for target in forecast.targets(source)], id="forecast-body"),
@@ -111,6 +135,19 @@ def chosen() -> tuple[str, str]:
     return grid if grid in GRIDS else GRID, window if window in WINDOWS else WINDOW
 
 
+def back_h() -> int:
+    """How long ago that is, what is shown was believed [h], as the address has it."""
+    seen = view.current()
+    text = seen.more.get("back", "") if seen else ""
+    return min(int(text), BACK_MAX_H) if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else 0
+
+
+def believed(source: Source) -> datetime | None:
+    """The time at which what is shown was believed, to the minute; none: now."""
+    hours = back_h()
+    return floor_time(source.now, timedelta(minutes=1)) - timedelta(hours=hours) if hours else None
+
+
 def register(app: Dash, source: Source) -> None:
     """The switches write the address; the poll does the rest."""
     del source
@@ -119,6 +156,7 @@ def register(app: Dash, source: Source) -> None:
         Output("url", "search", allow_duplicate=True),
         Input("forecast-grid", "value"),
         Input("forecast-window", "value"),
+        Input("forecast-back", "value"),
         State("url", "search"),
         prevent_initial_call=True,
     )
@@ -192,7 +230,8 @@ def section(target: str, source: Source) -> html.Section:
 
 def target_parts(source: Source, target: str, grid: Grid, window: timedelta) -> dict[str, Child]:
     """What fills a target's section, as named in `PARTS`."""
-    found = forecast.picked(source, target, grid)
+    at = believed(source)
+    found = forecast.picked(source, target, grid, at)
     return {
         "said": said(source, found, target, grid),
         "chart": chart(source, found, target, grid),
@@ -205,13 +244,19 @@ def target_parts(source: Source, target: str, grid: Grid, window: timedelta) -> 
 def said(source: Source, found: Picked | None, target: str, grid: Grid) -> list[Child]:
     """What is wrong, which model is shown and why, what it is made of, and the peak to come."""
     if found is None:
-        return [empty(_NO_FORECAST)]
-    zone, now = source.zone, source.now
+        return [empty(_NONE_THEN if back_h() else _NO_FORECAST)]
+    zone, now = source.zone, believed(source) or source.now
     pairs = which(found, zone, now)
     if target == "cooling_power":
         errors = twin_or_direct(skill.scores(source, target, grid, skill.LONGEST))
         pairs += [("Two ways", fmt.sentence(errors))] if errors else []
+    then = (
+        [html.P(html.B(f"As it was believed at {fmt.clock_time(now, zone, source.now)}."))]
+        if back_h()
+        else []
+    )
     return [
+        *then,
         *fallback_notices(found, zone, now),
         facts([*pairs, ("Peak", peak_text(source, found, grid))]),
     ]
@@ -219,7 +264,7 @@ def said(source: Source, found: Picked | None, target: str, grid: Grid) -> list[
 
 def peak_text(source: Source, found: Picked, grid: Grid) -> str:
     """The highest power of the time ahead, when, and how sure."""
-    zone, now = source.zone, source.now
+    zone, now = source.zone, believed(source) or source.now
     top = forecast.peak_of(found.shown, now, grid.ahead)
     if not top.alive:
         return fmt.sentence(f"{top.reason}.")
@@ -232,12 +277,14 @@ def peak_text(source: Source, found: Picked, grid: Grid) -> str:
 def measured(source: Source, target: str, grid: Grid) -> Series:
     """The target as measured, means per step [W]; all missing where a point was never seen."""
     end = floor_time(source.now, grid.step)
+    at = believed(source)
+    start = end - grid.back if at is None else min(end - grid.back, floor_time(at, grid.step) - grid.step)
     try:
         with source.connection() as conn:
             refs = forecast.refs_of(source, target)
-            return store.series_sum(conn, source.context.site.id, refs, end - grid.back, end, grid.step)
+            return store.series_sum(conn, source.context.site.id, refs, start, end, grid.step)
     except NotReadyError:
-        return Series(end - grid.back, grid.step, np.array([]))
+        return Series(start, grid.step, np.array([]))
 
 
 def chart(source: Source, found: Picked | None, target: str, grid: Grid) -> figures.Figure:
@@ -289,4 +336,4 @@ def score_parts(
     ]
 
 
-PAGE: Final = Page("/forecast", "Forecast", layout, register, live, frozenset({"grid", "window"}))
+PAGE: Final = Page("/forecast", "Forecast", layout, register, live, frozenset({"grid", "window", "back"}))

@@ -11,7 +11,7 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, 
 from core.actions import Authority
 from core.actions import State as Life
 from ui import auth, deciding, figures, modifying, view
-from ui.callbacks import callback
+from ui.callbacks import callback, mapping
 from ui.components import advice as parts
 from ui.components import conduct as conduct_parts
 from ui.components import savings as saving_parts
@@ -55,6 +55,7 @@ def layout(_: Source) -> list[Child]:
         html.H1("Recommendations", className="sr"),
         *[dcc.Store(id=name) for name in STORES],
         html.Div(id="advice-notices"),
+        html.Div(id="advice-vanished", className="result", role="status"),
         html.Div(
             [
                 html.Div(
@@ -165,6 +166,7 @@ def _dialog() -> dmc.Modal:
         id="act-dialog",
         size=_MODAL_PX,
         transitionProps={"duration": 0},
+        closeButtonProps={"aria-label": "Close"},
     )
 
 
@@ -200,6 +202,7 @@ def live(source: Source) -> Live:
         ("advice-commands", "children"): lambda: _commands(source, top),
         ("advice-history", "children"): lambda: _history(source, found),
         ("advice-objective", "children"): lambda: conduct_parts.objective(allowed()),
+        ("advice-vanished", "children"): lambda: _vanished(found, pin),
         ("advice-unpin", "className"): lambda: "sr" if pin is None else "btn",
         ("advice-seen", "data"): lambda: {
             "id": top.recommendation_id if top else None,
@@ -221,6 +224,13 @@ def live(source: Source) -> Live:
 
 def _of(make: Callable[[], dict[str, Any]], name: str) -> Any:
     return make()[name]
+
+
+def _vanished(found: tuple[advice.Recommendation, ...], pin: int | None) -> str:
+    """What to say where the address names a recommendation that is not there."""
+    if pin is None or any(r.recommendation_id == pin for r in found):
+        return ""
+    return f"Recommendation {pin} is not there, or too old to be listed; what stands now is shown."
 
 
 def _expiry(source: Source, top: advice.Recommendation | None) -> str:
@@ -315,7 +325,9 @@ def _register_dialog(app: Dash, source: Source) -> None:
         if not ctx.triggered[0]["value"]:
             return dict.fromkeys(DIALOG, no_update)
         pressed = ctx.triggered_id
-        return answer(source, given["pressed"]["id"] if pressed == "advice-pressed" else pressed, given)
+        return answer(
+            source, mapping(given["pressed"]).get("id") if pressed == "advice-pressed" else pressed, given
+        )
 
     # buttons that a tick makes anew would start `dialog` anew: a press that it was answering would be lost
     app.clientside_callback(
@@ -347,12 +359,13 @@ def answer(source: Source, pressed: Any, given: dict[str, Any]) -> dict[str, Any
         return {**same, "opened": False}
     actor = auth.user().name
     if pressed == "act-confirm":
-        asked = given["asked"] or {}
+        asked = mapping(given["asked"])
+        asked["do"] = str(asked.get("do"))
         ok, message, pin = deciding.carry_out(source, asked, actor, given["reason"])
         if not ok and message in deciding.problems(asked, actor, given["reason"]):
             return {**same, "problem": message}
         return {**same, "opened": False, "problem": "", "result": message, "pin": _search(pin)}
-    asked = deciding.wanted(pressed, given["seen"], given["objective"])
+    asked = deciding.wanted(pressed, mapping(given["seen"]), given["objective"])
     if asked is None:
         return same
     question = deciding.question(source, asked, actor)
@@ -390,7 +403,7 @@ def _register_at_once(app: Dash, source: Source) -> None:
         if not ctx.triggered[0]["value"]:
             return no_update, no_update
         choice = str(ctx.triggered_id).removeprefix("snooze-")
-        message, pin = deciding.put_off(source, given[-1] or {}, auth.user().name, choice)
+        message, pin = deciding.put_off(source, mapping(given[-1]), auth.user().name, choice)
         return message, _search(pin)
 
 

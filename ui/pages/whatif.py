@@ -111,9 +111,9 @@ def _controls(source: Source, now: Present, wanted: Wanted) -> list[Child]:
         found.append(parts.economizer(wanted))
     legend = html.P(
         [
-            html.Span(className="legend seen"),
+            html.Span(className="whatif-key seen"),
             "calibrated there ",
-            html.Span(className="legend at-now"),
+            html.Span(className="whatif-key at-now"),
             "now",
         ],
         className="note",

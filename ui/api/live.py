@@ -1,33 +1,15 @@
-"""For machines: health, and the live figures as JSON."""
+"""The live figures as JSON."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-
-from flask import Response, jsonify
 
 from ui.data import forecast, history
 from ui.data.live import snapshot
 from ui.head import mode
 
 if TYPE_CHECKING:
-    from flask import Flask
-
     from ui.data import Shown, Source
-
-
-def register(server: Flask, source: Source) -> None:
-    """Add the routes."""
-
-    @server.get("/healthz")
-    def health() -> Response:
-        return Response("ui ok\n", mimetype="text/plain")
-
-    @server.get("/api/live")
-    def live() -> Response:
-        response: Response = jsonify(live_json(source))
-        response.headers["Cache-Control"] = "no-store"
-        return response
 
 
 def live_json(source: Source) -> dict[str, Any]:

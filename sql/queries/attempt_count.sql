@@ -1,0 +1,8 @@
+-- How many of this name, and how many from this address, within the window.
+SELECT
+    (count(*) FILTER (WHERE a.user_name = %(name)s))::integer AS of_name,
+    (count(*) FILTER (WHERE a.source = %(source)s))::integer AS from_source
+FROM sign_in_attempt AS a
+WHERE
+    (a.user_name = %(name)s OR a.source = %(source)s)
+    AND a.at > now() - %(span)s::interval

@@ -1,0 +1,28 @@
+-- Alarms that ask for somebody, grave enough, that some channel has not been told of.
+SELECT
+    a.site_id,
+    a.alarm_id,
+    a.kind,
+    a.source,
+    a.priority,
+    a.message,
+    a.action,
+    a.cause,
+    a.consequence,
+    a.respond_s,
+    a.owner,
+    a.raised_at,
+    a.cleared_at
+FROM alarm AS a
+WHERE
+    a.site_id = %(site)s AND a.priority <= %(priority)s
+    AND (a.state = 'unacknowledged' OR (a.state = 'returned' AND a.cleared_at > %(since)s))
+    AND EXISTS (
+        SELECT FROM unnest(%(channels)s::text[]) AS c (channel)
+        WHERE NOT EXISTS (
+            SELECT FROM notification AS n
+            WHERE
+                n.site_id = a.site_id AND n.kind = a.kind AND n.of = a.alarm_id AND n.channel = c.channel
+        )
+    )
+ORDER BY a.priority, a.alarm_id

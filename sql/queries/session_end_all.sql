@@ -1,0 +1,3 @@
+-- Every session of an account ends.
+DELETE FROM app_session
+WHERE user_name = %(name)s

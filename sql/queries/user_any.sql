@@ -1,0 +1,2 @@
+-- Whether there is an account at all.
+SELECT exists(SELECT FROM app_user) AS found

@@ -1,0 +1,3 @@
+-- Another role; the sessions end by the trigger.
+UPDATE app_user SET role = %(role)s
+WHERE user_name = %(name)s

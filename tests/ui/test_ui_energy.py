@@ -1,0 +1,297 @@
+"""Energy of a period: sums that add up, gaps that stay gaps, days of the site, files with their head."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+import seed
+from flask import g
+from plotly.utils import PlotlyJSONEncoder
+
+from core import db
+from core.kpi import breakdown
+from core.tariff import Tariff
+from ui import auth, export, view
+from ui.charts import energy as charts
+from ui.components import amounts
+from ui.components import energy as parts
+from ui.data import energy, later
+from ui.data.shown import Kind, missing
+from ui.pages import energy as page
+
+if TYPE_CHECKING:
+    from dash import Dash
+
+    from core.clock import ManualClock
+    from core.jobs import Context
+    from core.site import Site
+    from ui.data import Source
+    from ui.data.energy import Energy
+
+HOUR = timedelta(hours=1)
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def text(component: Any) -> str:
+    return json.dumps(component, cls=PlotlyJSONEncoder, ensure_ascii=False)
+
+
+def mean_w(site: Site, ref: str, start: datetime, minutes: int) -> float:
+    written = [seed.values(site, start + timedelta(minutes=i))[ref] for i in range(minutes)]
+    return sum(written) / minutes
+
+
+def energies(facility: list[float], it: list[float], start: datetime = NOON, **more: Any) -> Energy:
+    given: dict[str, Any] = {
+        "start": start,
+        "step": HOUR,
+        "facility_kwh": np.array(facility),
+        "it_kwh": np.array(it),
+        "parts_kwh": {},
+        "wet_bulb_c": np.full(len(it), 10.0),
+        "carbon_g_per_kwh": None,
+        "carbon_kind": Kind.ASSUMED,
+        "price_per_kwh": None,
+        "water_l": missing("L", Kind.MEASURED, "not metered"),
+        "unseen": (),
+        "category": 2,
+    }
+    return energy.Energy(**(given | more))
+
+
+def test_energy_is_mean_power_times_time(source: Source, site: Site, clock: ManualClock) -> None:
+    start = clock.now() - 2 * HOUR
+    found = energy.read(source, start, clock.now())
+    assert (found.step, len(found.it_kwh), found.start) == (timedelta(minutes=15), 8, start)
+    assert found.it_kwh[0] == pytest.approx(mean_w(site, "pdu/it_power", start, 15) / 1000 / 4)
+    facility = mean_w(site, "utility/facility_power", start, 120) / 1000 * 2
+    assert found.facility_sum_kwh == pytest.approx(facility)
+    assert found.pue.value == pytest.approx(facility / (mean_w(site, "pdu/it_power", start, 120) / 1000 * 2))
+
+
+def test_subsystems_and_the_unaccounted_add_up_to_the_facility(source: Source, clock: ManualClock) -> None:
+    of = energy.read(source, clock.now() - 6 * HOUR, clock.now()).breakdown
+    assert of.it_kwh + sum(of.overhead_kwh.values()) + of.residual_kwh == pytest.approx(of.facility_kwh)
+    assert of.residual_kwh == pytest.approx(9.0 * 6, rel=1e-6)
+    assert list(of.overhead_kwh) == [energy.LOSSES, "Chillers", "CRAH fans", "Pumps", "Tower fans"]
+
+
+def test_a_period_longer_than_the_readings_says_how_much_of_it_there_is(
+    source: Source, clock: ManualClock
+) -> None:
+    found = energy.read(source, clock.now() - timedelta(days=7), clock.now())
+    assert found.step == HOUR
+    assert found.pue.complete_ratio == pytest.approx(26 / 168, abs=1 / 168)
+    assert "% of it" in text(parts.tiles(found, "EUR", AMSTERDAM))
+
+
+def test_a_meter_that_never_spoke_is_named_and_no_figure_is_made(empty_source: Source, site: Site) -> None:
+    now = empty_source.now
+    found = energy.read(empty_source, now - HOUR, now)
+    assert found.pue.complete_ratio == 0
+    assert "utility/facility_power" in found.unseen
+    assert "—" in text(parts.tiles(found, "EUR", AMSTERDAM))
+    assert "said nothing together" in text(parts.subsystems(found))
+    assert "utility/facility_power" in text(parts.definition(found, site, AMSTERDAM))
+    assert page.pue_chart(found, empty_source)["layout"]["yaxis"]["range"] == [1.0, 1.1]
+    assert page.duration_chart(found, empty_source)["data"][0]["x"] == []
+
+
+def test_cost_carbon_and_water_of_known_sums() -> None:
+    found = energies(
+        [150.0, 250.0, np.nan],
+        [100.0, 200.0, 100.0],
+        price_per_kwh=np.array([0.1, 0.2, 5.0]),
+        carbon_g_per_kwh=np.array([300.0, 300.0, 300.0]),
+    )
+    assert found.cost == pytest.approx(150 * 0.1 + 250 * 0.2)
+    assert found.carbon_kg == pytest.approx(400 * 0.3)
+    assert found.cue.value == pytest.approx(400 * 0.3 / 300)
+    assert found.cue.kind is Kind.ASSUMED
+    assert found.wue.reason == "not metered"
+    assert parts.priced(energies([1.0], [1.0]), "EUR")[2] == "no tariff in site.toml"
+
+
+def test_the_tariff_of_the_site_prices_its_own_hours(source: Source, clock: ManualClock) -> None:
+    found = energy.read(source, clock.now() - 2 * HOUR, clock.now())  # Monday, 11:00 to 13:00 at the site
+    assert found.price_per_kwh is not None
+    assert set(found.price_per_kwh.tolist()) == {0.13}
+    assert found.cost == pytest.approx((found.facility_sum_kwh or 0) * 0.13)
+    assert Tariff().energy_price(NOON) == 0
+
+
+def test_water_meters_are_counters_and_make_a_wue(
+    source: Source, context: Context, clock: ManualClock, site: Site
+) -> None:
+    with db.connect(context.dsn) as conn:
+        db.rows(
+            conn, "register_point", site=site.id, asset="tower", name=energy.WATER, unit="m3", role="sensor",
+            state_class="total_increasing", source="seed",
+        )  # fmt: skip
+        (row,) = db.rows(conn, "point_ids", site=site.id, refs=["tower/make_up_water"])
+        for minutes, m3 in ((60, 100.0), (30, 100.5), (0, 101.2)):
+            conn.execute(
+                "INSERT INTO reading (time, value, point_id) VALUES (%s, %s, %s)",
+                (clock.now() - timedelta(minutes=minutes + 1), m3, row["point_id"]),
+            )
+    found = energy.read(source, clock.now() - 2 * HOUR, clock.now())
+    assert found.water_l.value == pytest.approx(1200)
+    assert found.wue.value == pytest.approx(1200 / (found.it_sum_kwh or 0))
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-06-01", 24)], ids=str
+)
+def test_days_are_the_sites_own_and_have_23_24_or_25_hours(day: str, hours: int) -> None:
+    start = datetime.fromisoformat(day).replace(tzinfo=AMSTERDAM).astimezone(UTC) - 2 * HOUR
+    found = energies([1.3] * 53, [1.0] * 53, start)
+    sums = {
+        f"{at.astimezone(AMSTERDAM):%Y-%m-%d}": of.it_kwh for at, of in energy.by_bucket(found, AMSTERDAM)
+    }
+    assert sums[day] == pytest.approx(hours)
+
+
+def test_days_that_begin_within_an_hour_of_utc_are_read_in_quarters() -> None:
+    kolkata, quarter = ZoneInfo("Asia/Kolkata"), timedelta(minutes=15)
+    start = datetime(2026, 2, 28, 18, 30, tzinfo=UTC)
+    assert energy.step_of(start, start + timedelta(days=31), kolkata) == quarter
+    assert energy.step_of(start, start + timedelta(days=300), kolkata) == HOUR
+    assert energy.step_of(start, start + timedelta(days=31), AMSTERDAM) == HOUR
+    found = energies([1.3] * 288, [0.25] * 288, start, step=quarter)
+    assert [of.it_kwh for _, of in energy.by_bucket(found, kolkata)] == pytest.approx([24.0] * 3)
+
+
+def test_hours_of_a_short_period_are_told_apart_where_the_clock_is_set_back() -> None:
+    start = datetime(2026, 10, 25, 0, tzinfo=UTC)
+    found = energies([1.3] * 12, [1.0] * 12, start, step=timedelta(minutes=15))
+    buckets = energy.by_bucket(found, AMSTERDAM)
+    assert [at for at, _ in buckets] == [start, start + HOUR, start + 2 * HOUR]
+
+
+def test_bars_of_pue_begin_at_one_and_end_at_it() -> None:
+    of = breakdown([130.0], [100.0], {"Chillers": [20.0]})
+    figure = charts.pue([(NOON, of)], AMSTERDAM, NOON, by_hour=False)
+    bars = figure["data"][:-1]
+    assert [bar["name"] for bar in bars] == ["Chillers", charts.REST]
+    assert bars[0]["base"] == [1.0]
+    assert bars[1]["base"][0] + bars[1]["y"][0] == pytest.approx(1.3)
+    assert figure["data"][-1]["y"] == [pytest.approx(1.3)]
+    json.dumps(figure, allow_nan=False)
+
+
+def test_a_load_duration_curve_falls_from_the_highest_to_the_lowest() -> None:
+    figure = charts.duration(np.array([3.0, np.nan, 1.0, 2.0]), np.array([1.0]), AMSTERDAM, NOON)
+    facility = figure["data"][0]
+    assert (facility["y"][0], facility["y"][-1]) == (3.0, 1.0)
+    assert facility["y"] == sorted(facility["y"], reverse=True)
+    assert (facility["x"][0], facility["x"][-1]) == (0.0, 100.0)
+
+
+def test_the_twins_curve_is_a_median_by_wet_bulb_in_the_readers_units(site: Site) -> None:
+    wet_bulb, ratio = np.array([10.2, 10.4, 10.9, 15.0]), np.array([1.2, 1.3, 1.4, 9.0])
+    assert charts.binned(wet_bulb, ratio) == ([pytest.approx(10.5)], [1.3])
+    with view.use(view.parse("?units=ip", site)):
+        figure = charts.weather(wet_bulb, ratio, (wet_bulb, ratio), AMSTERDAM, NOON)
+    assert figure["data"][1]["x"] == [pytest.approx(10.5 * 1.8 + 32)]
+    assert "°F" in figure["layout"]["xaxis"]["title"]["text"]
+    cloud = charts.weather(np.full(5000, 10.0), np.full(5000, 1.2), None, AMSTERDAM, NOON)["data"]
+    assert len(cloud) == 1
+    assert len(cloud[0]["x"]) <= charts.CLOUD_POINTS
+
+
+def test_sums_of_a_period_that_was_hardly_measured_are_not_compared() -> None:
+    whole, part = energies([120.0] * 10, [100.0] * 10), energies([np.nan] * 8 + [120.0] * 2, [100.0] * 10)
+    assert '"+960"' not in text(parts.comparison(whole, part, "EUR"))
+    assert "only 20 % of one" in text(parts.comparison(whole, part, "EUR"))
+    assert "Sums are not" not in text(parts.comparison(whole, whole, "EUR"))
+    assert "+25.0" in text(parts.comparison(energies([150.0], [100.0]), energies([120.0], [100.0]), "EUR"))
+
+
+def test_the_page_is_there_when_it_was_worked_out(source: Source) -> None:
+    first = page.live(source)
+    with pytest.raises(Exception, match="worked out"):
+        first["energy-tiles", "children"]()
+    span = page.DEFAULT
+    later.wait(source, f"energy {span}")
+    found = page.live(source)
+    made = {target: make() for target, make in found.items()}
+    assert "category 2" in text(made["energy-tiles", "children"])
+    assert "not been calibrated" in text(made["energy-twin", "children"])
+    assert made["energy-pue", "figure"]["data"]
+    json.dumps([made[name, "figure"] for name in ("energy-pue", "energy-duration", "energy-weather")])
+
+
+def test_amounts_have_a_unit_that_fits() -> None:
+    assert amounts.energy_text(182.4) == "182 kWh"
+    assert amounts.energy_text(18_760.0) == "18.76 MWh"
+    assert amounts.energy_text(1_234_560.0).replace("\N{NARROW NO-BREAK SPACE}", "") == "1234.6 MWh"
+    assert amounts.energy(None) == ("—", "kWh")
+    assert amounts.energy_band(9_000, 10_000, 11_000) == "9.00 to 11.00 MWh"
+
+
+def head(**more: Any) -> export.Head:
+    given: dict[str, Any] = {
+        "title": "t", "site": "=cmd()", "zone": AMSTERDAM, "boundary": "b", "start": NOON, "end": NOON,
+        "made_at": NOON,
+    }  # fmt: skip
+    return export.Head(**(given | more))
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_cell_never_becomes_a_formula(start: str) -> None:
+    name = f"{start}HYPERLINK(1)"
+    rows = list(csv.reader(io.StringIO(export.csv_text(head(), ("name", "value"), [(name, -1.5)]))))
+    assert rows[1] == ["# site", "'=cmd()"]
+    assert rows[-1] == [f"'{name}", "-1.5"]
+
+
+def test_times_are_in_utc_and_in_the_zone_with_its_offset() -> None:
+    back = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1)]
+    rows = list(csv.reader(io.StringIO(export.csv_text(head(), ("time", "a"), [(t, 1.0) for t in back]))))
+    assert rows[-3][:2] == ["time_utc", "time_local"]
+    assert [row[1] for row in rows[-2:]] == ["2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00"]
+    assert export.guarded(float("nan")) == ""
+    found = json.loads(export.json_text(head(), ("time", "a"), [(NOON, float("nan"))]))
+    assert found["rows"] == [{"time": "2026-03-02T12:00:00Z", "a": None}]
+    assert found["head"]["software"].startswith("joulecast ")
+
+
+def test_the_csv_of_a_period_says_what_it_is(app: Dash, seeded: seed.Seeded, clock: ManualClock) -> None:
+    del seeded
+    found = app.server.test_client().get("/energy.csv?range=6h&tz=UTC")
+    assert found.status_code == 200
+    assert found.headers["Content-Disposition"].startswith('attachment; filename="demo-energy-20260302')
+    rows = list(csv.reader(io.StringIO(found.get_data().decode("utf-8-sig"))))
+    said = {row[0]: row[1] for row in rows if row and row[0].startswith("# ")}
+    assert said["# time_zone"] == "UTC"
+    assert said["# boundary"] == "PUE category 2; facility utility/facility_power; IT pdu/it_power"
+    assert said["# completeness"] == "1.0000"
+    assert said["# to_utc"] == f"{clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    body = rows[rows.index([]) + 1 :]
+    assert body[0][:4] == ["time_utc", "time_local", "facility_kwh", "it_kwh"]
+    assert len(body) == 1 + 24
+    again = app.server.test_client().get("/energy.json?range=6h").get_json()
+    assert again["rows"][0]["it_kwh"] == pytest.approx(float(body[1][3]))
+
+
+def test_who_may_not_export_gets_a_sentence(app: Dash, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(auth.PERMISSIONS, "export", frozenset({auth.Role.ENGINEER}))
+    who = [auth.GUEST]
+
+    def sign_in() -> None:
+        g.joulecast_user = who[0]
+
+    app.server.before_request(sign_in)
+    assert app.server.test_client().get("/energy.csv").status_code == 401
+    who[0] = auth.User("Vera", auth.Role.VIEWER)
+    found = app.server.test_client().get("/energy.csv")
+    assert found.status_code == 403
+    assert "this takes engineer" in found.get_data(as_text=True)

@@ -1,0 +1,100 @@
+"""A page opens with its values in it; the next poll brings only what is new."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import seed
+
+from core import db
+from ui import pages
+
+if TYPE_CHECKING:
+    from dash import Dash
+
+    from core.clock import ManualClock
+    from core.jobs import Context
+    from core.site import Site
+
+HOST = "http://localhost"
+
+
+def asked(app: Dash, output: str, outputs: list[Any], inputs: list[Any], state: list[Any]) -> dict[str, Any]:
+    body = {
+        "output": output,
+        "outputs": [dict(zip(("id", "property"), of.split("."), strict=True)) for of in outputs],
+        "inputs": inputs,
+        "state": state,
+        "changedPropIds": [f"{inputs[0]['id']}.{inputs[0]['property']}"],
+    }
+    found = app.server.test_client().post("/_dash-update-component", json=body, headers={"Origin": HOST})
+    assert found.status_code == 200
+    return dict(found.get_json())
+
+
+def data(name: str, value: Any, prop: str = "data") -> dict[str, Any]:
+    return {"id": name, "property": prop, "value": value}
+
+
+def opened(app: Dash, path: str) -> dict[str, Any]:
+    """What the browser gets when it looks at a page."""
+    output = next(key for key in app.callback_map if "page.children" in key and "page-key.data" in key)
+    outputs = output.strip(".").split("...")
+    where = data("view", {"path": path, "search": ""})
+    return asked(app, output, outputs, [where], [data("page-key", None), where])["response"]
+
+
+def told(app: Dash, key: Any, seen: Any) -> dict[str, Any]:
+    """What the next poll brings."""
+    where = data("view", {"path": key["path"], "search": ""})
+    inputs = [data("tick", 1, "n_intervals"), data("page-key", key), where]
+    output = "..beat.data...seen.data.."
+    return asked(app, output, ["beat.data", "seen.data"], inputs, [data("seen", seen), where])
+
+
+def elements(part: Any) -> dict[str, Any]:
+    """By id, what a layout says of each element."""
+    if isinstance(part, list):
+        return {name: props for child in part for name, props in elements(child).items()}
+    if not isinstance(part, dict):
+        return {}
+    props = part.get("props", {})
+    mine = {props["id"]: props} if isinstance(props.get("id"), str) else {}
+    return {**mine, **elements(props.get("children"))}
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize(
+    "page", [page for page in pages.PAGES if page.permission == "view"], ids=lambda p: p.path
+)
+def test_what_came_with_a_page_does_not_come_again(app: Dash, page: Any) -> None:
+    found = opened(app, page.path)
+    there = elements(found["page"]["children"])
+    seen = next(value["data"] for name, value in found.items() if name.startswith("seen"))
+    assert all(of.rpartition(".")[0] in there for of in seen["of"])
+    later = told(app, found["page-key"]["data"], seen).get("sideUpdate", {})
+    assert not [name for name in later if any(of.startswith(f"{name}.") for of in seen["of"])]
+    assert "data-age" in later, "the header is no part of the page"
+
+
+def test_the_figures_are_there_when_the_page_is(app: Dash, seeded: seed.Seeded) -> None:
+    del seeded
+    there = elements(opened(app, "/")["page"]["children"])
+    assert there["kpi-it-power"]["children"][1]["props"]["children"] == "kW"
+    assert there["overview-chart"]["figure"]["data"]
+
+
+def test_a_reading_that_comes_later_comes_with_the_poll(
+    app: Dash, seeded: seed.Seeded, context: Context, site: Site, clock: ManualClock
+) -> None:
+    del seeded
+    found = opened(app, "/")
+    seen = next(value["data"] for name, value in found.items() if name.startswith("seen"))
+    clock.advance(timedelta(seconds=5))
+    with db.connect(context.dsn) as conn:
+        for ref in site.meters.it:
+            seed.one_reading(conn, site, ref, clock.now(), 1000.0 * 777)
+    later = told(app, found["page-key"]["data"], seen)["sideUpdate"]
+    assert later["kpi-it-power"]["children"][0] == "777"

@@ -1,0 +1,305 @@
+"""Energy of a period by subsystem, with what is needed to judge it: completeness, carbon, water, prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from core import kpi, store
+from core.errors import NotReadyError
+from core.series import floor_time
+from core.units import W_PER_KW
+from ui import view
+from ui.data.expected import Expected, expected
+from ui.data.later import Later, later
+from ui.data.shown import Kind, Shown, missing
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+    from zoneinfo import ZoneInfo
+
+    from core.points import PointRef
+    from core.series import Floats
+    from ui.data.source import Source
+
+HOUR: Final = timedelta(hours=1)
+QUARTER: Final = timedelta(minutes=15)
+FINE_UP_TO: Final = timedelta(days=2)
+"""Periods up to this are read in quarters of an hour, longer ones by the hour."""
+FINE_DAYS_UP_TO: Final = timedelta(days=62)
+"""Where the zone is not whole hours from UTC, up to this."""
+WATER: Final = "make_up_water"
+LOSSES: Final = "UPS and distribution"
+SUBSYSTEMS: Final = {
+    "chiller": "Chillers",
+    "crah_fan": "CRAH fans",
+    "pump": "Pumps",
+    "tower_fan": "Tower fans",
+    "evaporative": "Evaporative coolers",
+}
+"""Groups of meters beside facility, IT and UPS, and what they are called."""
+ENOUGH_RATIO: Final = 0.9
+"""A figure that leans on the IT's energy of a whole period needs at least so much of it [1]."""
+_G_PER_KG: Final = 1000.0
+_L_PER_M3: Final = 1000.0
+_KEEP_WALL_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """A period's energy by interval, (n,) each; NaN where a meter is not known."""
+
+    start: datetime
+    step: timedelta
+    facility_kwh: Floats
+    it_kwh: Floats
+    parts_kwh: dict[str, Floats]
+    """By subsystem, those that are metered."""
+    wet_bulb_c: Floats
+    carbon_g_per_kwh: Floats | None
+    carbon_kind: Kind
+    """Measured where the grid says it, assumed where `site.toml` does."""
+    price_per_kwh: Floats | None
+    """In the tariff's currency; none without a tariff."""
+    water_l: Shown
+    """Of the whole period."""
+    unseen: tuple[str, ...]
+    """Points of the meters that have never sent anything, and meters that `site.toml` does not name."""
+    category: kpi.Category
+
+    @property
+    def end(self) -> datetime:
+        """End of the last interval."""
+        return self.start + self.step * len(self.it_kwh)
+
+    @property
+    def times(self) -> list[datetime]:
+        """(n,) starts of the intervals."""
+        return [self.start + self.step * i for i in range(len(self.it_kwh))]
+
+    @property
+    def hours(self) -> float:
+        """Length of the period [h]."""
+        return (self.end - self.start) / HOUR
+
+    @property
+    def short(self) -> bool:
+        """Whether it is shown by the hour rather than by the day."""
+        return self.end - self.start <= FINE_UP_TO
+
+    @property
+    def pue(self) -> kpi.Pue:
+        """Facility over IT."""
+        return kpi.pue_of_period(self.facility_kwh, self.it_kwh, category=self.category, hours=self.hours)
+
+    @property
+    def breakdown(self) -> kpi.Breakdown:
+        """By subsystem, with what no meter accounts for."""
+        return kpi.breakdown(self.facility_kwh, self.it_kwh, self.parts_kwh)
+
+    @property
+    def facility_sum_kwh(self) -> float | None:
+        """Of the intervals that are known; none where none is."""
+        return total(self.facility_kwh)
+
+    @property
+    def it_sum_kwh(self) -> float | None:
+        """Likewise."""
+        return total(self.it_kwh)
+
+    @property
+    def cooling_kwh(self) -> Floats:
+        """(n,) everything that removes heat."""
+        cooling = [kwh for name, kwh in self.parts_kwh.items() if name != LOSSES]
+        return np.sum(cooling, axis=0) if cooling else np.full(len(self.it_kwh), np.nan)
+
+    @property
+    def cost(self) -> float | None:
+        """Of the facility's energy in the known intervals, in the tariff's currency."""
+        return None if self.price_per_kwh is None else total(self.facility_kwh * self.price_per_kwh)
+
+    @property
+    def carbon_kg(self) -> float | None:
+        """Of the facility's energy in the intervals in which it and the grid's intensity are known [kg]."""
+        if self.carbon_g_per_kwh is None:
+            return None
+        return total(self.facility_kwh * self.carbon_g_per_kwh / _G_PER_KG)
+
+    @property
+    def cue(self) -> Shown:
+        """Carbon over IT energy [kg/kWh]."""
+        if self.carbon_g_per_kwh is None:
+            return missing(
+                "kg/kWh", self.carbon_kind, "neither a grid signal nor [tariff] carbon_g_per_kwh is there"
+            )
+        carbon = self.facility_kwh * self.carbon_g_per_kwh / _G_PER_KG
+        return _shown(kpi.cue_kg_per_kwh(carbon, self.it_kwh), "kg/kWh", self.carbon_kind)
+
+    @property
+    def wue(self) -> Shown:
+        """Water over IT energy [L/kWh]; of sums, so it needs nearly all of the IT's."""
+        it_kwh = self.it_sum_kwh
+        if self.water_l.value is None:
+            return missing("L/kWh", Kind.MEASURED, self.water_l.reason)
+        if not it_kwh or float(np.isfinite(self.it_kwh).mean()) < ENOUGH_RATIO:
+            return missing("L/kWh", Kind.MEASURED, "too much of the IT's energy is missing in this period")
+        return _shown(self.water_l.value / it_kwh, "L/kWh", Kind.MEASURED)
+
+
+def total(values: Floats) -> float | None:
+    """The sum of what is known; none where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(known.sum()) if len(known) else None
+
+
+def _shown(value: float, unit: str, kind: Kind) -> Shown:
+    return Shown(value, unit, kind) if np.isfinite(value) else missing(unit, kind, "not measured")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A period with the one before it and what the twin expects of it."""
+
+    this: Energy
+    before: Energy
+    twin: Expected | None
+    twin_reason: str
+    """Why the twin says nothing."""
+
+
+def compared(source: Source, default: timedelta) -> Later:
+    """The period that the reader looks at, a `Compared`."""
+    seen, now = view.current(), source.now
+    start, end = seen.between(now, default) if seen else (now - default, now)
+    asked = f"{start} {end}" if seen and seen.period else f"{end - start}"
+
+    def make() -> Compared:
+        to = min(end, source.now) if seen and seen.period else source.now
+        return compare(source, to - (end - start) if not (seen and seen.period) else start, to)
+
+    return later(source, f"energy {asked}", _KEEP_WALL_S, make)
+
+
+def compare(source: Source, start: datetime, end: datetime) -> Compared:
+    """Read a period, the one before, and the twin's."""
+    this = read(source, start, end)
+    before = read(source, this.start - (this.end - this.start), this.start)
+    try:
+        twin, reason = expected(source, this.start, this.end, HOUR), ""
+    except NotReadyError as error:
+        twin, reason = None, f"{error}"
+    return Compared(this, before, twin, reason)
+
+
+def step_of(start: datetime, end: datetime, zone: ZoneInfo) -> timedelta:
+    """The interval that a period is read in; days may begin within an hour of UTC."""
+    offset = start.astimezone(zone).utcoffset() or timedelta()
+    fine = end - start <= FINE_UP_TO or (offset % HOUR and end - start <= FINE_DAYS_UP_TO)
+    return QUARTER if fine else HOUR
+
+
+def read(source: Source, start: datetime, end: datetime) -> Energy:
+    """Read a period.
+
+    Args:
+        source: the database.
+        start: rounded down to a whole interval.
+        end: likewise, so that no interval is in it that is not over.
+    """
+    from twin.replay import carbon_g_per_kwh  # noqa: PLC0415  # the twin's libraries load when they are needed
+
+    site = source.context.site
+    step = step_of(start, end, site.zone)
+    meters = site.meters
+    start, end = floor_time(start, step), floor_time(end, step)
+    count = max(int((end - start) / step), 0)
+    read_ = _Reader(source, start, end, step)
+    facility, it = read_.kwh(meters.facility), read_.kwh(meters.it)
+    parts = {
+        name: read_.kwh(getattr(meters, key)) for key, name in SUBSYSTEMS.items() if getattr(meters, key)
+    }
+    if meters.ups_input:
+        parts = {LOSSES: read_.kwh(meters.ups_input) - it} | parts
+    wet_bulb = read_.values((site.sensors.wet_bulb,))
+    with source.connection() as conn:
+        grams = carbon_g_per_kwh(conn, site, start, end, step)
+    kind = Kind.MEASURED
+    if grams is None or not np.isfinite(grams).any():
+        grams, kind = None, Kind.ASSUMED
+        if site.tariff.carbon_g_per_kwh is not None:
+            grams = np.full(count, site.tariff.carbon_g_per_kwh)
+    priced = bool(site.tariff.energy_per_kwh or site.tariff.periods)
+    return Energy(
+        start=start,
+        step=step,
+        facility_kwh=facility,
+        it_kwh=it,
+        parts_kwh={name: kwh for name, kwh in parts.items() if np.isfinite(kwh).any()},
+        wet_bulb_c=wet_bulb,
+        carbon_g_per_kwh=grams,
+        carbon_kind=kind,
+        price_per_kwh=site.tariff.energy_prices(start, step, count, site.zone) if priced else None,
+        water_l=_water(source, start, end),
+        unseen=tuple(read_.unseen),
+        category=kpi.Category(meters.category),
+    )
+
+
+class _Reader:
+    """Reads series of one period, and remembers what has never been seen."""
+
+    def __init__(self, source: Source, start: datetime, end: datetime, step: timedelta) -> None:
+        self.source, self.start, self.end, self.step = source, start, end, step
+        self.unseen: list[str] = []
+
+    def values(self, refs: tuple[PointRef, ...]) -> Floats:
+        """(n,) sum over points [canonical unit]."""
+        site = self.source.context.site.id
+        with self.source.connection() as conn:
+            seen = store.point_ids(conn, site, refs)
+            missing_ = [str(ref) for ref in refs if str(ref) not in seen]
+            if missing_:
+                self.unseen += missing_
+                return np.full(max(int((self.end - self.start) / self.step), 0), np.nan)
+            return store.series_sum(conn, site, refs, self.start, self.end, self.step).values
+
+    def kwh(self, refs: tuple[PointRef, ...]) -> Floats:
+        """(n,) energy by interval."""
+        return self.values(refs) / W_PER_KW * (self.step / HOUR)
+
+
+def _water(source: Source, start: datetime, end: datetime) -> Shown:
+    (row,) = source.rows("ui_water", site=source.context.site.id, start=start, end=end)
+    if not row["refs"]:
+        return missing("L", Kind.MEASURED, f"not metered: no point {WATER} has sent anything")
+    if row["dropped"]:
+        return missing("L", Kind.MEASURED, "readings of the water meters are not kept so long")
+    if row["water_m3"] is None:
+        return missing("L", Kind.MEASURED, f"{', '.join(row['refs'])}: no two readings in this period")
+    return Shown(row["water_m3"] * _L_PER_M3, "L", Kind.MEASURED)
+
+
+def by_bucket(found: Energy, zone: ZoneInfo) -> list[tuple[datetime, kpi.Breakdown]]:
+    """The period day by day of a zone's calendar, or hour by hour where it is short; starts and energies."""
+    short = found.short
+    starts: dict[tuple[date, int], list[int]] = {}
+    for index, time in enumerate(found.times):
+        at = time.astimezone(zone)
+        # an hour that is there twice is told apart by its offset
+        hour = int(time.timestamp() // HOUR.total_seconds()) if short else 0
+        starts.setdefault((at.date(), hour), []).append(index)
+    times = found.times
+    return [
+        (
+            times[indices[0]],
+            kpi.breakdown(
+                found.facility_kwh[indices],
+                found.it_kwh[indices],
+                {name: kwh[indices] for name, kwh in found.parts_kwh.items()},
+            ),
+        )
+        for indices in starts.values()
+    ]

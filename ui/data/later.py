@@ -1,0 +1,79 @@
+"""Derived values that take longer than a page waits: made in a thread, shown when they are there."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from core.errors import JoulecastError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from ui.data.source import Source
+
+log = logging.getLogger(__name__)
+MAKING: Final = "is being worked out"
+"""Why there is no value before the first one."""
+RETRY_WALL_S: Final = 15.0
+"""What went wrong is tried again after so long [s of wall time]."""
+_HELD_WALL_S: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A value, or why there is none."""
+
+    value: Any
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class _Held:
+    found: Later = field(default_factory=lambda: Later(None, MAKING))
+    at: datetime | None = None
+    thread: threading.Thread | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def later(source: Source, key: str, wall_s: float, make: Callable[[], Any]) -> Later:
+    """A derived value at once, as it was made last; made again in a thread when older than `wall_s`.
+
+    Args:
+        source: the database.
+        key: what it is called.
+        wall_s: how long it is good for [s of wall time].
+        make: makes it; knows nothing of who looks at it, as all share it. What it raises is the reason
+            why there is no value.
+    """
+    held: _Held = source.kept(f"later {key}", _HELD_WALL_S, _Held)
+    with held.lock:
+        good_s = min(wall_s, RETRY_WALL_S) if held.found.reason else wall_s
+        limit = timedelta(seconds=good_s * source.context.clock.speed_ratio)
+        old = held.at is None or not timedelta() <= source.now - held.at < limit
+        if old and not (held.thread and held.thread.is_alive()):
+            held.thread = threading.Thread(target=_make, args=(source, held, make), name=key, daemon=True)
+            held.thread.start()
+        return held.found
+
+
+def wait(source: Source, key: str, wall_s: float = 30.0) -> None:
+    """Wait until what is under way is there; for tests and reports."""
+    held: _Held = source.kept(f"later {key}", _HELD_WALL_S, _Held)
+    if held.thread:
+        held.thread.join(wall_s)
+
+
+def _make(source: Source, held: _Held, make: Callable[[], Any]) -> None:
+    try:
+        found = Later(make())
+    except JoulecastError as error:
+        found = Later(None, f"{error}")
+    except Exception:
+        log.exception("working out a value failed")
+        found = Later(None, "failed; the reason is in the log of the ui service")
+    held.found, held.at = found, source.now
