@@ -244,11 +244,11 @@ def test_a_run_is_taken_along_as_csv_and_json(of_day: Callable[[date], Source], 
     run = player.run(source, DAY, {SUPPLY: 22.0})
     saved = replay_export.file_of(source, run, "csv")
     assert saved["filename"] == "joulecast-replay-demo-2026-03-01.csv"
-    lines = list(csv.reader(io.StringIO(saved["content"])))
+    lines = [line for line in csv.reader(io.StringIO(saved["content"])) if line]
     head = [line for line in lines if line[0].startswith("#")]
     columns, *rows = lines[len(head) :]
     assert len(rows) == 288
-    assert any(player.badge(run.played) in line[0] for line in head)
+    assert any(player.badge(run.played) in line[1] for line in head)
     assert rows[0][:2] == ["2026-02-28T23:00:00Z", "2026-03-01T00:00:00+01:00"]
     at = columns.index("Facility, measured [kW]")
     measured = seed.values(site, datetime(2026, 2, 28, 23, tzinfo=UTC))["utility/facility_power"] / 1000
