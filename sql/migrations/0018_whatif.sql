@@ -1,5 +1,5 @@
--- What somebody asked the twin, kept by name to be opened and compared again. It is a question and nothing else:
--- nothing reads this table to change anything at a plant.
+-- What somebody asked the twin, kept by name to be opened and compared again. It is a question and nothing
+-- else: nothing reads this table to change anything at a plant.
 CREATE TABLE whatif_scenario (
     scenario_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     site_id text NOT NULL,

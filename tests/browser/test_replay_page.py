@@ -43,6 +43,20 @@ SCRUBBED = """async () => {
   }
   return took.sort((a, b) => a - b);
 }"""
+TWICE = """async () => {
+  const offsets = [[0, 120, "CEST"], [36, 60, "CET"]], found = [];
+  window.dash_clientside.replay.load({
+    day: "2025-10-26", start: Date.UTC(2025, 9, 25, 22), step: 300, count: 300, offsets, site: offsets,
+    cells: [], events: [], known: [[0, 300]], at: 0, address: { day: "2025-10-26" },
+  });
+  for (const step of [30, 42, 54]) {
+    window.joulecastReplay.seek(step * 300);
+    await new Promise((done) => setTimeout(done, 600));
+    const clock = document.getElementById("replay-clock").innerText;
+    found.push(clock.slice(-10).trim(), new URLSearchParams(location.search).get("t"));
+  }
+  return found;
+}"""
 FILLED = "#replay-facility_kw-measured:not(:empty)"
 
 
@@ -135,6 +149,8 @@ def test_a_day_is_scrubbed_without_the_server_and_in_time(url: str, browser: Bro
     assert clock(page) != at
     page.click("#replay-events .event")
     assert page.locator("#replay-events .event.past").count() >= 1
+    twice = page.evaluate(TWICE)
+    assert twice == ["02:30 CEST", "02:30", "02:30 CET", "02:30+01:00", "03:30 CET", "03:30"]
     page.context.close()
 
 

@@ -244,11 +244,11 @@ def test_a_run_is_taken_along_as_csv_and_json(of_day: Callable[[date], Source], 
     run = player.run(source, DAY, {SUPPLY: 22.0})
     saved = replay_export.file_of(source, run, "csv")
     assert saved["filename"] == "joulecast-replay-demo-2026-03-01.csv"
-    lines = list(csv.reader(io.StringIO(saved["content"])))
+    lines = [line for line in csv.reader(io.StringIO(saved["content"])) if line]
     head = [line for line in lines if line[0].startswith("#")]
     columns, *rows = lines[len(head) :]
     assert len(rows) == 288
-    assert any(player.badge(run.played) in line[0] for line in head)
+    assert any(player.badge(run.played) in line[1] for line in head)
     assert rows[0][:2] == ["2026-02-28T23:00:00Z", "2026-03-01T00:00:00+01:00"]
     at = columns.index("Facility, measured [kW]")
     measured = seed.values(site, datetime(2026, 2, 28, 23, tzinfo=UTC))["utility/facility_power"] / 1000
@@ -268,6 +268,12 @@ def test_an_empty_database_says_what_is_missing(empty_source: Source) -> None:
     assert "no reading yet" in str(replay.run_of(empty_source, "2026-03-01", {})) or "calibrated" in str(
         replay.run_of(empty_source, "2026-03-01", {})
     )
+
+
+def test_days_that_cannot_be_are_one_sentence(empty_source: Source) -> None:
+    for day in ("0001-01-01", "yesterday", None, "2026-02-30"):
+        assert replay.run_of(empty_source, day, {}) == "Choose a day, and give setpoints as numbers."
+    assert "earlier" in str(replay.run_of(empty_source, "9999-12-31", {}))
 
 
 def test_gaps_stay_gaps(of_day: Callable[[date], Source], site: Site) -> None:

@@ -233,6 +233,7 @@ def test_scenarios_are_kept_by_name_by_whoever_is_signed_in(
         page = whatif.layout(calibrated)
         assert "supply air temperature 22.0 °C" in text(page)
         assert "/whatif?supply_air_temperature=22" in text(page)
+        assert "There is no kept scenario “99”." in text(page)
     chosen = [str(cold.scenario_id), str(warm.scenario_id), "99"]
     answer = filled(calibrated, supply_air_temperature=21.0, compare=chosen)
     side = text(answer[whatif.FILLED.index("compared")])

@@ -176,8 +176,8 @@ def run(
     )
     recent.pop(key, None)
     recent[key] = (source.now, made)
-    while len(recent) > RECENT_MAX:
-        recent.pop(next(iter(recent)), None)
+    for old in list(recent)[:-RECENT_MAX]:
+        recent.pop(old, None)
     return made
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from ui import export
 from ui import format as fmt
 from ui.data import player
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from core.series import Floats
     from ui.data.player import Played, Row, Run
     from ui.data.source import Source
 
-KINDS: Final = ("csv", "json")
 _DIGITS: Final = 6
 """Significant digits of a number in a file."""
 
@@ -31,47 +27,40 @@ def file_of(source: Source, run: Run, kind: str) -> dict[str, Any]:
         run: the replay.
         kind: one of `KINDS`.
     """
-    site, of = source.context.site, run.played
-    make = {"csv": csv_text, "json": json_text}[kind]
-    name = f"joulecast-replay-{site.id}-{of.day}.{kind}"
-    return {"filename": name, "content": make(source, run), "type": f"text/{kind}"}
+    name = f"joulecast-replay-{source.context.site.id}-{run.played.day}.{kind}"
+    return {"filename": name, "content": _TEXTS[kind](source, run), "type": f"text/{kind}"}
 
 
-def _head(source: Source, of: Played) -> dict[str, str]:
-    site = source.context.site
-    return {
-        "site": site.id,
-        "day": f"{of.day} ({site.site.timezone})",
-        "step": f"{of.step.total_seconds():g} s",
-        "local times": source.zone.key,
-        "rests on": player.badge(of),
-        "lanes": "measured; twin, alternative and difference are modelled",
-        "exported": f"{source.now:%Y-%m-%dT%H:%M:%SZ}",
-    }
+def _head(source: Source, run: Run) -> export.Head:
+    of, site = run.played, source.context.site
+    return export.Head(
+        title=f"Replay of {of.day} ({site.site.timezone}); {player.badge(of)}",
+        site=site.id,
+        zone=source.zone,
+        boundary=f"meters of site.toml, PUE category {site.meters.category}; all but measured is modelled",
+        start=of.start,
+        end=of.start + of.step * of.count,
+        made_at=source.now,
+        complete_ratio=run.replayed.complete_ratio,
+        query=export.query(),
+    )
 
 
 def csv_text(source: Source, run: Run) -> str:
-    """The steps as RFC 4180: a block of what it is, then times in UTC and local, then a column a lane."""
-    of, columns = run.played, _columns(run.played)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    for name, value in _head(source, of).items():
-        writer.writerow([f"# {name}: {value}"])
-    writer.writerow(["time_utc", "time_local", *(name for name, _ in columns)])
-    for i, (utc, local) in enumerate(_times(of, source.zone)):
-        writer.writerow([utc, local, *(_written(values[i]) for _, values in columns)])
-    return text.getvalue()
+    """The steps: what it is of, then times in UTC and local, then a column a lane."""
+    columns = _columns(run.played)
+    rows = ([time, *(_number(values[i]) for _, values in columns)] for i, time in enumerate(run.played.times))
+    return export.csv_text(_head(source, run), ["time", *(name for name, _ in columns)], rows)
 
 
 def json_text(source: Source, run: Run) -> str:
     """Steps, sums, constraints and events."""
     of = run.played
-    times = _times(of, source.zone)
     return json.dumps(
         {
-            **_head(source, of),
-            "time_utc": [utc for utc, _ in times],
-            "time_local": [local for _, local in times],
+            "head": dict(_head(source, run).pairs()),
+            "time_utc": [export.utc(time) for time in of.times],
+            "time_local": [export.local(time, source.zone) for time in of.times],
             "steps": {name: [_number(v) for v in values.tolist()] for name, values in _columns(of)},
             "energies_kwh": {name: lane.energies_kwh for name, lane in run.replayed.lanes.items()},
             "difference_kwh_p10_p50_p90": run.replayed.difference_kwh,
@@ -89,8 +78,8 @@ def json_text(source: Source, run: Run) -> str:
     )
 
 
-def _times(of: Played, zone: ZoneInfo) -> list[tuple[str, str]]:
-    return [(f"{time:%Y-%m-%dT%H:%M:%SZ}", time.astimezone(zone).isoformat()) for time in of.times]
+_TEXTS: Final = {"csv": csv_text, "json": json_text}
+KINDS: Final = tuple(_TEXTS)
 
 
 def _columns(of: Played) -> list[tuple[str, Floats]]:
@@ -104,10 +93,6 @@ def _columns(of: Played) -> list[tuple[str, Floats]]:
 def _title(row: Row, lane: str) -> str:
     unit = fmt.display_unit("K") if lane == "difference" and row.unit == "degC" else row.unit_shown
     return f"{row.name}, {lane}" + (f" [{unit}]" if unit else "")
-
-
-def _written(value: float) -> str:
-    return f"{value:.{_DIGITS}g}" if math.isfinite(value) else ""
 
 
 def _number(value: float) -> float | None:

@@ -231,7 +231,13 @@ def _inputs(site: Site, days: Sequence[date], wanted: Asked) -> list[Child]:
                 SHIFT_IDS[1:], ("Out of the hour", "Into the hour"), wanted.shift[1:], strict=True
             )
         ],
-        html.Button("Replay", id="replay-run", className="btn primary", disabled=not days),
+        html.Button(
+            "Replay",
+            id="replay-run",
+            className="btn primary",
+            disabled=not days or not auth.user().may("simulate"),
+            title="" if auth.user().may("simulate") else auth.denied("simulate"),
+        ),
     ]
 
 
@@ -359,6 +365,9 @@ def advised_view(source: Source, day: Any, last: Any, fields: dict[Setpoint, Any
     return advised_parts.lanes(found, site.tariff.currency), advised_parts.moves(found, site.zone), told
 
 
+FIRST_YEAR: Final = 1970
+"""Nothing was measured before."""
+_NO_DAY: Final = "Choose a day, and give setpoints as numbers."
 FILLED: Final = ("table", "events", "difference", "energies", "badge")
 """Parts of the page that a replay fills."""
 
@@ -402,7 +411,9 @@ def run_of(source: Source, day: Any, fields: dict[Setpoint, Any], shift: Sequenc
         wanted = date.fromisoformat(str(day))
         setpoints_c, _ = _given(fields, shift)
     except ValueError:
-        return "Choose a day, and give setpoints as numbers."
+        return _NO_DAY
+    if wanted.year < FIRST_YEAR:
+        return _NO_DAY
     moved = shift_kw(shift)
     problem = outside(source.context.site, setpoints_c) or (moved if isinstance(moved, str) else "")
     if problem:

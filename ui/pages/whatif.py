@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 
 from core.errors import JoulecastError
-from ui import auth, view
+from ui import address, auth, view
 from ui import format as fmt
 from ui.callbacks import callback
 from ui.components import whatif as parts
@@ -167,16 +167,19 @@ def _kept(source: Source) -> Child:
 
 def _comparing(source: Source) -> list[Child]:
     found = whatif.scenarios(source)
+    numbers = {str(one.scenario_id) for one in found}
+    gone = [address.quoted(text) for text in _compare() if text not in numbers]
     return [
+        html.P(f"There is no kept scenario {', '.join(gone)}." if gone else "", className="result"),
         dmc.MultiSelect(
             id="whatif-compare",
             label="Kept scenarios to compare with",
             data=[{"value": str(one.scenario_id), "label": one.name} for one in found],
-            value=[number for number in _compare() if number in {str(one.scenario_id) for one in found}],
+            value=[text for text in _compare() if text in numbers],
             maxValues=COMPARED_MAX,
             clearable=True,
             disabled=not found,
-        )
+        ),
     ]
 
 
@@ -259,7 +262,7 @@ def answers(source: Source, sliders: Sequence[Slider], chosen: Any, given: Seque
     site, now = source.context.site, whatif.present(source)
     wanted = wanted_of(now, sliders, given)
     found = whatif.answer(now, wanted)
-    numbers = [str(number) for number in chosen or []][:COMPARED_MAX]
+    numbers = [str(number) for number in chosen][:COMPARED_MAX] if isinstance(chosen, list) else []
     by_number = {str(one.scenario_id): one for one in whatif.scenarios(source)} if numbers else {}
     columns = [("As asked above", found)]
     columns += [
