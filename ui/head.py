@@ -86,7 +86,7 @@ def live(source: Source) -> Live:
     return {
         ("data-age", "children"): lambda: f"data {fmt.age(age)} old" if age is not None else "no data yet",
         ("data-age", "className"): lambda: "age late" if age is None or age > source.late_s else "age",
-        ("plant-time", "children"): lambda: fmt.long_time(source.now, source.zone),
+        ("plant-time", "children"): lambda: clock(source),
         ("alarm-head", "children"): lambda: alarm_count(source),
         ("authority", "children"): lambda: authority(source),
         ("zone-next", "children"): lambda: zone_name(source),
@@ -98,6 +98,12 @@ def live(source: Source) -> Live:
         ("who", "children"): who,
         **hold.live(source),
     }
+
+
+def clock(source: Source) -> Child:
+    """The plant's time; the date gives way first where there is little room."""
+    *day, time, name = fmt.long_time(source.now, source.zone).split(" ")
+    return [html.Span(" ".join([*day, ""]), className="hide-medium"), f"{time} {name}"]
 
 
 def zone_name(source: Source) -> str:

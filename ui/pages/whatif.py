@@ -72,8 +72,8 @@ def layout(source: Source) -> list[Child]:
         html.H1("What-if", className="sr"),
         html.Div(
             [
-                html.Div(left, className="stack span-5"),
-                html.Div(right, className="stack span-7"),
+                html.Div(left, className="stack span-4"),
+                html.Div(right, className="stack span-8"),
                 _simulated(
                     "Side by side",
                     *_comparing(source),
