@@ -46,6 +46,9 @@ class Plant:
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
+        now = datetime.now(UTC)
+        with db.connect(self._dsn) as conn:  # it has gone on for a while
+            seed.readings(conn, self._site, now - LATELY, now, timedelta(seconds=FEED_S))
         self._thread.start()
         return self
 
@@ -156,9 +159,6 @@ def fill(dsn: str, site: Site) -> None:
 
     db.migrate(dsn)
     seed.everything(dsn, site, datetime.now(UTC), back=PAST)
-    with db.connect(dsn) as conn:  # at the pace at which it goes on
-        now = datetime.now(UTC)
-        seed.readings(conn, site, now - LATELY, now, timedelta(seconds=FEED_S))
     settings = Settings(dsn=dsn, site_file=DEMO_SITE)
     jobs.calibrate_site(Context(settings, site, settings.make_clock(), dsn))
 

@@ -21,7 +21,7 @@ PATHS: Final = (
     "/recommendations",
     "/replay",
     "/alarms",
-    "/status",
+    "/system",
     "/quality",
 )
 SETTLE_S: Final = 60.0

@@ -6,9 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import plotly
 from dash import Dash
-from dash.fingerprint import build_fingerprint
 from werkzeug.exceptions import HTTPException
 
 from core.errors import JoulecastError
@@ -20,10 +18,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _SOURCE: Final = "joulecast-source"
-_CHARTS: Final = "/_dash-component-suites/plotly/" + build_fingerprint(
-    "package_data/plotly.min.js", plotly.__version__, 0
-)
-"""Fetched before the first chart is there, by a name that browsers keep: Dash's has no version in it."""
 _INDEX: Final = """<!DOCTYPE html>
 <html lang="en">
     <head>
@@ -31,12 +25,12 @@ _INDEX: Final = """<!DOCTYPE html>
         <title>{%title%}</title>
         {%favicon%}
         {%css%}
+        <link rel="preload" href="/_dash-component-suites/plotly/package_data/plotly.min.js" as="script">
     </head>
     <body>
         {%app_entry%}
         <footer>
             {%config%}
-            <script defer src="@charts"></script>
             {%scripts%}
             {%renderer%}
         </footer>
@@ -59,7 +53,7 @@ def create_app(context: Context) -> Dash:
         assets_folder=str(Path(__file__).parent / "assets"),
         title=f"Joulecast · {context.site.site.name}",
         update_title="",
-        index_string=_INDEX.replace("@charts", _CHARTS),
+        index_string=_INDEX,
         suppress_callback_exceptions=True,
         serve_locally=True,
         enable_mcp=False,

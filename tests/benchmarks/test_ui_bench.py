@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +140,7 @@ def test_a_server_is_ready_when_it_answers_and_gone_when_it_is_stopped(tmp_path:
 
 def test_the_plant_goes_on_until_it_is_stopped(dsn: str, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ui_server, "FEED_S", 0.05)
+    monkeypatch.setattr(ui_server, "LATELY", timedelta(seconds=1))
 
     def newest() -> datetime:
         with db.connect(dsn) as conn:
@@ -147,10 +148,8 @@ def test_the_plant_goes_on_until_it_is_stopped(dsn: str, site: Site, monkeypatch
         assert row is not None
         return row["at"]  # type: ignore[no-any-return]  # every point has one
 
-    begun = datetime.now(UTC)
-    with db.connect(dsn) as conn:
-        ui_server.seed.readings(conn, site, begun, begun)
     with ui_server.Plant(dsn, site) as plant:
+        begun = datetime.now(UTC)
         ui_server.wait_until(lambda: newest() > begun, "a reading")
         plant.stop()
         last = newest()
