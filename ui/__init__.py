@@ -1,1 +1,1 @@
-"""What the operator sees: five pages on one server, nothing from elsewhere."""
+"""What the operator sees: the pages on one server, nothing from elsewhere."""

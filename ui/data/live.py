@@ -142,10 +142,11 @@ def total(by_ref: dict[str, Point], refs: Iterable[PointRef], stale_s: float, *,
 
 
 def _points(source: Source, now: datetime) -> tuple[Point, ...]:
+    labels = {asset.id: asset.label for asset in source.context.site.assets}
     return tuple(
         Point(
             ref=row["ref"],
-            label=f"{_label(source, row['asset_id'])} · {_point_label(row['name'])}",
+            label=f"{labels.get(row['asset_id']) or row['asset_id']} · {_point_label(row['name'])}",
             value=row["value"],
             unit=row["unit"],
             time=row["time"],
