@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from statistics import quantiles
 from typing import Any, Final
@@ -69,16 +70,18 @@ class Client:
         try:
             body = await self._exchange(self._request(count))
         except (ConnectionError, asyncio.IncompleteReadError):
-            self.close()
+            await self.close()
             body = await self._exchange(self._request(count))
         self.bytes += len(body)
         if self._plan.body is not None:
             self._seen = told(body, self._seen)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give the connection back."""
         if self._streams:
             self._streams[1].close()
+            with suppress(ConnectionError):
+                await self._streams[1].wait_closed()
             self._streams = None
 
     def _request(self, count: int) -> bytes:
@@ -109,13 +112,15 @@ class Client:
 async def one(plan: Plan, number: int, begin: float) -> tuple[list[float], int]:
     """A browser's latencies from the moment it wanted to ask [ms], and the bytes it got."""
     client, took = Client(plan), []
-    for count in range(int(plan.seconds / TICK_S)):
-        wanted = begin + TICK_S * (count + number / plan.clients)
-        await asyncio.sleep(max(0.0, wanted - time.perf_counter()))
-        await client.ask(count)
-        if wanted - begin >= LEFT_OUT_S:
-            took.append(1000.0 * (time.perf_counter() - wanted))
-    client.close()
+    try:
+        for count in range(int(plan.seconds / TICK_S)):
+            wanted = begin + TICK_S * (count + number / plan.clients)
+            await asyncio.sleep(max(0.0, wanted - time.perf_counter()))
+            await client.ask(count)
+            if wanted - begin >= LEFT_OUT_S:
+                took.append(1000.0 * (time.perf_counter() - wanted))
+    finally:
+        await client.close()
     return took, client.bytes
 
 
