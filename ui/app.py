@@ -10,7 +10,7 @@ from dash import Dash
 from werkzeug.exceptions import HTTPException
 
 from core.errors import JoulecastError
-from ui import api, guard, login, pages, shell
+from ui import api, bundle, guard, login, pages, shell
 from ui.data.source import Source, open_source
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def create_app(context: Context) -> Dash:
     shell.register(app, source, pages.PAGES)
     for page in pages.PAGES:
         page.register(app, source)
+    bundle.register(app.server)
     api.register(app.server, source)
     login.register(app.server, source)
     guard.register(app, source)
