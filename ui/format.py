@@ -62,6 +62,8 @@ _STORED: Final = re.compile(
     r" ?(?P<unit>°C|K)(?P<rest>/h)?(?![\w°])"
 )
 """Temperatures and differences in a sentence: one, or several before one unit."""
+_TO_THE_SECOND: Final = 19
+"""Characters of an ISO 8601 time."""
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 _FEW: Final = 10.0
 """Below this an amount has decimals."""
@@ -237,7 +239,7 @@ def long_time(time: datetime, zone: ZoneInfo) -> str:
 
 def axis_times(times: list[datetime], offset: timedelta) -> list[str]:
     """Times for a chart, at one fixed offset from UTC so that no hour is there twice or missing."""
-    return [(time.astimezone(UTC) + offset).strftime("%Y-%m-%dT%H:%M:%S") for time in times]
+    return [(time.astimezone(UTC) + offset).isoformat()[:_TO_THE_SECOND] for time in times]
 
 
 def offset_of(time: datetime, zone: ZoneInfo) -> timedelta:
