@@ -42,6 +42,7 @@ def test_ranges_are_chosen_by_keyboard_and_stand_in_the_address(ui: Ui, browser:
     page = found.page
     page.goto(ui.url)
     expect(page.locator("#overview-status")).to_contain_text("recommendation")
+    assert page.url == f"{ui.url}/", "what nobody has chosen does not stand in the address"
     page.locator("#overview-range input[value='12h']").focus()
     page.keyboard.press("ArrowLeft")
     expect(page).to_have_url(re.compile(r"range=1h"))

@@ -96,6 +96,9 @@
       },
       /* The switches of a page into the address; the first ones are the defaults of the page. */
       chosen: function () {
+        if (!window.dash_clientside.callback_context.triggered.length) {
+          return window.dash_clientside.no_update;  // the page has only opened
+        }
         const values = Array.from(arguments);
         const search = values.pop();
         const ids = window.dash_clientside.callback_context.inputs_list.map((i) => i.id.split("-").pop());
