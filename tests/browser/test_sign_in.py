@@ -54,6 +54,7 @@ def test_by_keyboard_from_the_link_to_the_page_and_out_again(closed: str, page: 
     page.on("console", lambda told: problems.append(told.text) if told.type == "error" else None)
     page.goto(f"{closed}/system?tz=UTC")
     assert page.url == f"{closed}/login?next=%2Fsystem%3Ftz%3DUTC"
+    expect(page.locator("#name")).to_be_focused()
     page.keyboard.type("ann")
     page.keyboard.press("Tab")
     page.keyboard.type(people.PASSWORD)
@@ -83,13 +84,13 @@ def test_a_link_in_a_message_leads_to_the_page_whoever_is_signed_in(
 ) -> None:
     people.account(dsn, "ann", "operator")
     people.enter(page, closed, "ann")
-    link = f'<a href="{closed}/status?units=ip">See the card</a>'
+    link = f'<a href="{closed}/system?units=ip">See the card</a>'
     page.route("http://mail.example/", lambda route: route.fulfill(body=link, content_type="text/html"))
     page.goto("http://mail.example/")
     page.get_by_text("See the card").click()
     expect(page.locator("#status-storage dl")).to_be_visible()
     expect(page.locator("#who")).to_contain_text("ann")
-    assert page.url == f"{closed}/status?units=ip"
+    assert page.url == f"{closed}/system?units=ip"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
