@@ -96,14 +96,16 @@
       },
       /* The switches of a page into the address; the first ones are the defaults of the page. */
       chosen: function () {
-        if (!window.dash_clientside.callback_context.triggered.length) {
-          return window.dash_clientside.no_update;  // the page has only opened
-        }
         const values = Array.from(arguments);
         const search = values.pop();
         const ids = window.dash_clientside.callback_context.inputs_list.map((i) => i.id.split("-").pop());
         const changes = {};
-        ids.forEach((id, i) => { changes[id] = values[i] === 0 ? "" : values[i]; });
+        const asked = new URLSearchParams(search || "");
+        ids.forEach((id, i) => {
+          const opened = document.querySelector('[data-switch$="-' + id + '"]');
+          const same = opened && opened.dataset.shown === values[i] && !asked.has(id);
+          changes[id] = values[i] === 0 || same ? "" : values[i];
+        });
         const next = searched(search, changes);
         return next === search ? window.dash_clientside.no_update : next;
       },

@@ -71,7 +71,8 @@ def switch(switch_id: str, label: str, names: dict[str, str], value: str) -> htm
     data: Any = [{"value": key, "label": name} for key, name in names.items()]
     control = dmc.SegmentedControl(id=switch_id, data=data, value=value, size="sm")
     named = labelled(control, labelledby=f"{switch_id}-label")
-    return html.Div([html.Span(label, className="note", id=f"{switch_id}-label"), named])
+    opened: Any = {"data-switch": switch_id, "data-shown": value}  # what opens so is not in the address
+    return html.Div([html.Span(label, className="note", id=f"{switch_id}-label"), named], **opened)
 
 
 def facts(pairs: Iterable[tuple[Child, Child]]) -> html.Dl:
