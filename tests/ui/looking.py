@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, g
+from plotly.utils import PlotlyJSONEncoder
 
 from ui import auth, poll, view
 
@@ -29,3 +31,20 @@ def seen(source: Source, page: Page, search: str = "") -> dict[tuple[str, str], 
     source.forget_all()
     with view.use(view.parse(search, source.context.site, page.keys)):
         return {(one.element, one.prop): one.value for one in poll.made(source, page)}
+
+
+def text(component: Any) -> str:
+    """What a reader sees, cell by cell."""
+    found: list[str] = []
+
+    def walk(part: Any) -> None:
+        if isinstance(part, dict):
+            walk(part.get("props", {}).get("children"))
+        elif isinstance(part, list):
+            for child in part:
+                walk(child)
+        elif part is not None:
+            found.append(str(part))
+
+    walk(json.loads(json.dumps(component, cls=PlotlyJSONEncoder)))
+    return " | ".join(found)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import seed
+from looking import text
 from plotly.utils import PlotlyJSONEncoder
 
 from core import db
@@ -56,23 +57,6 @@ def more(source: Source) -> Source:
     with db.connect(source.context.dsn) as conn:
         seed.machines(conn, source.context.site, source.now)
     return source
-
-
-def text(component: Any) -> str:
-    """All that is written in a component."""
-    found: list[str] = []
-
-    def walk(part: Any) -> None:
-        if isinstance(part, dict):
-            walk(part.get("props", {}).get("children"))
-        elif isinstance(part, list):
-            for child in part:
-                walk(child)
-        elif part is not None:
-            found.append(str(part))
-
-    walk(json.loads(json.dumps(component, cls=PlotlyJSONEncoder)))
-    return " | ".join(found)
 
 
 def written(found: Plan) -> list[str]:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import seed
+from looking import text
 from plotly.utils import PlotlyJSONEncoder
 
 from core import db
@@ -38,22 +39,6 @@ def told(source: Source) -> Source:
     with db.connect(source.context.dsn) as conn:
         seed.gpus(conn, source.context.site, source.now, 64, NODES)
     return source
-
-
-def text(component: Any) -> str:
-    found: list[str] = []
-
-    def walk(part: Any) -> None:
-        if isinstance(part, dict):
-            walk(part.get("props", {}).get("children"))
-        elif isinstance(part, list):
-            for child in part:
-                walk(child)
-        elif part is not None:
-            found.append(str(part))
-
-    walk(json.loads(json.dumps(component, cls=PlotlyJSONEncoder)))
-    return " | ".join(found)
 
 
 def cells(source: Source, metric: str, picked: str = "") -> dict[str, list[Any]]:

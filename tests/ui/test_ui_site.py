@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from plotly.utils import PlotlyJSONEncoder
+from looking import text
 
 from core import db
 from core.clock import ManualClock
@@ -49,23 +48,6 @@ def validated(context: Context, site: Site) -> Iterator[Source]:
     source = open_source(Context(context.settings, site, ManualClock(END), context.dsn))
     yield source
     source.close()
-
-
-def text(component: Any) -> str:
-    """What a reader sees, cell by cell."""
-    found: list[str] = []
-
-    def walk(part: Any) -> None:
-        if isinstance(part, dict):
-            walk(part.get("props", {}).get("children"))
-        elif isinstance(part, list):
-            for child in part:
-                walk(child)
-        elif part is not None:
-            found.append(str(part))
-
-    walk(json.loads(json.dumps(component, cls=PlotlyJSONEncoder)))
-    return " | ".join(found)
 
 
 def test_the_page_shows_what_the_command_prints(validated: Source) -> None:

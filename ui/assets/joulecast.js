@@ -1,5 +1,5 @@
 /* What runs in the browser without asking the server: the theme before the first paint, the staleness watchdog,
-   and the table of points. */
+   and what the address holds. */
 (function () {
   "use strict";
   const root = document.documentElement;
@@ -41,8 +41,6 @@
   const SILENT_AFTER_MS = 6000;
   const beat = { seq: null, at: performance.now() };
 
-  const element = (type, props) => ({ namespace: "dash_html_components", type, props });
-  const cell = (text, className) => element("Td", className ? { children: text, className } : { children: text });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     joulecast: {
@@ -108,13 +106,6 @@
         });
         const next = searched(search, changes);
         return next === search ? window.dash_clientside.no_update : next;
-      },
-      /* Rows of [name, value, quality, age, dead] as table rows. */
-      points: function (rows) {
-        return (rows || []).map((r) => element("Tr", {
-          className: r[4] ? "dead" : "",
-          children: [cell(r[0]), cell(r[1], "num"), cell(r[2]), cell(r[3], "num")],
-        }));
       },
       /* Which of the buttons that come and go was pressed; those that have just come were not. */
       pressed: function () {
