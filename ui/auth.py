@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import g, has_request_context, request
 
@@ -124,6 +124,12 @@ def key_user(source: Source, header: str) -> User | None:
 def cookie(source: Source) -> str:
     """Name of the cookie; by https it is bound to this host alone."""
     return f"__Host-{_COOKIE}" if source.context.settings.ui_https else _COOKIE
+
+
+def pressed_by(permission: str) -> dict[str, Any]:
+    """What a button has that takes a permission: dead, with the reason, for who may not press it."""
+    may = user().may(permission)
+    return {"disabled": not may, "title": "" if may else denied(permission)}
 
 
 def denied(permission: str) -> str:

@@ -380,6 +380,7 @@ def test_who_may_not_sees_the_buttons_dead_with_the_reason(source: Source, seede
             found = seen(source, recommendations.PAGE)
             assert found["accept-open", "hidden"] is False
             assert found["accept-open", "disabled"] is True
+            assert '"disabled": true' in text(found["advice-objective", "children"])
             assert found["accept-open", "title"].startswith(why)
             ok, told, _ = deciding.carry_out(source, asked, name or "Ann", "because")
             assert not ok

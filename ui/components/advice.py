@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dash import dcc, html
 
 from core.actions import Authority, State
+from ui import auth
 from ui import format as fmt
 from ui.components.panel import empty, facts, labelled, panel, table
 from ui.data.advice import IN_HAND, REVERTIBLE
@@ -395,7 +396,12 @@ def in_hand(found: tuple[Recommendation, ...], zone: ZoneInfo, now: datetime) ->
             action(r.changes),
             [state_badge(r.state), " ", html.Span(expiry(r, now, zone), className="note")],
             _lease_text(r, now),
-            html.Button("Revert…", id={"type": "revert", "of": r.recommendation_id}, className="btn small")
+            html.Button(
+                "Revert…",
+                id={"type": "revert", "of": r.recommendation_id},
+                className="btn small",
+                **auth.pressed_by("advice.decide"),
+            )
             if r.state in REVERTIBLE
             else "",
         )

@@ -8,6 +8,7 @@ import dash_mantine_components as dmc
 from dash import html
 
 from core.actions import Authority
+from ui import auth
 from ui import format as fmt
 from ui.components.panel import empty, table
 
@@ -42,7 +43,12 @@ def _alarm(alarm: Alarm) -> Child:
     text = fmt.said(f"{alarm.message.rstrip('.')}. {alarm.action.rstrip('.')}.")
     if alarm.looked:
         return html.P([text, f" {alarm.looked} has looked."], className=f"notice p{alarm.priority}")
-    look = html.Button("Looked at…", id={"type": "look", "of": alarm.alarm_id}, className="btn small")
+    look = html.Button(
+        "Looked at…",
+        id={"type": "look", "of": alarm.alarm_id},
+        className="btn small",
+        **auth.pressed_by("alarm.acknowledge"),
+    )
     return html.Div([html.Span(text), look], className=f"notice apart p{alarm.priority}")
 
 
@@ -61,7 +67,9 @@ def objective(found: Conduct) -> Child:
                         value=found.objective,
                         allowDeselect=False,
                     ),
-                    html.Button("Change…", id="objective-open", className="btn"),
+                    html.Button(
+                        "Change…", id="objective-open", className="btn", **auth.pressed_by("advice.policy")
+                    ),
                 ],
                 className="buttons",
             ),
@@ -115,6 +123,7 @@ def _buttons(trust: Trust) -> Child:
                 text,
                 id={"type": "authority", "setpoint": trust.setpoint.value, "to": step.value},
                 className="btn small",
+                **auth.pressed_by("advice.decide"),
             )
             for step, text in steps
             if step is not None
