@@ -246,7 +246,7 @@ def _plan(settings: Settings, dsn: str, broker: str, report: Callable[[str], Non
 
 def _first_accounts(dsn: str, report: Callable[[str], None], *, is_demo: bool) -> None:
     """Where nobody may sign in yet, make who begins, and say their one-time passwords this once."""
-    from ui import accounts  # noqa: PLC0415  # the password's library is needed on the first start only
+    from ui.access import accounts  # noqa: PLC0415  # the password's library is needed on the first start only
 
     with db.connect(dsn) as conn:
         if accounts.exist(conn):

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from core import db
 from core.audit import Who
-from ui import accounts, passwords
+from ui.access import accounts, passwords
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

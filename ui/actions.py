@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from core import audit, db
 from core.errors import ServiceError
-from ui import auth
+from ui.access import auth
 
 if TYPE_CHECKING:
     from datetime import datetime

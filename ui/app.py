@@ -10,7 +10,8 @@ from dash import Dash
 from werkzeug.exceptions import HTTPException
 
 from core.errors import JoulecastError
-from ui import api, bundle, guard, login, pages, shell
+from ui import api, bundle, pages, shell
+from ui.access import guard, login
 from ui.data.source import Source, open_source
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from dash import State, ctx
 from dash.exceptions import PreventUpdate
 from flask import abort
 
-from ui import auth, view
+from ui import view
+from ui.access import auth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ def mapping(value: Any) -> dict[str, Any]:
 
 
 def callback(app: Dash, source: Source, permission: str, *args: Any, **kwargs: Any) -> Callable[..., Any]:
-    """`Dash.callback` for whoever has a permission, a key of `ui.auth.PERMISSIONS`.
+    """`Dash.callback` for whoever has a permission, a key of `ui.access.auth.PERMISSIONS`.
 
     The function is called within the view of the page that asks (`ui.view.current`). A request of somebody
     who may not is answered with 403, or 401 where signing in would help; a page shows such buttons dead.

@@ -12,8 +12,9 @@ from core.points import BAD_FROM, CATALOGUE, PointRef
 from core.site import SINGLE_CODECS, TopicMapping
 from core.site_edit import NewMapping, write_mapping
 from core.units import UNITS, to_canonical
-from ui import actions, auth
+from ui import actions
 from ui import format as fmt
+from ui.access import auth
 
 if TYPE_CHECKING:
     from datetime import datetime

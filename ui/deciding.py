@@ -14,8 +14,9 @@ from dash import html, no_update
 from core.actions import Authority, Setpoint
 from core.errors import JoulecastError
 from core.tariff import Objective
-from ui import actions, auth
+from ui import actions
 from ui import format as fmt
+from ui.access import auth
 from ui.components import advice as parts
 from ui.components.conduct import AUTHORITY_WORDS, OBJECTIVES
 from ui.data import advice

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Response, abort, request
 
 from core.errors import InputError, NotReadyError, ServiceError
-from ui import auth, view
+from ui import view
+from ui.access import auth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

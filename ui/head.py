@@ -9,8 +9,9 @@ from dash import dcc, html
 
 from core.actions import Authority
 from core.errors import ServiceError
-from ui import auth, hold, view
 from ui import format as fmt
+from ui import hold, view
+from ui.access import auth
 from ui.components.panel import labelled
 from ui.data import status
 from ui.data.conduct import conduct

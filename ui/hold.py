@@ -8,8 +8,9 @@ import dash_mantine_components as dmc
 from dash import Input, Output, State, ctx, html, no_update
 
 from core.errors import JoulecastError, ServiceError
-from ui import actions, auth
+from ui import actions
 from ui import format as fmt
+from ui.access import auth
 from ui.callbacks import callback
 from ui.data.conduct import hold
 

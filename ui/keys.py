@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from dash import html
 
-from ui import auth
+from ui.access import auth
 from ui.components.panel import facts, labelled
 
 if TYPE_CHECKING:

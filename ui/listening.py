@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import InputError
-from ui import auth
+from ui.access import auth
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client

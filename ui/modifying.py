@@ -8,8 +8,9 @@ import dash_mantine_components as dmc
 from dash import Input, Output, State, ctx, html, no_update
 
 from core.errors import JoulecastError
-from ui import actions, auth, view
+from ui import actions, view
 from ui import format as fmt
+from ui.access import auth
 from ui.callbacks import callback
 from ui.components.panel import facts
 from ui.data import advice

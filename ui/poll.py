@@ -11,7 +11,8 @@ from dash import Input, Output, State, html, no_update, set_props
 from plotly.utils import PlotlyJSONEncoder
 
 from core.errors import JoulecastError, NotReadyError
-from ui import auth, head, view
+from ui import head, view
+from ui.access import auth
 from ui.callbacks import VIEW_STORE, callback
 from ui.components.panel import empty, failed
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from core import db
 from core.errors import JoulecastError
 from core.site import load_site
-from ui import actions, auth
+from ui import actions
 from ui import format as fmt
+from ui.access import auth
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,8 +9,9 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 
 from core.errors import ServiceError
-from ui import auth, head, hold, keys, poll, tour, view
 from ui import format as fmt
+from ui import head, hold, keys, poll, tour, view
+from ui.access import auth
 from ui.callbacks import VIEW_STORE, callback
 from ui.components.panel import denied, failed, labelled
 

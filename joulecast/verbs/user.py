@@ -55,7 +55,7 @@ def add(
     json: Json = False,
 ) -> int:
     """Make an account and print its one-time password."""
-    from ui import accounts  # noqa: PLC0415  # each verb imports only its own room
+    from ui.access import accounts  # noqa: PLC0415  # each verb imports only its own room
 
     with _connected() as (conn, who, _):
         password = accounts.add(conn, who, name, role, display)
@@ -65,7 +65,7 @@ def add(
 @app.command("list")
 def list_(*, json: Json = False) -> int:
     """List the accounts."""
-    from ui import accounts  # noqa: PLC0415  # each verb imports only its own room
+    from ui.access import accounts  # noqa: PLC0415  # each verb imports only its own room
 
     with _connected() as (conn, _, idle):
         found = accounts.listed(conn, idle)
@@ -93,7 +93,7 @@ def _state(*, disabled: bool, must_change: bool) -> str:
 @app.command("password")
 def password(name: Name, *, json: Json = False) -> int:
     """Give an account a new one-time password; its sign-ins end."""
-    from ui import accounts  # noqa: PLC0415  # each verb imports only its own room
+    from ui.access import accounts  # noqa: PLC0415  # each verb imports only its own room
 
     with _connected() as (conn, who, _):
         made = accounts.reset(conn, who, name)
@@ -103,7 +103,7 @@ def password(name: Name, *, json: Json = False) -> int:
 @app.command("disable")
 def disable(name: Name, *, json: Json = False) -> int:
     """Close an account; its sign-ins end, what it did stays on record."""
-    from ui import accounts  # noqa: PLC0415  # each verb imports only its own room
+    from ui.access import accounts  # noqa: PLC0415  # each verb imports only its own room
 
     with _connected() as (conn, who, _):
         accounts.disable(conn, who, name)
@@ -114,7 +114,7 @@ def disable(name: Name, *, json: Json = False) -> int:
 @app.command("enable")
 def enable(name: Name, *, json: Json = False) -> int:
     """Open a disabled account again and print its one-time password."""
-    from ui import accounts  # noqa: PLC0415  # each verb imports only its own room
+    from ui.access import accounts  # noqa: PLC0415  # each verb imports only its own room
 
     with _connected() as (conn, who, _):
         made = accounts.enable(conn, who, name)
@@ -126,7 +126,7 @@ def role(
     name: Name, role: Annotated[str, typer.Argument(help="The new role.")], *, json: Json = False
 ) -> int:
     """Give an account another role; its sign-ins end."""
-    from ui import accounts  # noqa: PLC0415  # each verb imports only its own room
+    from ui.access import accounts  # noqa: PLC0415  # each verb imports only its own room
 
     with _connected() as (conn, who, _):
         accounts.change_role(conn, who, name, role)
@@ -143,7 +143,7 @@ def add_key(
     json: Json = False,
 ) -> int:
     """Make a key for a program and print it."""
-    from ui import accounts  # noqa: PLC0415  # each verb imports only its own room
+    from ui.access import accounts  # noqa: PLC0415  # each verb imports only its own room
 
     with _connected() as (conn, who, _):
         secret = accounts.add_key(conn, who, name, role, scope)
@@ -155,7 +155,7 @@ def add_key(
 @key.command("list")
 def list_keys(*, json: Json = False) -> int:
     """List the keys, without their secrets."""
-    from ui import accounts  # noqa: PLC0415  # each verb imports only its own room
+    from ui.access import accounts  # noqa: PLC0415  # each verb imports only its own room
 
     with _connected() as (conn, _, _idle):
         found = accounts.keys(conn)
@@ -177,7 +177,7 @@ def list_keys(*, json: Json = False) -> int:
 @key.command("revoke")
 def revoke_key(name: KeyName, *, json: Json = False) -> int:
     """End a key."""
-    from ui import accounts  # noqa: PLC0415  # each verb imports only its own room
+    from ui.access import accounts  # noqa: PLC0415  # each verb imports only its own room
 
     with _connected() as (conn, who, _):
         accounts.revoke_key(conn, who, name)

@@ -19,7 +19,8 @@ from core.clock import SystemClock
 from core.jobs import Context
 from core.settings import Settings
 from ui import app as ui_app
-from ui import auth, pages
+from ui import pages
+from ui.access import auth
 from ui.pages import alarms as alarms_page
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ui"))

@@ -17,7 +17,7 @@ from test_pages import OVERFLOW_PX, PHONE_PX, SITE_FILE, Ui, Watched, seed, serv
 from core import db
 from core.jobs import Context
 from core.settings import Settings
-from ui.auth import PERMISSIONS, Role
+from ui.access.auth import PERMISSIONS, Role
 from ui.pages import PAGES
 
 if TYPE_CHECKING:

@@ -49,6 +49,7 @@ def go(page: Page, letter: str, heading: str) -> None:
 def sign_in(page: Page, ui: Ui) -> None:
     people.account(ui.dsn, "ann", "engineer")
     page.goto(f"{ui.url}/login")
+    expect(page.get_by_label("Name")).to_be_focused()
     page.keyboard.type("ann")
     page.keyboard.press("Tab")
     page.keyboard.type(people.PASSWORD)

@@ -9,7 +9,7 @@ import pytest
 
 from core import audit, db
 from joulecast import cli, up
-from ui import accounts, passwords
+from ui.access import accounts, passwords
 
 if TYPE_CHECKING:
     from pathlib import Path

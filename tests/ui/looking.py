@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, g
 from plotly.utils import PlotlyJSONEncoder
 
-from ui import auth, poll, view
+from ui import poll, view
+from ui.access import auth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

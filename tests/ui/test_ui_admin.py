@@ -13,8 +13,9 @@ from plotly.utils import PlotlyJSONEncoder
 from core import audit as record
 from core import db
 from core.audit import Verified
-from ui import accounts, auth, passwords, view
-from ui.auth import PERMISSIONS, Role, User
+from ui import view
+from ui.access import accounts, auth, passwords
+from ui.access.auth import PERMISSIONS, Role, User
 from ui.pages import PAGES, admin, audit
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import audit, db
-from ui import accounts, auth
 from ui import app as ui_app
+from ui.access import accounts, auth
 from ui.api import v1
 from ui.api.read import ROWS_MAX
 

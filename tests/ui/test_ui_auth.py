@@ -15,9 +15,9 @@ from core import audit, db
 from core.errors import InputError
 from core.jobs import Context
 from core.settings import Settings
-from ui import accounts, auth, guard, login, passwords, sessions
 from ui import app as ui_app
-from ui.auth import PERMISSIONS, Role, User
+from ui.access import accounts, auth, guard, login, passwords, sessions
+from ui.access.auth import PERMISSIONS, Role, User
 from ui.callbacks import callback
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from plotly.utils import PlotlyJSONEncoder
 from core import db
 from core.kpi import breakdown
 from core.tariff import Tariff
-from ui import auth, export, view
+from ui import export, view
+from ui.access import auth
 from ui.charts import energy as charts
 from ui.components import amounts
 from ui.components import energy as parts

@@ -12,8 +12,9 @@ from dash import dcc
 from plotly.utils import PlotlyJSONEncoder
 
 from core.actions import Setpoint
-from ui import actions, auth, guard
+from ui import actions
 from ui.__main__ import check_port
+from ui.access import auth, guard
 from ui.components import plant, tiles
 from ui.components.graph import GRAPH_CONFIG
 from ui.data import live as live_data

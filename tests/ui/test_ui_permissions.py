@@ -9,8 +9,8 @@ import pytest
 from test_ui_auth import client_of
 
 from core import db
-from ui import accounts
-from ui.auth import PERMISSIONS, Role
+from ui.access import accounts
+from ui.access.auth import PERMISSIONS, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

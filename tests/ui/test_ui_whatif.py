@@ -19,7 +19,8 @@ from twin import whatif as room
 from twin.calibrate import Calibration, calibrate, save
 from twin.history import History, series_refs
 from twin.network import Conditions, Setpoints, reference_load_kw, solve
-from ui import auth, view
+from ui import view
+from ui.access import auth
 from ui.components import whatif as parts
 from ui.data import whatif as data
 from ui.data.source import open_source

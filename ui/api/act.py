@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ui import actions, auth
+from ui import actions
+from ui.access import auth
 from ui.api import models
 from ui.api.problem import Problem
 

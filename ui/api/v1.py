@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from core.errors import InputError, JoulecastError, NotReadyError
-from ui import auth
 from ui import format as fmt
+from ui.access import auth
 from ui.api import act, models, openapi, read
 from ui.api.problem import Problem, answer
 
@@ -37,7 +37,7 @@ class Route:
     """Below the root; ``{id}`` is the number of a recommendation."""
     method: str
     permission: str
-    """Key of `ui.auth.PERMISSIONS`; a key needs it among its scopes."""
+    """Key of `ui.access.auth.PERMISSIONS`; a key needs it among its scopes."""
     summary: str
     asked: type[BaseModel]
     """The query of a GET, the body of a POST."""

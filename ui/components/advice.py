@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from dash import dcc, html
 
 from core.actions import Authority, State
-from ui import auth
 from ui import format as fmt
+from ui.access import auth
 from ui.components.panel import empty, facts, labelled, panel, table
 from ui.data.advice import IN_HAND, REVERTIBLE
 

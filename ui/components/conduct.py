@@ -8,8 +8,8 @@ import dash_mantine_components as dmc
 from dash import html
 
 from core.actions import Authority
-from ui import auth
 from ui import format as fmt
+from ui.access import auth
 from ui.components.panel import empty, table
 
 if TYPE_CHECKING:

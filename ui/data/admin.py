@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ui import accounts, sessions
+from ui.access import accounts, sessions
 
 if TYPE_CHECKING:
     from ui.data.source import Source

@@ -9,8 +9,8 @@ import dash_mantine_components as dmc
 from dash import Input, Output, State, ctx, html, no_update
 
 from core.errors import JoulecastError
-from ui import accounts, auth
 from ui import format as fmt
+from ui.access import accounts, auth
 from ui.callbacks import callback
 from ui.components.panel import empty, panel, table
 from ui.data import admin

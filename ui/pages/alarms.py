@@ -11,8 +11,9 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, 
 
 from core.alarms import ALARM, ASKING, WITHHELD, Verb
 from core.alarms import State as Stands
-from ui import actions, auth, view
+from ui import actions, view
 from ui import format as fmt
+from ui.access import auth
 from ui.callbacks import callback, mapping
 from ui.components import alarms as parts
 from ui.components.panel import empty, panel, switch

@@ -13,8 +13,9 @@ from core.errors import InputError
 from core.points import CATALOGUE, point_type
 from core.site_edit import block
 from core.units import units_for
-from ui import auth, connecting, listening, rereading, view
+from ui import connecting, listening, rereading, view
 from ui import format as fmt
+from ui.access import auth
 from ui.callbacks import VIEW_STORE, callback
 from ui.components.panel import denied, empty, panel, table
 from ui.connecting import CODECS, PERMISSION, Form

@@ -11,8 +11,9 @@ from dash import ClientsideFunction, Input, Output, State, dcc, html
 from dash_ag_grid import AgGrid
 
 from core.errors import InputError
-from ui import auth, figures, rereading, view
+from ui import figures, rereading, view
 from ui import format as fmt
+from ui.access import auth
 from ui.callbacks import VIEW_STORE, callback
 from ui.charts import quality as charts
 from ui.components.graph import graph

@@ -10,7 +10,8 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, 
 
 from core.actions import Authority
 from core.actions import State as Life
-from ui import auth, deciding, figures, modifying, view
+from ui import deciding, figures, modifying, view
+from ui.access import auth
 from ui.callbacks import callback, mapping
 from ui.components import advice as parts
 from ui.components import conduct as conduct_parts

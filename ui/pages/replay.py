@@ -11,8 +11,9 @@ from dash import ClientsideFunction, Input, Output, State, ctx, dcc, html, no_up
 
 from core.actions import Setpoint
 from core.errors import JoulecastError
-from ui import address, auth, view
+from ui import address, view
 from ui import format as fmt
+from ui.access import auth
 from ui.callbacks import callback
 from ui.charts import replay as charts
 from ui.components import advised as advised_parts

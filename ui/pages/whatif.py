@@ -8,8 +8,9 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 
 from core.errors import JoulecastError
-from ui import address, auth, view
+from ui import address, view
 from ui import format as fmt
+from ui.access import auth
 from ui.callbacks import callback
 from ui.components import whatif as parts
 from ui.components.panel import empty, failed, panel

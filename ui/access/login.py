@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Response, make_response, redirect, render_template_string, request
 
 from core.errors import ServiceError
-from ui import accounts, auth, passwords, sessions
+from ui.access import accounts, auth, passwords, sessions
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -9,7 +9,7 @@ from flask import Response, abort, g, redirect, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.errors import ServiceError
-from ui import auth, login
+from ui.access import auth, login
 
 if TYPE_CHECKING:
     from dash import Dash

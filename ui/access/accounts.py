@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from core import audit, db
 from core.errors import InputError
-from ui import passwords
-from ui.auth import KEY_PREFIX, PERMISSIONS, Role
-from ui.sessions import key_of
+from ui.access import passwords
+from ui.access.auth import KEY_PREFIX, PERMISSIONS, Role
+from ui.access.sessions import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

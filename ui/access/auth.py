@@ -10,7 +10,7 @@ from flask import g, has_request_context, request
 
 from core import db
 from core.audit import Who
-from ui import sessions
+from ui.access import sessions
 
 if TYPE_CHECKING:
     from ui.data import Source

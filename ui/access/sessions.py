@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from core import audit, db
-from ui import passwords
+from ui.access import passwords
 
 if TYPE_CHECKING:
     from ui.data import Source
