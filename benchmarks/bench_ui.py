@@ -68,7 +68,8 @@ def targets() -> Iterator[Target]:
     yield _row("replay", "replay_frame", "Replay: a frame of scrubbing, p95 [ms]", 50.0)
     yield _row("sensor", "sensor", "reading published to painted, real worker, p95 [ms]", 3000.0)
     for name, what in (
-        ("data", "the data stop"),
+        ("data", f"the last reading of meters that send every {ui_server.FEED_S:g} s"),
+        ("slow_data", f"the same, every {ui_live.SLOW_S:g} s"),
         ("server", "the server stops"),
         ("sign_in", "a sign-in ends"),
     ):

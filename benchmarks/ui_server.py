@@ -38,17 +38,19 @@ STOP_S: Final = 15.0
 
 
 class Plant:
-    """Readings of every point, now and again every `FEED_S`, until it is stopped."""
+    """Readings of every point, now and again, until it is stopped."""
 
-    def __init__(self, dsn: str, site: Site) -> None:
-        self._dsn, self._site = dsn, site
+    def __init__(self, dsn: str, site: Site, every_s: float = FEED_S) -> None:
+        self._dsn, self._site, self._every_s = dsn, site, every_s
+        self.last_at = datetime.now(UTC)
+        """Of the last readings."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
         now = datetime.now(UTC)
         with db.connect(self._dsn) as conn:  # it has gone on for a while
-            seed.readings(conn, self._site, now - LATELY, now, timedelta(seconds=FEED_S))
+            seed.readings(conn, self._site, now - LATELY, now, timedelta(seconds=self._every_s))
         self._thread.start()
         return self
 
@@ -79,7 +81,8 @@ class Plant:
                         " WHERE point_id = %(point)s",
                         rows,
                     )
-                self._stop.wait(FEED_S)
+                self.last_at = now
+                self._stop.wait(self._every_s)
 
 
 class Server:

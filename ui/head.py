@@ -16,7 +16,7 @@ from ui.components.panel import labelled
 from ui.data import status
 from ui.data.conduct import conduct
 from ui.data.live import snapshot
-from ui.data.source import DELAY_WALL_S
+from ui.export import software
 
 if TYPE_CHECKING:
     from ui.components.panel import Child
@@ -27,8 +27,9 @@ _KEEP_WALL_S: Final = 5.0
 _KEEP_GAP_WALL_S: Final = 20.0
 LATELY: Final = timedelta(minutes=3)
 """What the meters' pace is taken from."""
-SILENT_GAPS: Final = 1.5
-"""Silence beyond this many of their longest gaps is said, beside the time that readings take to come."""
+SILENT_WALL_S: Final = 2.5
+"""Silence so much beyond their longest gap is said [s]: readings take a second to come, the poll 1.5 s; of
+meters that send every 5 s the banner says it within 10 s of the last one."""
 PRIORITY_MARKS: Final = {1: "◆ P1", 2: "▲ P2", 3: "■ P3", 4: "● P4"}
 """Shape and letter of a priority; colour comes beside them, never alone."""
 
@@ -38,7 +39,7 @@ def header(source: Source) -> html.Header:
     site = source.context.site.site
     return html.Header(
         [
-            html.Span("Joulecast", className="brand"),
+            html.Span("Joulecast", className="brand", title=f"joulecast {software()}"),
             html.Span(site.name, className="site-name"),
             html.Span(mode(source), id="mode-badge", className=mode_class(source)),
             html.Span(id="authority", className="badge"),
@@ -184,11 +185,11 @@ def stale_reason(source: Source, age_s: float | None) -> str:
 
 def silent_reason(source: Source, age_s: float | None) -> str:
     """What it says sooner, of meters that have come more often than this."""
-    delay_s = DELAY_WALL_S * source.context.clock.speed_ratio
+    delay_s = SILENT_WALL_S * source.context.clock.speed_ratio
     if age_s is None or age_s <= delay_s:
         return ""
     gap_s = longest_gap_s(source)
-    if gap_s is None or age_s <= SILENT_GAPS * gap_s + delay_s:
+    if gap_s is None or age_s <= gap_s + delay_s:
         return ""
     return (
         f"No new reading of the power meters for {fmt.age(age_s)} of plant time, where they came at least "

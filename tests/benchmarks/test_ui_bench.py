@@ -43,7 +43,8 @@ def test_every_row_has_its_own_name_and_what_must_be_reached_has_a_bound() -> No
         "cold_chart_ms": 2500, "warm_chart_ms": 1000, "cold_kpi_ms": 1500, "warm_kpi_ms": 1500,
         "update_ms": 100, "poll_50_ms": 100, "poll_200_ms": 250, "whatif_ms": 1000,
         "replay_day_ms": 1500, "replay_frame": 50, "sensor": 3000,
-        "banner_data": 10, "banner_server": 10, "banner_sign_in": 10, "heap": 200, "server_growth": 1.05,
+        "banner_data": 10, "banner_slow_data": 10, "banner_server": 10, "banner_sign_in": 10,
+        "heap": 200, "server_growth": 1.05,
     }  # fmt: skip
 
 

@@ -6,9 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 from test_pages import OVERFLOW_PX, PHONE_PX, Ui, ui, watched
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Browser
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -71,3 +74,25 @@ def test_a_month_is_taken_away_as_pdf(ui: Ui, browser: Browser) -> None:
     assert re.fullmatch(r"demo-\d{4}-\d{2}\.pdf", file.value.suggested_filename)
     assert found.errors == []
     page.context.close()
+
+
+def test_a_chart_is_saved_with_what_it_is_and_whence_below_it(
+    ui: Ui, browser: Browser, tmp_path: Path
+) -> None:
+    found = watched(browser)
+    page = found.page
+    page.goto(f"{ui.url}/?units=ip")
+    plot = page.locator(".js-plotly-plot").first
+    expect(plot.locator(".main-svg").first).to_be_visible()
+    plot.hover()
+    with page.expect_download() as download:
+        plot.get_by_role("button", name="Download plot as a PNG").click()
+    saved = tmp_path / "chart.png"
+    download.value.save_as(saved)
+    assert download.value.suggested_filename.startswith("demo-hall-overview-")
+    with Image.open(saved) as image:
+        height = 2 * page.evaluate("document.querySelector('.js-plotly-plot').getBoundingClientRect().height")
+        assert image.height >= height + 4 * 2 * 18
+        below = image.convert("L").crop((0, int(height), image.width, image.height))
+        assert len(below.getcolors()) > 20, "nothing is written below the chart"
+    assert (found.errors, found.offsite) == ([], [])

@@ -26,7 +26,7 @@ def paced(context: Context, site: Site, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pace_s", "alive_s", "silent_s"), [(1, 5, 6), (2, 6.5, 7.5), (5, 11, 12), (60, 60, 61)]
+    ("pace_s", "alive_s", "silent_s"), [(1, 3, 4), (2, 4, 5), (5, 7, 8), (30, 32, 33), (60, 60, 61)]
 )
 def test_the_faster_meters_come_the_sooner_it_is_said(
     empty_source: Source, context: Context, site: Site, clock: ManualClock,
@@ -49,7 +49,7 @@ def test_meters_that_come_now_and_then_are_not_said_to_be_silent(
             "DELETE FROM reading WHERE time > %s AND time < %s",
             (clock.now() - timedelta(seconds=90), clock.now() - timedelta(seconds=60)),
         )
-    clock.advance(timedelta(seconds=40))
+    clock.advance(timedelta(seconds=32))
     assert head.stale(empty_source) == ""
 
 
