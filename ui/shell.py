@@ -33,10 +33,11 @@ def layout(source: Source, pages: tuple[Page, ...]) -> dmc.MantineProvider:
     nav = html.Div(
         [menu, labelled(html.Nav([*links, keys.button()]), label="Pages")], className="nav", id="nav"
     )
-    banner = html.Div(id="banner", className="banner", role="alert")
+    banner = html.Div(id="banner", className="banner")
+    alert = html.Div(id="banner-alert", className="sr", role="alert")  # the same without its running seconds
     said = html.Div(id="view-said", className="banner calm", role="status")
     main = html.Main(
-        [banner, hold.notice(), tour.panel(source), said, html.Div(id="page", className="page")],
+        [banner, alert, hold.notice(), tour.panel(source), said, html.Div(id="page", className="page")],
         className="main",
         id="main",
         tabIndex=-1,  # so that the way past the navigation ends here
@@ -92,26 +93,29 @@ def register(app: Dash, source: Source, pages: tuple[Page, ...]) -> None:
         links = [of for p in pages for of in (_look(p, page), f"{p.path}{kept}")]
         return [content, no_update if was == key else key, " ".join(seen.problems), told, *links]
 
-    for name, inputs, output in CLIENTSIDE:
+    for name, inputs, outputs in CLIENTSIDE:
         app.clientside_callback(
             ClientsideFunction("joulecast", name),
-            Output(*output, allow_duplicate=name in DUPLICATES),
+            *[Output(*of, allow_duplicate=name in DUPLICATES) for of in outputs],
             *[Input(*of) for of in inputs],
-            *([State("url", "search")] if name in DUPLICATES else []),
             prevent_initial_call=name in DUPLICATES,
         )
 
 
 CLIENTSIDE: Final = (
-    ("watch", (("watch", "n_intervals"), ("beat", "data")), ("banner", "children")),
-    ("looked", (("url", "pathname"), ("url", "search")), (VIEW_STORE, "data")),
-    ("turned", (("zone-next", "n_clicks"), ("units-next", "n_clicks")), ("url", "search")),
-    ("menu", (("menu", "n_clicks"), ("page-key", "data")), ("nav", "className")),
-    ("themed", (("theme-next", "n_clicks"),), ("theme-next", "title")),
+    (
+        "watch",
+        (("watch", "n_intervals"), ("beat", "data")),
+        (("banner", "children"), ("banner-alert", "children")),
+    ),
+    ("looked", (("url", "pathname"), ("url", "search")), ((VIEW_STORE, "data"),)),
+    ("turned", (("zone-next", "n_clicks"), ("units-next", "n_clicks")), (("url", "search"),)),
+    ("menu", (("menu", "n_clicks"), ("page-key", "data")), (("nav", "className"),)),
+    ("themed", (("theme-next", "n_clicks"),), (("theme-next", "title"),)),
 )
-"""What the browser does by itself: the function in the script, its inputs, its output."""
+"""What the browser does by itself: the function in the script, its inputs, its outputs."""
 DUPLICATES: Final = frozenset({"turned"})
-"""Those that share their output with others and need to know it."""
+"""Those that share their output with others."""
 
 
 def _look(link: Page, page: Page | None) -> str:

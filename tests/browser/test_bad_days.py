@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import people
 import pytest
 from test_every_page import refresh
-from test_pages import SILENT_S, Ui, served, watched
+from test_pages import PHONE_PX, SILENT_S, Ui, served, watched
 
 from core import db
 from ui.pages import PAGES
@@ -113,6 +113,27 @@ def test_a_wrong_clock_neither_cries_nor_is_silent_when_the_line_is_cut(
     page.context.set_offline(False)
     expect(page.locator("#banner")).to_be_empty(timeout=SILENT_S * 1000)
     assert not page.evaluate("document.body.classList.contains('stale')")
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [PHONE_PX, 1000, 1440])
+def test_the_banner_is_in_sight_however_far_the_page_is_scrolled(
+    desk: Ui, browser: Browser, width: int
+) -> None:
+    page = watched(browser, width=width, height=700).page
+    page.goto(f"{desk.url}/recommendations")
+    expect(page.locator("#page h1")).to_be_visible()
+    page.context.set_offline(True)
+    expect(page.locator("#banner")).to_contain_text("No answer from the server", timeout=SILENT_S * 1000)
+    page.evaluate("window.scrollTo(0, 400)")
+    page.wait_for_function("scrollY > 300")
+    seen = """() => { const at = document.getElementById("banner").getBoundingClientRect();
+      return document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2).id; }"""
+    assert page.evaluate(seen) == "banner"
+    told = page.locator("#banner-alert").inner_text()
+    page.wait_for_timeout(2500)
+    assert page.locator("#banner-alert").inner_text() == told, "it is said aloud again every second"
+    assert page.locator("#banner").inner_text() != told
     page.context.close()
 
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from core.settings import PREFIX, Settings
+from ingest.topics import NOTIFICATION
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -111,7 +112,18 @@ def test_the_broker_knows_everyone_and_only_ingest_commands(compose: dict[str, A
     acl = compose["configs"]["acl"]["content"].replace("$$", "$")
     before, _, plant = acl.partition("user plant")
     assert "topic write joulecast/+/$command/#" in before
+    assert f"topic write joulecast/+/{NOTIFICATION}/#" in before
     assert "write joulecast/+/$command" not in plant
+
+
+def test_the_site_is_a_folder_that_only_the_pages_may_write_into(compose: dict[str, Any]) -> None:
+    for room in ROOMS:
+        [mount] = compose["services"][room]["volumes"]
+        folder, inside, *how = mount.split(":")
+        assert (folder, how) == ("./site", [] if room == "ui" else ["ro"])
+        file = compose["services"][room]["environment"]["JOULECAST_SITE_FILE"]
+        assert str(Path(file).parent) == inside
+        assert compose["services"][room]["env_file"] == [{"path": "joulecast.env", "required": False}]
 
 
 @pytest.mark.parametrize("where", ["Dockerfile", ".ci/install-debian.sh", "README.md"])

@@ -37,14 +37,9 @@
         return data.said;
       },
       /* A period up to now takes the place of one with fixed ends. */
-      range: function (value, search) {
-        const params = new URLSearchParams(search || "");
+      range: function (value) {
         if (!value) { return window.dash_clientside.no_update; }
-        if (value === "24h") { params.delete("range"); } else { params.set("range", value); }
-        params.delete("from");
-        params.delete("to");
-        const text = !params.size ? "" : "?" + params.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");
-        return text === (search || "") ? window.dash_clientside.no_update : text;
+        return window.joulecastSearched({ range: value === "24h" ? "" : value, from: "", to: "" });
       },
     },
   });

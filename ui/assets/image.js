@@ -3,6 +3,7 @@
   "use strict";
   const BUTTON = '.modebar-btn[aria-label^="Download plot"]';
   const SCALE = 2, LINE_PX = 18, EDGE_PX = 12;
+  const GROUND = "#f3f4f5", INK = "#1f2933";
 
   const text = (at, selector) => {
     const found = at && at.querySelector(selector);
@@ -33,18 +34,17 @@
   const drawn = (image, panel, width, height) => {
     const canvas = document.createElement("canvas");
     const pen = canvas.getContext("2d");
-    const look = window.getComputedStyle(panel);
-    const font = `12px ${look.fontFamily}`;
+    const font = `12px ${window.getComputedStyle(panel).fontFamily}`;
     pen.font = font;
     const lines = said(panel).flatMap((line) => wrapped(pen, line, width - 2 * EDGE_PX));
     canvas.width = SCALE * width;
     canvas.height = SCALE * (height + LINE_PX * lines.length + EDGE_PX);
     pen.scale(SCALE, SCALE);
-    pen.fillStyle = look.backgroundColor;
+    pen.fillStyle = GROUND; /* paper is light, whatever the screen is */
     pen.fillRect(0, 0, canvas.width, canvas.height);
     pen.drawImage(image, 0, 0, width, height);
     pen.font = font;
-    pen.fillStyle = look.color;
+    pen.fillStyle = INK;
     lines.forEach((line, i) => pen.fillText(line, EDGE_PX, height + LINE_PX * (i + 0.8)));
     return canvas;
   };
@@ -69,6 +69,6 @@
     const button = event.target.closest && event.target.closest(BUTTON);
     if (!button) { return; }
     event.stopPropagation();
-    save(button.closest(".js-plotly-plot"));
+    save(button.closest(".js-plotly-plot")).catch((error) => window.alert("The chart could not be saved: " + error));
   }, true);
 })();

@@ -28,19 +28,16 @@
   });
   let lastUser = null;
 
-  /* The address with some of its parameters changed; an empty value takes one away. */
-  const searched = (search, changes) => {
-    const found = new URLSearchParams(search || "");
-    for (const [name, value] of Object.entries(changes)) {
-      if (value) { found.set(name, value); } else { found.delete(name); }
-    }
-    const text = found.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");
-    return text ? "?" + text : "";
-  };
-
   const SILENT_AFTER_MS = 6000;
   const beat = { seq: null, at: performance.now() };
+  const NUMBERS = /[0-9]+(\.[0-9]+)?/g;
+  let said = "";
 
+  /* The banner stays below the header, which is as high as its badges need. */
+  const placed = () => {
+    const head = document.querySelector(".head");
+    if (head) { root.style.setProperty("--head", head.offsetHeight + "px"); }
+  };
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     joulecast: {
@@ -59,23 +56,26 @@
           text = told.stale;
         }
         document.body.classList.toggle("stale", signedOut || silent > SILENT_AFTER_MS);
-        return text;
+        placed();
+        /* Said aloud once, not again for every second that has passed. */
+        const anew = text.replace(NUMBERS, "") !== said.replace(NUMBERS, "");
+        said = text;
+        return [text, anew ? text : window.dash_clientside.no_update];
       },
       /* The page that is looked at, and how: what every callback gets. */
       looked: function (path, search) { return { path: path || "/", search: search || "" }; },
       /* Time zone and units of the address, one further. */
-      turned: function (zones, units, search) {
+      turned: function () {
         const told = window.dash_clientside.callback_context.triggered.find((t) => t.value);
         if (!told) { return window.dash_clientside.no_update; }
-        search = window.location.search; /* a page may have written into it since */
-        const found = new URLSearchParams(search);
+        const found = new URLSearchParams(window.location.search);
         if (told.prop_id.startsWith("units-next")) {
-          return searched(search, { units: found.get("units") === "ip" ? "" : "ip" });
+          return window.joulecastSearched({ units: found.get("units") === "ip" ? "" : "ip" });
         }
         const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
         const choices = ["", "UTC"].concat(here && here !== "UTC" ? [here] : []);
         const at = choices.indexOf(found.get("tz") || "");
-        return searched(search, { tz: choices[(at + 1) % choices.length] });
+        return window.joulecastSearched({ tz: choices[(at + 1) % choices.length] });
       },
       /* On a narrow screen the pages are behind a button; choosing one folds them again. */
       menu: function () {
@@ -95,17 +95,15 @@
       /* The switches of a page into the address; the first ones are the defaults of the page. */
       chosen: function () {
         const values = Array.from(arguments);
-        const search = values.pop();
         const ids = window.dash_clientside.callback_context.inputs_list.map((i) => i.id.split("-").pop());
         const changes = {};
-        const asked = new URLSearchParams(search || "");
+        const asked = new URLSearchParams(window.location.search);
         ids.forEach((id, i) => {
           const opened = document.querySelector('[data-switch$="-' + id + '"]');
           const same = opened && opened.dataset.shown === values[i] && !asked.has(id);
           changes[id] = values[i] === 0 || same ? "" : values[i];
         });
-        const next = searched(search, changes);
-        return next === search ? window.dash_clientside.no_update : next;
+        return window.joulecastSearched(changes);
       },
       /* Which of the buttons that come and go was pressed; those that have just come were not. */
       pressed: function () {

@@ -1,5 +1,5 @@
 /* The header's badge says what is on the page where that is not the plant itself: an element with data-mode names
-   it, for as long as it is there. And the address, changed without a new entry in the browser's history. */
+   it, for as long as it is there. */
 (function () {
   "use strict";
   let own = null; /* what the badge says by itself, while something else stands there */
@@ -18,17 +18,6 @@
     childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["data-mode"],
   });
 
-  /* Parameters of the address; an empty value takes one away. The server is not told: it has answered already. */
-  window.joulecastAddress = (changes) => {
-    const found = new URLSearchParams(window.location.search);
-    for (const [name, value] of Object.entries(changes)) {
-      if (value) { found.set(name, value); } else { found.delete(name); }
-    }
-    const text = found.toString().replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%2C", ",");
-    const search = text ? "?" + text : "";
-    if (search === window.location.search) { return; }
-    window.history.replaceState(window.history.state, "", window.location.pathname + search + window.location.hash);
-  };
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     mode: { address: (changes) => { if (changes) { window.joulecastAddress(changes); } } },
   });

@@ -68,9 +68,7 @@
 
   /* Enter and a click pick a rack; the arrows go from rack to rack. */
   const pick = (asset) => {
-    const params = new URLSearchParams(window.location.search);
-    params.set("rack", asset);
-    window.dash_clientside.set_props("url", { search: "?" + params.toString() });
+    window.dash_clientside.set_props("url", { search: window.joulecastSearch({ rack: asset }) });
   };
   const cells = () => Array.from(document.querySelectorAll(".rack-cell"));
   const beside = (from, key) => {
@@ -107,12 +105,7 @@
         return [legend(data), rows(data)];
       },
       /* What is shown, into the address; the first one is the page's own and is not said. */
-      metric: function (value, search) {
-        const params = new URLSearchParams(search || "");
-        if (value && value !== "inlet") { params.set("metric", value); } else { params.delete("metric"); }
-        const text = params.toString() ? "?" + params.toString().replaceAll("%2F", "/").replaceAll("%3A", ":") : "";
-        return text === (search || "") ? window.dash_clientside.no_update : text;
-      },
+      metric: function (value) { return window.joulecastSearched({ metric: value === "inlet" ? "" : value }); },
       rows: function (lists) {
         return (lists || []).map((list) => Object.fromEntries(list.map((value, i) => [FIELDS[i], value])));
       },

@@ -8,7 +8,7 @@
     ["/forecast", "What is to come", "The forecast as a fan with its bands, and how right it has been so far against " +
       "a naive line."],
     ["/recommendations", "What to do", "The card says what to change, what it saves and risks and why. Nothing is " +
-      "written before somebody accepts it by name; HOLD EVERYTHING, on top of every page, stops all of it."],
+      "written before somebody accepts it by name, unless the site has approved limits for that; HOLD EVERYTHING, on top of every page, stops all of it."],
     ["/replay", "What would have been", "A past day through the twin: as it was, and with other setpoints."],
     ["/quality", "Whether the data can be trusted", "Every sensor with its age, its gaps and what is wrong with it, and " +
       "the messages that could not be read."],

@@ -248,7 +248,6 @@ def register(app: Dash, source: Source) -> None:
         ClientsideFunction("joulecast", "chosen"),
         Output("url", "search", allow_duplicate=True),
         Input("alarms-range", "value"),
-        State("url", "search"),
         prevent_initial_call=True,
     )
 

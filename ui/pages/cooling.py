@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
-from dash import ClientsideFunction, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Input, Output, dcc, html
 
 from core.actions import Setpoint
 from ui import figures, view
@@ -142,7 +142,6 @@ def register(app: Dash, source: Source) -> None:
         ClientsideFunction("cooling", "range"),
         Output("url", "search", allow_duplicate=True),
         Input("cooling-range", "value"),
-        State("url", "search"),
         prevent_initial_call=True,
     )
 

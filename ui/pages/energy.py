@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from dash import ClientsideFunction, Input, Output, State, html
+from dash import ClientsideFunction, Input, Output, html
 
 from core.errors import NotReadyError
 from ui import export, view
@@ -85,7 +85,6 @@ def register(app: Dash, source: Source) -> None:
         ClientsideFunction("joulecast", "chosen"),
         Output("url", "search", allow_duplicate=True),
         Input("energy-range", "value"),
-        State("url", "search"),
         prevent_initial_call=True,
     )
     export.offer(app.server, source, "/energy.csv", lambda: file(source, export.csv_file))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import dash_mantine_components as dmc
 import numpy as np
-from dash import ClientsideFunction, Input, Output, State, html
+from dash import ClientsideFunction, Input, Output, html
 
 from core import store
 from core.errors import NotReadyError
@@ -157,7 +157,6 @@ def register(app: Dash, source: Source) -> None:
         Input("forecast-grid", "value"),
         Input("forecast-window", "value"),
         Input("forecast-back", "value"),
-        State("url", "search"),
         prevent_initial_call=True,
     )
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from dash import ClientsideFunction, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Input, Output, dcc, html
 
 from ui import view
 from ui.charts import overview as charts
@@ -99,7 +99,6 @@ def register(app: Dash, source: Source) -> None:
         ClientsideFunction("joulecast", "chosen"),
         Output("url", "search", allow_duplicate=True),
         Input("overview-range", "value"),
-        State("url", "search"),
         prevent_initial_call=True,
     )
 

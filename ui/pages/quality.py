@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from dash import ClientsideFunction, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Input, Output, dcc, html
 from dash_ag_grid import AgGrid
 
 from core.errors import InputError
@@ -146,14 +146,12 @@ def register(app: Dash, source: Source) -> None:
         ClientsideFunction("quality", "chosen"),
         Output("url", "search", allow_duplicate=True),
         Input("quality-grid", "selectedRows"),
-        State("url", "search"),
         prevent_initial_call=True,
     )
     app.clientside_callback(
         ClientsideFunction("quality", "span"),
         Output("url", "search", allow_duplicate=True),
         *[Input(f"quality-span-{span}", "n_clicks") for span in SPANS],
-        State("url", "search"),
         prevent_initial_call=True,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import dash_ag_grid as dag
 import numpy as np
-from dash import ClientsideFunction, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Input, Output, dcc, html
 
 from core.points import PointRef
 from core.series import Series
@@ -180,7 +180,6 @@ def register(app: Dash, source: Source) -> None:
         ClientsideFunction("racks", "metric"),
         Output("url", "search", allow_duplicate=True),
         Input("racks-metric", "value"),
-        State("url", "search"),
         prevent_initial_call=True,
     )
     app.clientside_callback(

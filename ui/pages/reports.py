@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Input, Output, State, html
+from dash import ClientsideFunction, Input, Output, html
 
 from core.errors import InputError, NotReadyError
 from ui import export, pdf, view
@@ -70,7 +70,6 @@ def register(app: Dash, source: Source) -> None:
         ClientsideFunction("joulecast", "chosen"),
         Output("url", "search", allow_duplicate=True),
         Input("reports-month", "value"),
-        State("url", "search"),
         prevent_initial_call=True,
     )
     export.offer(app.server, source, "/reports/<month>.pdf", partial(as_pdf, source))
