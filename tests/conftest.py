@@ -24,6 +24,7 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DEMO_SITE = Path(joulecast.__file__).parent / "demo" / "site.toml"
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 _numbers = itertools.count(1)
+os.environ.pop("COLUMNS", None)  # pytest-xdist gives its processes 80, and tables would be cut
 
 
 @pytest.hookimpl(wrapper=True)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.browser
 
 LOAD_S, FRAME_MS = 1.5, 50.0
 """What a day may take to load, and a frame to be made."""
-BUSY = 2
+BUSY = 8
 """A machine that runs other tests beside has so many times as long."""
 SCRUBBED = """async () => {
   const player = window.joulecastReplay, line = document.getElementById("replay-cursor"), took = [];

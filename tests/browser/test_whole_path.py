@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SPEED = 60.0
 START_S = 120.0
-MOVING_S = 60.0
+MOVING_S = 120.0
 ADVICE_S = 240.0
-LEARNT_S = 480.0
+LEARNT_S = 720.0
 STOP_S = 60.0
 SITE = load_site(DEMO_SITE)
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @dataclass
@@ -296,6 +296,7 @@ def test_any_service_that_is_killed_comes_back_and_nothing_acknowledged_is_missi
         found = _rows(up, "SELECT value FROM reading_named WHERE asset_id = 'probe'")
         return {int(row["value"]) for row in found}
 
-    _until(lambda: probe.acknowledged <= stored(), 60, f"all {len(probe.acknowledged)} acknowledged readings")
+    sent = f"all {len(probe.acknowledged)} acknowledged readings"
+    _until(lambda: probe.acknowledged <= stored(), MOVING_S, sent)
     count = _rows(up, "SELECT count(*) AS n FROM reading_named WHERE asset_id = 'probe'")[0]["n"]
     assert count == len(stored())
