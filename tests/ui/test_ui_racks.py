@@ -205,6 +205,19 @@ def test_a_silent_gpu_has_dashes_and_is_counted_out(told: Source, clock: ManualC
     assert "silent" in text(gpu_table(rack.gpus, told.now - timedelta(minutes=1)))
 
 
+def test_the_warmest_inlet_says_how_many_are_not_seen(told: Source) -> None:
+    assert "not seen" not in text(page.tile_parts(told, data.read(told))[0][1])
+    with db.connect(told.context.dsn) as conn:
+        conn.execute(
+            "UPDATE reading_latest SET time = time - interval '1 hour' WHERE point_id ="
+            " (SELECT point_id FROM point WHERE asset_id = 'rack-8' AND name = 'inlet_temperature')"
+        )
+    told.forget_all()
+    said = text(page.tile_parts(told, data.read(told))[0][1])
+    assert "Rack row 7" in said
+    assert "▲ 1 of 8 rack inlets not seen" in said
+
+
 @pytest.mark.parametrize("filled", [True, False])
 def test_without_gpus_it_says_how_to_collect_them(
     request: pytest.FixtureRequest, empty_source: Source, *, filled: bool

@@ -84,6 +84,8 @@ def _plant(now: Live, source: Source) -> list[Trouble]:
         grave = now.worst.inlet.value > source.context.site.limits.envelope.allowable_high_c
         over = fmt.kelvins(now.worst.inlet.value - now.limit_c)
         found.append(Trouble(1 if grave else 2, f"{now.worst.name} is {over} above {fmt.limit(now.limit_c)}"))
+    if now.unseen:
+        found.append(Trouble(1 if now.worst is None else 3, now.unseen_said))
     return found
 
 

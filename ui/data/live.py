@@ -87,6 +87,16 @@ class Live:
     racks: tuple[Rack, ...]
     points: tuple[Point, ...]
 
+    @property
+    def unseen(self) -> int:
+        """How many rack inlets tell nothing that can be relied on."""
+        return sum(not rack.inlet.alive for rack in self.racks)
+
+    @property
+    def unseen_said(self) -> str:
+        """The same in words; nothing where every inlet is seen."""
+        return f"{self.unseen} of {len(self.racks)} rack inlets not seen" if self.unseen else ""
+
 
 def snapshot(source: Source) -> Live:
     """The plant now; read once however many browsers ask within a second."""

@@ -18,8 +18,10 @@ from ui.components.graph import graph
 from ui.components.panel import empty, panel, region, switch
 from ui.components.racks import COLLECT, FIRST, METRICS, TABLE_HEAD, floor_data, gpu_table, rack_facts
 from ui.components.tile import tile, value
+from ui.components.tiles import unseen
 from ui.data import racks as data
 from ui.data import trend
+from ui.data.live import snapshot
 from ui.page import Page
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from ui.components.panel import Child
     from ui.data import Source
+    from ui.data.live import Live as Snapshot
     from ui.data.racks import Floor, Gpu, Rack
     from ui.page import Live
 
@@ -244,7 +247,7 @@ def tile_parts(source: Source, found: Floor) -> tuple[tuple[Child, Child], ...]:
     return (
         (
             value(fmt.degrees(worst.inlet.value if worst else None), fmt.degree()),
-            _worst_said(worst, limit_c) if worst else "no rack inlet is fresh",
+            _worst_said(worst, limit_c, snapshot(source)) if worst else "no rack inlet is fresh",
         ),
         (
             value(fmt.fixed(len(alive), 0) if gpus else fmt.NOTHING, ""),
@@ -267,12 +270,13 @@ def tile_parts(source: Source, found: Floor) -> tuple[tuple[Child, Child], ...]:
     )  # fmt: skip
 
 
-def _worst_said(worst: Rack, limit_c: float) -> Child:
+def _worst_said(worst: Rack, limit_c: float, now: Snapshot) -> Child:
     margin_k = limit_c - (worst.inlet.value or 0.0)
     if margin_k < 0:
         over = f"▲ {fmt.kelvins(-margin_k)} above {fmt.limit(limit_c)}"
-        return [html.Span(over, className="alarm p2"), f" measured · {worst.label}"]
-    return f"measured · {worst.label} · {fmt.kelvins(margin_k)} below {fmt.limit(limit_c)}"
+        return [html.Span(over, className="alarm p2"), f" measured · {worst.label}", *unseen(now)]
+    said = f"measured · {worst.label} · {fmt.kelvins(margin_k)} below {fmt.limit(limit_c)}"
+    return [said, *unseen(now)]
 
 
 def _held_said(held: int, odd: int, telling: int) -> Child:
