@@ -269,6 +269,37 @@ def test_what_is_missing_is_said(empty_source: Source, source: Source, site: Sit
     assert site.setpoints
 
 
+def test_dead_readings_are_not_shown_as_of_now(calibrated: Source, context: Context, site: Site) -> None:
+    given = [of.shown(of.now(data.present(calibrated))) for of in data.sliders(site)]
+    with db.connect(context.dsn) as conn:
+        conn.execute(
+            "UPDATE reading_latest SET time = %s WHERE point_id ="
+            " (SELECT point_id FROM point WHERE asset_id = 'pdu' AND name = 'it_power')",
+            (context.clock.now() - timedelta(seconds=50),),
+        )
+    calibrated.forget_all()
+    note = text(whatif.layout(calibrated))
+    assert "as it is: measured 12:59" in note, "the oldest one's time"
+    silenced = "UPDATE reading_latest SET time = time - interval '3 days'"
+    for which, said in (
+        ("name = 'inlet_temperature'", "The plant is not seen now: no rack inlet is fresh."),
+        ("name = 'it_power'", "The plant is not seen now: pdu/it_power is stale."),
+    ):
+        with db.connect(context.dsn) as conn:
+            conn.execute(
+                f"{silenced} WHERE point_id IN (SELECT point_id FROM point WHERE {which})"  # type: ignore[arg-type]  # noqa: S608  # our own names
+            )
+        calibrated.forget_all()
+        sliders = data.sliders(site)
+        found = whatif.answers(calibrated, sliders, None, [*given, "", "", ""])
+        filled = dict(zip(whatif.FILLED, found, strict=False))
+        assert said in text(filled["figures"])
+        assert filled["said"] == said
+        assert {filled[part] for part in whatif.FILLED if part not in {"figures", "said"}} == {""}
+        assert len(found) == len(whatif.FILLED) + len(sliders) + 1
+        assert "whatif-figures" not in text(whatif.layout(calibrated))
+
+
 def test_without_a_day_or_a_tariff_there_is_a_dash(calibrated: Source, site: Site) -> None:
     now = replace(data.present(calibrated), day=None, price_per_kwh=None, carbon_g_per_kwh=None)
     found = data.answer(now, data.Wanted({SUPPLY: 21.0}))

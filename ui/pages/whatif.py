@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 COMPARED_MAX: Final = 4
 """So many kept scenarios are shown side by side."""
-FILLED: Final = ("figures", "checks", "outside", "steps", "day", "compared", "said")
+FILLED: Final = ("figures", "checks", "outside", "steps", "day", "compared", "said", "at")
 _MODE: Final[dict[str, Any]] = {"data-mode": "WHAT-IF"}
 
 
@@ -42,7 +42,11 @@ def layout(source: Source) -> list[Child]:
         return [html.H1("What-if", className="sr"), html.Div([missing], className="grid", **_MODE)]
     wanted = _wanted(source)
     left = [
-        panel("What is to be different", *_controls(source, now, wanted), note=_note(source, now)),
+        panel(
+            "What is to be different",
+            *_controls(source, now, wanted),
+            note=html.Span(_note(source), id="whatif-at"),
+        ),
         _simulated(
             "One step more of each setpoint",
             html.Div(id="whatif-steps"),
@@ -99,8 +103,8 @@ def _wanted(source: Source) -> Wanted:
     return whatif.read(source.context.site, seen.more if seen else {})
 
 
-def _note(source: Source, now: Present) -> str:
-    return f"as it is: measured {fmt.clock_time(now.now.at, source.zone, source.now)}"
+def _note(source: Source) -> str:
+    return f"as it is: measured {fmt.clock_time(whatif.measured_at(source), source.zone, source.now)}"
 
 
 def _controls(source: Source, now: Present, wanted: Wanted) -> list[Child]:
@@ -209,11 +213,7 @@ def register(app: Dash, source: Source) -> None:
         *[Input(name, "value") for name in ids],
     )
     def answered(chosen: Any, *given: Any) -> list[Any]:
-        try:
-            return answers(source, sliders, chosen, given)
-        except JoulecastError as error:
-            said = fmt.sentence(f"{error}.")
-            return [*[no_update] * (len(FILLED) - 1), said, *[no_update] * (len(sliders) + 1)]
+        return answers(source, sliders, chosen, given)
 
     @callback(
         app,
@@ -259,7 +259,16 @@ def wanted_of(now: Present, sliders: Sequence[Slider], given: Sequence[Any]) -> 
 
 
 def answers(source: Source, sliders: Sequence[Slider], chosen: Any, given: Sequence[Any]) -> list[Any]:
-    """Everything on the page that depends on the sliders."""
+    """Everything on the page that depends on the sliders; nothing, and why, where it cannot be told now."""
+    try:
+        return _answers(source, sliders, chosen, given)
+    except JoulecastError as error:
+        said = fmt.sentence(f"{error}.")
+        filled = {"figures": empty(said), "said": said}
+        return [*[filled.get(part, "") for part in FILLED], *[""] * len(sliders), no_update]
+
+
+def _answers(source: Source, sliders: Sequence[Slider], chosen: Any, given: Sequence[Any]) -> list[Any]:
     site, now = source.context.site, whatif.present(source)
     wanted = wanted_of(now, sliders, given)
     found = whatif.answer(now, wanted)
@@ -279,6 +288,7 @@ def answers(source: Source, sliders: Sequence[Slider], chosen: Any, given: Seque
         parts.day(found, site),
         parts.compared(columns, site),
         " ".join(wanted.said),
+        _note(source),
         *(parts.said(of, now, wanted) for of in sliders),
         {**wanted.address, "compare": ",".join(numbers)},
     ]
