@@ -67,6 +67,10 @@ class Slider:
         shown = fmt.display_value(value, "degC") if self.unit == "degC" else value
         return round(shown or 0.0, 1 if self.unit == "degC" else 0)
 
+    def thumb(self, value: float) -> float:
+        """Where the slider stands for a value."""
+        return min(max(self.shown(value), self.shown(self.low)), self.shown(self.high))
+
     def canonical(self, shown: float) -> float:
         """The inverse of `shown`, within the limits."""
         value = fmt.celsius(shown) if self.unit == "degC" else shown
