@@ -207,7 +207,7 @@ def test_points_are_counted_once_each(source: Source, clock: ManualClock, contex
             (clock.now() - timedelta(minutes=5),),
         )
     points = snapshot(source).points
-    found = overview.quality(points, source.stale_s)
+    found = overview.quality(points)
     assert (found.bad, found.late, found.all) == (1, 1, len(points))
     said = made(source, "overview-quality")
     assert "1 late" in said

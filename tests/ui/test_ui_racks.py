@@ -106,7 +106,7 @@ def test_racks_without_a_row_stand_side_by_side_and_gpus_of_no_rack_are_listed(
     source.forget("gpus")
     found = data.read(source)
     assert not any(rack.gpus for rack in found.racks)
-    assert {row[1] for row in page.gpu_rows(source, found)} == {""}
+    assert {row[1] for row in page.gpu_rows(found)} == {""}
     assert cells(source, "gpu")["rack-1"][2:4] == ["—", -1]
     source.close()
 
@@ -179,7 +179,7 @@ def test_the_tiles_and_rows_say_what_was_written(told: Source) -> None:
     assert tiles[3][0].startswith("84")
     assert tiles[4][0].startswith("32")
     assert "▲ 16 slow down" in tiles[4][1]
-    rows = page.gpu_rows(told, found)
+    rows = page.gpu_rows(found)
     assert rows[5] == ["gpu-00000005", "Rack row 3", 402, 700, 57.0, 45.0, 55.0, 1205.0, 5.0, 5.0, "idle"]
     assert rows[3][-1] == "▲ heat (hardware)"
 
@@ -195,14 +195,14 @@ def test_a_silent_gpu_has_dashes_and_is_counted_out(told: Source, clock: ManualC
     clock.advance(timedelta(minutes=5))
     found = data.read(told)
     assert not any(gpu.alive for gpu in found.gpus)
-    assert page.gpu_rows(told, found)[3][2:] == [None] * 8 + ["silent"]
+    assert page.gpu_rows(found)[3][2:] == [None] * 8 + ["silent"]
     tiles = [(text(value), text(said)) for value, said in page.tile_parts(told, found)]
     assert tiles[1] == ("0 | ", "of 64 known · the rest is silent")
     assert tiles[0][0].startswith("—")
     rack = found.rack("rack-1")
     assert rack is not None
     assert rack.power.value is None
-    assert "silent" in text(gpu_table(rack.gpus, told.now - timedelta(minutes=1)))
+    assert "silent" in text(gpu_table(rack.gpus))
 
 
 def test_the_warmest_inlet_says_how_many_are_not_seen(told: Source) -> None:
@@ -237,7 +237,7 @@ def test_units_are_the_readers(told: Source, site: Site) -> None:
     with view.use(view.View(ZoneInfo("UTC"), "UTC", view.Units.IP, more={"rack": "rack-2"})):
         hottest = max(40 + i % 45 for i in range(64) if i % 16 in (0, 1))
         assert cells(told, "gpu")["rack-1"][2] == f"{hottest * 1.8 + 32:.1f} °F"
-        rows = page.gpu_rows(told, data.read(told))
+        rows = page.gpu_rows(data.read(told))
         assert rows[5][5] == pytest.approx(45 * 1.8 + 32)
         assert "Temp. [°F]" in [column["headerName"] for column in page.columns()]
         inlet = seed.values(site, told.now)["rack-2/inlet_temperature"]
@@ -256,7 +256,7 @@ def test_two_thousand_gpus_are_quick(source: Source) -> None:
         begun = time.perf_counter()
         found = data.read(source)
         read = time.perf_counter()
-        rows = page.gpu_rows(source, found)
+        rows = page.gpu_rows(found)
         body = json.dumps(rows, cls=PlotlyJSONEncoder)
         taken.append((read - begun, time.perf_counter() - read))
     assert len(rows) == 2000

@@ -239,10 +239,7 @@ def measured_at(source: Source) -> datetime:
     by_ref = {point.ref: point for point in now.points}
     weather = (site.sensors.dry_bulb, site.sensors.wet_bulb)
     setpoints = [bounds.point for bounds in site.setpoints.values()]
-    shown = [
-        total(by_ref, (ref,), source.stale_s)
-        for ref in (*site.meters.facility, *site.meters.it, *weather, *setpoints)
-    ]
+    shown = [total(by_ref, (ref,)) for ref in (*site.meters.facility, *site.meters.it, *weather, *setpoints)]
     dead = next((one.reason for one in shown if not one.alive), "")
     if dead or now.worst is None:
         raise NotReadyError(f"the plant is not seen now: {dead or 'no rack inlet is fresh'}")

@@ -208,12 +208,12 @@ def live(source: Source) -> Live:
     tiles = dict(zip(TILES, tile_parts(source, found), strict=True))
     parts: dict[tuple[str, str], Callable[[], Any]] = {
         ("racks-floor-data", "data"): lambda: floor_data(found, metric, wanted, envelope),
-        ("racks-gpu-data", "data"): lambda: gpu_rows(source, found),
+        ("racks-gpu-data", "data"): lambda: gpu_rows(found),
         ("racks-gpu-said", "children"): lambda: None if found.gpus else empty(COLLECT),
         ("racks-gpu-box", "hidden"): lambda: not found.gpus,
         ("racks-picked-name", "children"): lambda: picked.label if picked else "",
         ("racks-picked", "children"): lambda: picked_facts(source, picked, wanted),
-        ("racks-picked-gpus", "children"): lambda: picked_gpus(source, picked),
+        ("racks-picked-gpus", "children"): lambda: gpu_table(picked.gpus) if picked else None,
         ("racks-trend-box", "hidden"): lambda: picked is None,
         ("racks-picked-box", "hidden"): lambda: picked is None,
         ("racks-trend", "figure"): lambda: trended(source, picked),
@@ -289,11 +289,10 @@ def _held_said(held: int, odd: int, telling: int) -> Child:
     return [html.Span(f"▲ {odd} slow down", className="alarm p2"), f" {why} · {capped}"]
 
 
-def gpu_rows(source: Source, found: Floor) -> list[list[Any]]:
+def gpu_rows(found: Floor) -> list[list[Any]]:
     """The table of GPUs for the browser: one short list a GPU, in the order of `GPU_FIELDS`."""
     labels = {rack.asset: rack.label for rack in found.racks}
-    stale = source.now - timedelta(seconds=source.stale_s)
-    return [_gpu_row(gpu, labels, silent=gpu.time < stale) for gpu in found.gpus]
+    return [_gpu_row(gpu, labels) for gpu in found.gpus]
 
 
 GPU_FIELDS: Final = (
@@ -302,8 +301,8 @@ GPU_FIELDS: Final = (
 """As the script has them (assets/racks.js)."""
 
 
-def _gpu_row(gpu: Gpu, labels: dict[str, str], *, silent: bool) -> list[Any]:
-    words = "silent" if silent else data.reasons_in_words(gpu.reasons)
+def _gpu_row(gpu: Gpu, labels: dict[str, str]) -> list[Any]:
+    words = data.reasons_in_words(gpu.reasons) if gpu.fresh else "silent"
     power_w = gpu.power_w if gpu.power_w is not None else gpu.machine_power_w
     return [
         gpu.asset,
@@ -338,13 +337,6 @@ def picked_facts(source: Source, picked: Rack | None, wanted: str) -> Child:
         return empty("Pick a rack on the floor: its inlet, power and GPUs are shown here.")
     limit_c = source.context.site.limits.envelope.recommended_high_c
     return rack_facts(picked, limit_c, source.zone, source.now)
-
-
-def picked_gpus(source: Source, picked: Rack | None) -> Child:
-    """The GPUs of that rack."""
-    if picked is None:
-        return None
-    return gpu_table(picked.gpus, source.now - timedelta(seconds=source.stale_s))
 
 
 def trended(source: Source, picked: Rack | None) -> figures.Figure:
