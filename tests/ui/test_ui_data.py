@@ -45,6 +45,32 @@ def test_the_parts_add_up_to_the_facility_with_what_is_unaccounted(source: Sourc
     assert rest.power_w == pytest.approx(9000)
 
 
+def test_coolers_have_their_part_and_dead_meters_are_named_in_the_rest(
+    seeded: seed.Seeded, context: Context, site: Site
+) -> None:
+    del seeded
+    cooler = PointRef("cooler", "power")
+    meters = site.meters.model_copy(update={"evaporative": (cooler,)})
+    other = Context(context.settings, site.model_copy(update={"meters": meters}), context.clock, context.dsn)
+    with db.connect(context.dsn) as conn:
+        seed.tell(conn, site, cooler, context.clock.now(), 4000.0)
+    more = open_source(other)
+    parts = {part.name: part.power_w for part in live.live(more).parts}
+    assert parts["Evaporative coolers"] == 4000
+    assert parts["Unaccounted"] == pytest.approx(5000)
+    with db.connect(context.dsn) as conn:
+        conn.execute(
+            "UPDATE reading_latest SET status = 32768 WHERE point_id IN"
+            " (SELECT point_id FROM point WHERE asset_id = 'cooler' OR asset_id LIKE '%pump%')"
+        )
+    rest = live.live(more).parts[-1]
+    assert rest.name == "Unaccounted with Pumps, Evaporative coolers: not seen"
+    assert rest.power_w == pytest.approx(
+        9000 + sum(seed.values(site, context.clock.now())[str(r)] for r in site.meters.pump)
+    )
+    more.close()
+
+
 def test_stale_inputs_withhold_the_figure_and_say_which(source: Source, clock: ManualClock) -> None:
     clock.advance(timedelta(minutes=5))
     now = live.live(source)

@@ -206,18 +206,20 @@ def _parts(source: Source, by_ref: dict[str, Point], facility: Shown, it: Shown)
     if facility.value is None or it.value is None:
         return ()
     meters = source.context.site.meters
-    parts = [Part("IT equipment", it.value, metered=True)]
-    ups = total(by_ref, meters.ups_input)
-    if ups.value is not None:
-        parts.append(Part("UPS and distribution", ups.value - it.value, metered=True))
-    for name, refs in (
-        ("Chillers", meters.chiller),
-        ("CRAH fans", meters.crah_fan),
-        ("Pumps", meters.pump),
-        ("Tower fans", meters.tower_fan),
+    parts, dead = [Part("IT equipment", it.value, metered=True)], []
+    for name, refs, less_w in (
+        ("UPS and distribution", meters.ups_input, it.value),
+        ("Chillers", meters.chiller, 0.0),
+        ("CRAH fans", meters.crah_fan, 0.0),
+        ("Pumps", meters.pump, 0.0),
+        ("Tower fans", meters.tower_fan, 0.0),
+        ("Evaporative coolers", meters.evaporative, 0.0),
     ):
         power = total(by_ref, refs)
         if power.value is not None:
-            parts.append(Part(name, power.value, metered=True))
+            parts.append(Part(name, power.value - less_w, metered=True))
+        elif refs:
+            dead.append(name)
     rest = facility.value - sum(part.power_w for part in parts)
-    return (*parts, Part("Unaccounted", rest, metered=False))
+    unseen = f" with {', '.join(dead)}: not seen" if dead else ""
+    return (*parts, Part(f"Unaccounted{unseen}", rest, metered=False))
