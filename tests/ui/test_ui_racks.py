@@ -169,6 +169,54 @@ def test_the_panel_of_a_rack_shows_its_gpus_and_trend(told: Source, site: Site) 
     assert found["racks-trend-box", "hidden"]
 
 
+def test_held_back_is_of_those_that_tell(told: Source) -> None:
+    with db.connect(told.context.dsn) as conn:
+        conn.execute(
+            "UPDATE reading_latest SET status = 32768 WHERE point_id IN (SELECT point_id FROM point"
+            " WHERE name = 'gpu_throttle_reasons' AND asset_id = any(%s))",
+            ([f"gpu-{i:08d}" for i in (2, 3, 18, 19, 34, 35)],),
+        )
+    told.forget_all()
+    assert cells(told, "throttle")["rack-2"][2] == "▲ 2 of 2"
+
+
+def test_the_trend_of_a_rack_is_one_query_and_names_the_machines_that_said_nothing(
+    source: Source, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, machines = source.now, NODES[2:4]
+    with db.connect(source.context.dsn) as conn:
+        for node, watts in zip(machines, (300.0, 500.0), strict=True):
+            seed.tell(conn, site, PointRef(node, "power"), now, watts)
+            conn.execute(
+                "INSERT INTO reading (time, value, point_id) SELECT t, %s, point_id FROM point,"
+                " generate_series(%s - interval '3 hours', %s, interval '1 minute') AS t"
+                " WHERE asset_id = %s AND name = 'power'",
+                (watts, now, now, node),
+            )
+
+    def power() -> dict[str, Any]:
+        source.forget_all()
+        figure = page.trended(source, data.read(source).rack("rack-2"))
+        return next(trace for trace in figure["data"] if trace["name"].startswith("power"))
+
+    whole = power()
+    assert (whole["name"], whole["y"][-1]) == ("power", pytest.approx(0.8))
+    with db.connect(source.context.dsn) as conn:
+        conn.execute(
+            "UPDATE reading SET status = 32768 WHERE point_id IN"
+            " (SELECT point_id FROM point WHERE asset_id = %s AND name = 'power')",
+            (machines[1],),
+        )
+    asked: list[str] = []
+    rows = type(source).rows
+    monkeypatch.setattr(
+        type(source), "rows", lambda of, name, **more: asked.append(name) or rows(of, name, **more)
+    )
+    rest = power()
+    assert (rest["name"], rest["y"][-1]) == (f"power without {machines[1]}", pytest.approx(0.3))
+    assert asked.count("ui_trend") == 1
+
+
 def test_the_tiles_and_rows_say_what_was_written(told: Source) -> None:
     found = data.read(told)
     tiles = [(text(value), text(said)) for value, said in page.tile_parts(told, found)]

@@ -87,13 +87,13 @@ def _gpu_level(rack: Rack, _: Scale) -> float | None:
 
 
 def _held_back_level(rack: Rack, _: Scale) -> float | None:
-    return None if rack.throttled is None else rack.throttled / max(len(rack.gpus), 1)
+    return None if rack.throttled is None else rack.throttled / rack.telling
 
 
 def _held_back(rack: Rack) -> str:
     if rack.throttled is None:
         return fmt.NOTHING
-    return f"{rack.throttled} of {len(rack.gpus)}"
+    return f"{rack.throttled} of {rack.telling}"
 
 
 def _whole(rack: Rack) -> str:
@@ -142,7 +142,7 @@ METRICS: Final[dict[str, Metric]] = {
         _held_back_level,
         lambda rack, _: HOT if rack.abnormal else "",
         lambda _: ("none", "all"),
-        "GPUs held back by a power cap or a slowdown · ▲ by heat, power brake or hardware",
+        "GPUs that a cap or a slowdown holds back, of those that tell · ▲ by heat, power brake or hardware",
     ),
     "cap": Metric(
         "Power vs cap",

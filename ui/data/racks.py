@@ -120,10 +120,14 @@ class Rack:
         return max((g.temperature_c for g in self.gpus if g.temperature_c is not None), default=None)
 
     @property
+    def telling(self) -> int:
+        """How many of its GPUs tell what holds them back."""
+        return sum(gpu.reasons is not None for gpu in self.gpus)
+
+    @property
     def throttled(self) -> int | None:
-        """How many of its GPUs are held back; None where none says."""
-        told = [gpu for gpu in self.gpus if gpu.reasons is not None]
-        return sum(gpu.throttled for gpu in told) if told else None
+        """How many of those are held back; None where none tells."""
+        return sum(gpu.throttled for gpu in self.gpus) if self.telling else None
 
     @property
     def abnormal(self) -> int:

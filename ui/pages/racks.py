@@ -39,6 +39,8 @@ BACK: Final = timedelta(hours=24)
 """Period of the rack's trend where the address does not say."""
 _KEEP_CHART_WALL_S: Final = 300.0
 _TREND_PX: Final = 300
+_NAMED_MAX: Final = 3
+"""So many silent machines are named."""
 _GRID_PX: Final = 520
 TILES: Final = ("racks-worst", "racks-gpu-count", "racks-gpu-power", "racks-gpu-hot", "racks-gpu-held")
 
@@ -352,16 +354,25 @@ def trended(source: Source, picked: Rack | None) -> figures.Figure:
         meters = [PointRef(picked.asset, name) for name in ("power", "it_power")]
         inside = [PointRef(a.id, "power") for a in site.assets if a.parent == picked.asset]
         found = trend.several(source, [inlet, *meters, *inside], asked)
-        found = {ref: one for ref, one in found.items() if np.isfinite(one.values).any()}
-        power = next((found[str(ref)] for ref in meters if str(ref) in found), None)
-        parts = [found[str(ref)] for ref in inside if str(ref) in found]
+        told = {ref: one for ref, one in found.items() if np.isfinite(one.values).any()}
+        power, name = next((told[str(ref)] for ref in meters if str(ref) in told), None), "power"
+        parts = [told[str(ref)] for ref in inside if str(ref) in told]
         if power is None and parts:
             power = Series(parts[0].start, parts[0].step, np.sum([part.values for part in parts], axis=0))
+            name = _power_name([ref.asset for ref in inside if str(ref) in found and str(ref) not in told])
         limit_c = site.limits.envelope.recommended_high_c
-        return charts.rack(found.get(str(inlet)), power, limit_c, asked.end, source.zone)
+        return charts.rack(told.get(str(inlet)), power, limit_c, asked.end, source.zone, name)
 
     made: figures.Figure = source.kept(key, _KEEP_CHART_WALL_S, make)
     return made
+
+
+def _power_name(silent: list[str]) -> str:
+    """What the sum over machines is called where some of them said nothing in the whole period."""
+    if not silent:
+        return "power"
+    more = f" and {len(silent) - _NAMED_MAX} more" if len(silent) > _NAMED_MAX else ""
+    return f"power without {', '.join(silent[:_NAMED_MAX])}{more}"
 
 
 PAGE: Final = Page("/racks", "Racks", layout, register, live, frozenset({"metric", "rack"}))
