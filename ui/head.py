@@ -21,6 +21,7 @@ from ui.export import software
 if TYPE_CHECKING:
     from ui.components.panel import Child
     from ui.data import Source
+    from ui.data.live import Live as Snapshot
     from ui.page import Live
 
 _KEEP_WALL_S: Final = 5.0
@@ -87,7 +88,7 @@ def live(source: Source) -> Live:
     age = data_age(source)
     return {
         ("data-age", "children"): lambda: f"data {fmt.age(age)} old" if age is not None else "no data yet",
-        ("data-age", "className"): lambda: "age late" if age is None or age > source.late_s else "age",
+        ("data-age", "className"): lambda: "age late" if late(source) else "age",
         ("plant-time", "children"): lambda: clock(source),
         ("alarm-head", "children"): lambda: alarm_count(source),
         ("authority", "children"): lambda: authority(source),
@@ -167,46 +168,57 @@ def data_age(source: Source) -> float | None:
         return None
 
 
+def late(source: Source) -> bool:
+    """Whether they are late, or nobody knows."""
+    try:
+        return snapshot(source).late
+    except ServiceError:
+        return True
+
+
 def stale(source: Source) -> str:
     """What the banner says of the data; nothing while they are fresh or before the first."""
     try:
-        age_s = snapshot(source).data_age_s
-        return stale_reason(source, age_s) or silent_reason(source, age_s)
+        now = snapshot(source)
+        return stale_reason(now) or silent_reason(source, now)
     except ServiceError as error:
         return fmt.sentence(f"{error}.")
 
 
-def stale_reason(source: Source, age_s: float | None) -> str:
-    """The same of an age [s]."""
-    if age_s is None or age_s <= source.stale_s:
+def stale_reason(now: Snapshot) -> str:
+    """The same of the plant at a moment."""
+    if now.data_age_s is None or not now.stale:
         return ""
-    return f"No new reading of the power meters for {fmt.age(age_s)} of plant time: figures are withheld."
+    age = fmt.age(now.data_age_s)
+    return f"No new reading of the power meters for {age} of plant time: figures are withheld."
 
 
-def silent_reason(source: Source, age_s: float | None) -> str:
+def silent_reason(source: Source, now: Snapshot) -> str:
     """What it says sooner, of meters that have come more often than this."""
     delay_s = SILENT_WALL_S * source.context.clock.speed_ratio
-    if age_s is None or age_s <= delay_s:
+    if now.data_age_s is None or now.data_age_s <= delay_s:
         return ""
-    gap_s = longest_gap_s(source)
-    if gap_s is None or age_s <= gap_s + delay_s:
+    gaps_s = longest_gaps_s(source)
+    ages = [(point.age_s, gaps_s[point.ref]) for point in now.points if point.ref in gaps_s]
+    silent = [(age_s, gap_s) for age_s, gap_s in ages if age_s > gap_s + delay_s]
+    if not silent:
         return ""
+    age_s, gap_s = max(silent)
     return (
         f"No new reading of the power meters for {fmt.age(age_s)} of plant time, where they came at least "
         f"every {fmt.age(gap_s)}: figures are old."
     )
 
 
-def longest_gap_s(source: Source) -> float | None:
-    """The longest time that the power meters have lately been silent for [s]; None where nobody knows."""
+def longest_gaps_s(source: Source) -> dict[str, float]:
+    """The longest time that each power meter has lately been silent for [s], where that is known."""
     site, speed = source.context.site, source.context.clock.speed_ratio
     refs = [str(ref) for ref in site.meters.facility + site.meters.it]
 
-    def read() -> float | None:
+    def read() -> dict[str, float]:
         after = source.now - LATELY * speed
-        [row] = source.rows("ui_usual_gap", site=site.id, refs=refs, after=after)
-        found: float | None = row["gap_s"]
-        return found
+        rows = source.rows("ui_usual_gap", site=site.id, refs=refs, after=after)
+        return {row["ref"]: row["gap_s"] for row in rows}
 
-    kept: float | None = source.kept("longest gap", _KEEP_GAP_WALL_S, read)
+    kept: dict[str, float] = source.kept("longest gaps", _KEEP_GAP_WALL_S, read)
     return kept

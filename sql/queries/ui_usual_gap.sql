@@ -1,7 +1,10 @@
--- The longest time between two readings of any of some points since a moment [s]; none before the second.
-SELECT max(g.gap_s) AS gap_s
+-- The longest time between two readings of each of some points since a moment [s]; not of those with fewer.
+SELECT
+    g.ref,
+    max(g.gap_s) AS gap_s
 FROM (
     SELECT
+        p.asset_id || '/' || p.name AS ref,
         extract(
             EPOCH FROM r.time - lag(r.time) OVER (PARTITION BY r.point_id ORDER BY r.time)
         )::float8 AS gap_s
@@ -12,3 +15,5 @@ FROM (
         AND p.asset_id || '/' || p.name = any(%(refs)s)
         AND r.time > %(after)s
 ) AS g
+WHERE g.gap_s IS NOT NULL
+GROUP BY g.ref

@@ -89,10 +89,28 @@ def test_a_row_says_what_to_do_why_until_when_and_what_is_measured(ours: Source)
     said = shown(ours, "list")
     for part in (
         "See to advise.inlet.4", "5 min · operator", "Servers slow down", "An advised setpoint",
-        "measured", "limit 27.0 °C", "NEW",
+        "measured", "limit 32.0 °C", "NEW",
     ):  # fmt: skip
         assert part in said, part
-    assert "limit 80.6 °F" in shown(ours, "list", "?units=ip")
+    assert "limit 89.6 °F" in shown(ours, "list", "?units=ip")
+    raised(ours, "advise.inlet.5", 2)
+    assert "limit 27.0 °C" in shown(ours, "list"), "the recommended one"
+
+
+def test_a_dead_value_is_not_shown_as_measured(ours: Source, clock: ManualClock) -> None:
+    ref = str(ours.context.site.sensors.rack_inlet[2])
+    raised(ours, f"reading.silent.{ref}")
+    raised(ours, "advise.inlet.4")
+    alive = [a.value for a in alarms.alarms(ours)]
+    assert all(value and value.alive for value in alive)
+    with db.connect(ours.context.dsn) as conn:
+        conn.execute("UPDATE reading_latest SET status = 32768")
+    ours.forget_all()
+    assert f"—, {ref} is marked bad" in shown(ours, "notes")
+    clock.advance(HOUR)
+    assert f"{ref} is stale" in shown(ours, "notes")
+    assert "no rack inlet is fresh" in shown(ours, "list")
+    assert "°C, measured" not in shown(ours, "notes") + shown(ours, "list")
 
 
 def test_somebody_may_acknowledge_one_or_all_that_were_shown(ours: Source) -> None:

@@ -11,9 +11,11 @@ import seed
 from core import db
 from core.errors import ServiceError
 from core.jobs import Context
+from core.points import PointRef
 from core.settings import Settings
-from ui import api
-from ui.data import advice, forecast, history, live, status
+from ui import api, head
+from ui.data import advice, forecast, history, live, overview, status
+from ui.data.racks import gpus
 from ui.data.source import open_source
 
 if TYPE_CHECKING:
@@ -43,6 +45,32 @@ def test_the_parts_add_up_to_the_facility_with_what_is_unaccounted(source: Sourc
     assert rest.power_w == pytest.approx(9000)
 
 
+def test_coolers_have_their_part_and_dead_meters_are_named_in_the_rest(
+    seeded: seed.Seeded, context: Context, site: Site
+) -> None:
+    del seeded
+    cooler = PointRef("cooler", "power")
+    meters = site.meters.model_copy(update={"evaporative": (cooler,)})
+    other = Context(context.settings, site.model_copy(update={"meters": meters}), context.clock, context.dsn)
+    with db.connect(context.dsn) as conn:
+        seed.tell(conn, site, cooler, context.clock.now(), 4000.0)
+    more = open_source(other)
+    parts = {part.name: part.power_w for part in live.live(more).parts}
+    assert parts["Evaporative coolers"] == 4000
+    assert parts["Unaccounted"] == pytest.approx(5000)
+    with db.connect(context.dsn) as conn:
+        conn.execute(
+            "UPDATE reading_latest SET status = 32768 WHERE point_id IN"
+            " (SELECT point_id FROM point WHERE asset_id = 'cooler' OR asset_id LIKE '%pump%')"
+        )
+    rest = live.live(more).parts[-1]
+    assert rest.name == "Unaccounted with Pumps, Evaporative coolers: not seen"
+    assert rest.power_w == pytest.approx(
+        9000 + sum(seed.values(site, context.clock.now())[str(r)] for r in site.meters.pump)
+    )
+    more.close()
+
+
 def test_stale_inputs_withhold_the_figure_and_say_which(source: Source, clock: ManualClock) -> None:
     clock.advance(timedelta(minutes=5))
     now = live.live(source)
@@ -59,6 +87,70 @@ def test_a_bad_reading_withholds_the_figure(source: Source, context: Context) ->
             " (SELECT point_id FROM point WHERE asset_id = 'pdu' AND name = 'it_power')"
         )
     assert live.live(source).it.reason == "pdu/it_power is marked bad"
+
+
+def paced(context: Context, step: timedelta, refs: tuple[PointRef, ...]) -> None:
+    """Readings of some points in the last day and now, in steps."""
+    now = context.clock.now()
+    with db.connect(context.dsn) as conn:
+        seed.readings(conn, context.site, now, now)
+        ids = seed.points(conn, context.site)
+        for ref in refs:
+            conn.execute(
+                "INSERT INTO reading (time, value, point_id) SELECT t, %s, %s"
+                " FROM generate_series(%s - interval '1 day', %s - %s, %s) AS t",
+                (seed.values(context.site, now)[str(ref)], ids[str(ref)], now, now, step, step),
+            )
+
+
+def test_what_comes_every_five_minutes_is_fresh_for_three_of_its_steps(
+    empty_source: Source, context: Context, clock: ManualClock
+) -> None:
+    meters, began = context.site.meters, clock.now()
+    paced(context, timedelta(minutes=5), (*meters.facility, *meters.it))
+    for minutes, fresh in ((4, True), (14, True), (16, False)):
+        clock.time = began + timedelta(minutes=minutes)
+        now = live.live(empty_source)
+        assert now.ratio.alive is fresh
+        assert now.late is not fresh
+        assert bool(now.cooling.alive) is False, "of these nobody knows the pace: a minute"
+        empty_source.forget("live")
+        assert bool(head.stale(empty_source)) is not fresh
+        by_ref = {p.ref: p for p in now.points}
+        slow = tuple(by_ref[str(ref)] for ref in (*meters.facility, *meters.it))
+        assert overview.quality(slow).late == (0 if fresh else len(slow))
+    assert "figures are withheld" in head.stale(empty_source)
+
+
+def test_hourly_weather_is_fresh_for_two_hours(
+    empty_source: Source, context: Context, clock: ManualClock
+) -> None:
+    sensors, began = context.site.sensors, clock.now()
+    paced(context, timedelta(hours=1), (sensors.dry_bulb, *sensors.rack_inlet))
+    for minutes, fresh in ((14, True), (70, True), (119, True), (121, False)):
+        clock.time = began + timedelta(minutes=minutes)
+        by_ref = {p.ref: p for p in live.live(empty_source).points}
+        assert by_ref[str(sensors.dry_bulb)].stale is not fresh
+        assert by_ref[str(sensors.rack_inlet[0])].stale is (minutes > 15), "not what is within"
+
+
+def test_a_slow_gpu_is_fresh_as_long(empty_source: Source, context: Context, clock: ManualClock) -> None:
+    paced(context, timedelta(minutes=1), ())
+    now = clock.now()
+    with db.connect(context.dsn) as conn:
+        for gpu in ("slow", "unknown"):
+            seed.tell(conn, context.site, PointRef(gpu, "gpu_power"), now, 300.0)
+        conn.execute(
+            "INSERT INTO reading (time, value, point_id) SELECT t, 300, point_id FROM point,"
+            " generate_series(%s - interval '1 hour', %s, interval '2 minutes') AS t WHERE asset_id = 'slow'",
+            (now, now),
+        )
+    for minutes, power_w in ((5, 300.0), (7, None)):
+        clock.time = now + timedelta(minutes=minutes)
+        empty_source.forget_all()
+        slow, unknown = gpus(empty_source)
+        assert (slow.power_w, slow.fresh) == (power_w, power_w is not None)
+        assert (unknown.power_w, unknown.fresh) == (None, False)
 
 
 def test_an_empty_database_says_what_is_missing(empty_source: Source) -> None:

@@ -196,6 +196,15 @@ def test_a_load_duration_curve_falls_from_the_highest_to_the_lowest() -> None:
     assert (facility["x"][0], facility["x"][-1]) == (0.0, 100.0)
 
 
+def test_weather_that_is_told_once_an_hour_is_that_hours(empty_source: Source) -> None:
+    wet_bulb = np.full(12, np.nan)
+    wet_bulb[[0, 5]] = 8.0, 9.0
+    found = energies([1.2] * 12, [1.0] * 12, step=timedelta(minutes=15), wet_bulb_c=wet_bulb)
+    compared = energy.Compared(found, found, None, "not calibrated")
+    drawn = page.weather_chart(compared, empty_source)["data"][0]
+    assert (drawn["x"], drawn["y"]) == ([8.0, 9.0], pytest.approx([1.2, 1.2]))
+
+
 def test_the_twins_curve_is_a_median_by_wet_bulb_in_the_readers_units(site: Site) -> None:
     wet_bulb, ratio = np.array([10.2, 10.4, 10.9, 15.0]), np.array([1.2, 1.3, 1.4, 9.0])
     assert charts.binned(wet_bulb, ratio) == ([pytest.approx(10.5)], [1.3])

@@ -26,6 +26,7 @@ from ui.pages import overview as page
 if TYPE_CHECKING:
     from core.clock import ManualClock
     from core.jobs import Context
+    from core.points import PointRef
     from core.site import Site
     from ui.data import Source
 
@@ -198,20 +199,45 @@ def test_points_are_counted_once_each(source: Source, clock: ManualClock, contex
     with db.connect(context.dsn) as conn:
         conn.execute(
             "UPDATE reading_latest SET status = 32768 WHERE point_id ="
-            " (SELECT point_id FROM point WHERE asset_id = 'rack-1' AND name = 'inlet_temperature')"
+            " (SELECT point_id FROM point WHERE asset_id = 'hall' AND name = 'supply_air_temperature')"
         )
         conn.execute(
             "UPDATE reading_latest SET time = %s WHERE point_id ="
-            " (SELECT point_id FROM point WHERE asset_id = 'rack-2' AND name = 'inlet_temperature')",
+            " (SELECT point_id FROM point WHERE asset_id = 'hall' AND name = 'return_air_temperature')",
             (clock.now() - timedelta(minutes=5),),
         )
     points = snapshot(source).points
-    found = overview.quality(points, source.stale_s)
+    found = overview.quality(points)
     assert (found.bad, found.late, found.all) == (1, 1, len(points))
     said = made(source, "overview-quality")
     assert "1 late" in said
     assert "1 bad" in said
     assert "1 bad and 1 late of" in made(source, "overview-status")
+
+
+def silence(context: Context, *refs: PointRef) -> None:
+    """Take the last hour and a half of some points away."""
+    with db.connect(context.dsn) as conn:
+        conn.execute(
+            "UPDATE reading_latest SET time = time - interval '83 minutes' WHERE point_id IN"
+            " (SELECT point_id FROM point WHERE asset_id || '/' || name = any(%s))",
+            ([str(ref) for ref in refs],),
+        )
+
+
+def test_inlets_that_are_not_seen_are_not_all_right(source: Source, context: Context, site: Site) -> None:
+    *rest, warmest = site.sensors.rack_inlet
+    silence(context, warmest)
+    status = made(source, "overview-status")
+    assert "All right" not in status
+    assert "1 of 8 rack inlets not seen" in status
+    assert "■ P3" in status
+    assert "▲ 1 of 8 rack inlets not seen" in made(source, "kpi-worst-inlet-sub")
+    silence(context, *rest)
+    source.forget_all()
+    status = made(source, "overview-status")
+    assert "8 of 8 rack inlets not seen" in status
+    assert "◆ P1" in status
 
 
 def test_the_range_of_the_address_sets_the_charts_steps(

@@ -106,7 +106,7 @@ def test_racks_without_a_row_stand_side_by_side_and_gpus_of_no_rack_are_listed(
     source.forget("gpus")
     found = data.read(source)
     assert not any(rack.gpus for rack in found.racks)
-    assert {row[1] for row in page.gpu_rows(source, found)} == {""}
+    assert {row[1] for row in page.gpu_rows(found)} == {""}
     assert cells(source, "gpu")["rack-1"][2:4] == ["—", -1]
     source.close()
 
@@ -169,6 +169,54 @@ def test_the_panel_of_a_rack_shows_its_gpus_and_trend(told: Source, site: Site) 
     assert found["racks-trend-box", "hidden"]
 
 
+def test_held_back_is_of_those_that_tell(told: Source) -> None:
+    with db.connect(told.context.dsn) as conn:
+        conn.execute(
+            "UPDATE reading_latest SET status = 32768 WHERE point_id IN (SELECT point_id FROM point"
+            " WHERE name = 'gpu_throttle_reasons' AND asset_id = any(%s))",
+            ([f"gpu-{i:08d}" for i in (2, 3, 18, 19, 34, 35)],),
+        )
+    told.forget_all()
+    assert cells(told, "throttle")["rack-2"][2] == "▲ 2 of 2"
+
+
+def test_the_trend_of_a_rack_is_one_query_and_names_the_machines_that_said_nothing(
+    source: Source, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, machines = source.now, NODES[2:4]
+    with db.connect(source.context.dsn) as conn:
+        for node, watts in zip(machines, (300.0, 500.0), strict=True):
+            seed.tell(conn, site, PointRef(node, "power"), now, watts)
+            conn.execute(
+                "INSERT INTO reading (time, value, point_id) SELECT t, %s, point_id FROM point,"
+                " generate_series(%s - interval '3 hours', %s, interval '1 minute') AS t"
+                " WHERE asset_id = %s AND name = 'power'",
+                (watts, now, now, node),
+            )
+
+    def power() -> dict[str, Any]:
+        source.forget_all()
+        figure = page.trended(source, data.read(source).rack("rack-2"))
+        return next(trace for trace in figure["data"] if trace["name"].startswith("power"))
+
+    whole = power()
+    assert (whole["name"], whole["y"][-1]) == ("power", pytest.approx(0.8))
+    with db.connect(source.context.dsn) as conn:
+        conn.execute(
+            "UPDATE reading SET status = 32768 WHERE point_id IN"
+            " (SELECT point_id FROM point WHERE asset_id = %s AND name = 'power')",
+            (machines[1],),
+        )
+    asked: list[str] = []
+    rows = type(source).rows
+    monkeypatch.setattr(
+        type(source), "rows", lambda of, name, **more: asked.append(name) or rows(of, name, **more)
+    )
+    rest = power()
+    assert (rest["name"], rest["y"][-1]) == (f"power without {machines[1]}", pytest.approx(0.3))
+    assert asked.count("ui_trend") == 1
+
+
 def test_the_tiles_and_rows_say_what_was_written(told: Source) -> None:
     found = data.read(told)
     tiles = [(text(value), text(said)) for value, said in page.tile_parts(told, found)]
@@ -179,7 +227,7 @@ def test_the_tiles_and_rows_say_what_was_written(told: Source) -> None:
     assert tiles[3][0].startswith("84")
     assert tiles[4][0].startswith("32")
     assert "▲ 16 slow down" in tiles[4][1]
-    rows = page.gpu_rows(told, found)
+    rows = page.gpu_rows(found)
     assert rows[5] == ["gpu-00000005", "Rack row 3", 402, 700, 57.0, 45.0, 55.0, 1205.0, 5.0, 5.0, "idle"]
     assert rows[3][-1] == "▲ heat (hardware)"
 
@@ -195,14 +243,27 @@ def test_a_silent_gpu_has_dashes_and_is_counted_out(told: Source, clock: ManualC
     clock.advance(timedelta(minutes=5))
     found = data.read(told)
     assert not any(gpu.alive for gpu in found.gpus)
-    assert page.gpu_rows(told, found)[3][2:] == [None] * 8 + ["silent"]
+    assert page.gpu_rows(found)[3][2:] == [None] * 8 + ["silent"]
     tiles = [(text(value), text(said)) for value, said in page.tile_parts(told, found)]
     assert tiles[1] == ("0 | ", "of 64 known · the rest is silent")
     assert tiles[0][0].startswith("—")
     rack = found.rack("rack-1")
     assert rack is not None
     assert rack.power.value is None
-    assert "silent" in text(gpu_table(rack.gpus, told.now - timedelta(minutes=1)))
+    assert "silent" in text(gpu_table(rack.gpus))
+
+
+def test_the_warmest_inlet_says_how_many_are_not_seen(told: Source) -> None:
+    assert "not seen" not in text(page.tile_parts(told, data.read(told))[0][1])
+    with db.connect(told.context.dsn) as conn:
+        conn.execute(
+            "UPDATE reading_latest SET time = time - interval '1 hour' WHERE point_id ="
+            " (SELECT point_id FROM point WHERE asset_id = 'rack-8' AND name = 'inlet_temperature')"
+        )
+    told.forget_all()
+    said = text(page.tile_parts(told, data.read(told))[0][1])
+    assert "Rack row 7" in said
+    assert "▲ 1 of 8 rack inlets not seen" in said
 
 
 @pytest.mark.parametrize("filled", [True, False])
@@ -224,7 +285,7 @@ def test_units_are_the_readers(told: Source, site: Site) -> None:
     with view.use(view.View(ZoneInfo("UTC"), "UTC", view.Units.IP, more={"rack": "rack-2"})):
         hottest = max(40 + i % 45 for i in range(64) if i % 16 in (0, 1))
         assert cells(told, "gpu")["rack-1"][2] == f"{hottest * 1.8 + 32:.1f} °F"
-        rows = page.gpu_rows(told, data.read(told))
+        rows = page.gpu_rows(data.read(told))
         assert rows[5][5] == pytest.approx(45 * 1.8 + 32)
         assert "Temp. [°F]" in [column["headerName"] for column in page.columns()]
         inlet = seed.values(site, told.now)["rack-2/inlet_temperature"]
@@ -243,7 +304,7 @@ def test_two_thousand_gpus_are_quick(source: Source) -> None:
         begun = time.perf_counter()
         found = data.read(source)
         read = time.perf_counter()
-        rows = page.gpu_rows(source, found)
+        rows = page.gpu_rows(found)
         body = json.dumps(rows, cls=PlotlyJSONEncoder)
         taken.append((read - begun, time.perf_counter() - read))
     assert len(rows) == 2000

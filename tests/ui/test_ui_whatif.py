@@ -83,7 +83,8 @@ def filled(source: Source, **wanted: Any) -> list[Any]:
     given = [wanted.pop(of.key, of.shown(of.now(now))) for of in sliders]
     more = [wanted.pop(name, "") for name in ("shift_from", "shift_to", "economizer")]
     assert not {*wanted} - {"compare"}
-    return whatif.answers(source, sliders, wanted.get("compare"), [*given, *more])
+    stood = whatif.opened(sliders, now, data.Wanted({}))
+    return whatif.answers(source, sliders, wanted.get("compare"), [*given, *more], stood)
 
 
 def test_the_answer_is_the_calibrated_twins(calibrated: Source, site: Site, calibration: Calibration) -> None:
@@ -267,6 +268,64 @@ def test_what_is_missing_is_said(empty_source: Source, source: Source, site: Sit
     assert parts.changes({"shift_kw": "40", "shift_from": "3", "shift_to": "5"}) == "40 kW from 3 h to 5 h"
     assert whatif.PAGE.permission == "simulate"
     assert site.setpoints
+
+
+def test_the_plant_that_moves_on_asks_nothing(calibrated: Source, context: Context, site: Site) -> None:
+    sliders, now = data.sliders(site), data.present(calibrated)
+    stood = whatif.opened(sliders, now, data.Wanted({"wet_bulb": 5.0}))
+    fields = {of.key: stood["address"].get(of.key, stood["plant"][of.key]) for of in sliders}
+    fields["chilled_water_supply_temperature"] = 8.0
+    with db.connect(context.dsn) as conn:
+        for ref, value in ((site.meters.it[0], 520_000.0), (site.sensors.wet_bulb, 5.0)):
+            seed.one_reading(conn, site, ref, context.clock.now() + timedelta(seconds=1), value)
+    calibrated.forget_all()
+    assert data.present(calibrated).now.it_kw == 520
+    assert abs(fields["it_kw"] - 520) > 10
+    given = [*fields.values(), "", "", "", ""]
+    assert whatif.wanted_of(sliders, given, stood).values == {
+        "chilled_water_supply_temperature": 8.0, "wet_bulb": 5.0,
+    }, "what the address asks for stays asked for"  # fmt: skip
+    address = whatif.answers(calibrated, sliders, None, given, stood)[-1]
+    assert {key for key, value in address.items() if value} == {
+        "chilled_water_supply_temperature", "wet_bulb",
+    }  # fmt: skip
+    fields["wet_bulb"] = stood["plant"]["wet_bulb"]
+    assert set(whatif.wanted_of(sliders, [*fields.values(), *given[-4:]], stood).values) == {
+        "chilled_water_supply_temperature"
+    }, "moved back to where the plant stood"
+    page = text(whatif.layout(calibrated))
+    assert '"plant": {"supply_air_temperature": 20.0' in page
+
+
+def test_dead_readings_are_not_shown_as_of_now(calibrated: Source, context: Context, site: Site) -> None:
+    sliders = data.sliders(site)
+    given = [of.shown(of.now(data.present(calibrated))) for of in sliders]
+    with db.connect(context.dsn) as conn:
+        conn.execute(
+            "UPDATE reading_latest SET time = %s WHERE point_id ="
+            " (SELECT point_id FROM point WHERE asset_id = 'pdu' AND name = 'it_power')",
+            (context.clock.now() - timedelta(seconds=50),),
+        )
+    calibrated.forget_all()
+    note = text(whatif.layout(calibrated))
+    assert "as it is: measured 12:59" in note, "the oldest one's time"
+    silenced = "UPDATE reading_latest SET time = time - interval '3 days'"
+    for which, said in (
+        ("name = 'inlet_temperature'", "The plant is not seen now: no rack inlet is fresh."),
+        ("name = 'it_power'", "The plant is not seen now: pdu/it_power is stale."),
+    ):
+        with db.connect(context.dsn) as conn:
+            conn.execute(
+                f"{silenced} WHERE point_id IN (SELECT point_id FROM point WHERE {which})"  # type: ignore[arg-type]  # noqa: S608  # our own names
+            )
+        calibrated.forget_all()
+        found = whatif.answers(calibrated, sliders, None, [*given, "", "", ""], {})
+        filled = dict(zip(whatif.FILLED, found, strict=False))
+        assert said in text(filled["figures"])
+        assert filled["said"] == said
+        assert {filled[part] for part in whatif.FILLED if part not in {"figures", "said"}} == {""}
+        assert len(found) == len(whatif.FILLED) + len(sliders) + 1
+        assert "whatif-figures" not in text(whatif.layout(calibrated))
 
 
 def test_without_a_day_or_a_tariff_there_is_a_dash(calibrated: Source, site: Site) -> None:

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 _SMALL: Final = {"size": 11}
 
 
-def rack(inlet: Series | None, power: Series | None, limit_c: float, now: datetime, zone: ZoneInfo) -> Figure:
+def rack(
+    inlet: Series | None,
+    power: Series | None,
+    limit_c: float,
+    now: datetime,
+    zone: ZoneInfo,
+    power_name: str = "power",
+) -> Figure:
     """Inlet with its recommended limit, and power below where it is metered.
 
     Args:
@@ -26,6 +33,7 @@ def rack(inlet: Series | None, power: Series | None, limit_c: float, now: dateti
         limit_c: recommended upper inlet temperature [degC].
         now: plant's time.
         zone: the reader's.
+        power_name: what the power is of.
     """
     offset, unit = fmt.offset_of(now, zone), fmt.degree()
     shape = figures.layout(now, zone)
@@ -48,7 +56,7 @@ def rack(inlet: Series | None, power: Series | None, limit_c: float, now: dateti
         x = fmt.axis_times(power.times, offset)
         kilowatts = figures.kilowatts(power)
         axis = "y2" if inlet is not None else "y"
-        traces.append(line(x, kilowatts, "power", MEASURED, "kW", digits=".1f", yaxis=axis, width=1.3))
+        traces.append(line(x, kilowatts, power_name, MEASURED, "kW", digits=".1f", yaxis=axis, width=1.3))
         told: dict[str, Any] = {"title": {"text": "power [kW]", "font": _SMALL}, "nticks": 4}
         shape["yaxis2" if inlet is not None else "yaxis"] = {
             "domain": [0, split - 0.08] if inlet is not None else [0, 1],

@@ -61,15 +61,15 @@ class Trouble(NamedTuple):
 
 def troubles(source: Source, now: Live) -> list[Trouble]:
     """Everything that is not all right, the gravest first."""
-    return sorted(_data(source, now) + _plant(now, source) + _advice(source, now), key=lambda t: t.priority)
+    return sorted(_data(now) + _plant(now, source) + _advice(source, now), key=lambda t: t.priority)
 
 
-def _data(source: Source, now: Live) -> list[Trouble]:
-    stale = stale_reason(source, now.data_age_s)
+def _data(now: Live) -> list[Trouble]:
+    stale = stale_reason(now)
     if stale:
         return [Trouble(1, stale.rstrip("."))]
     found = [Trouble(2, f"power ratio withheld: {now.ratio.reason}")] if not now.ratio.alive else []
-    counted = overview.quality(now.points, source.stale_s)
+    counted = overview.quality(now.points)
     off = [f"{n} {word}" for n, word in ((counted.bad, "bad"), (counted.late, "late")) if n]
     return [*found, *([Trouble(TOLERABLE, f"{' and '.join(off)} of {counted.all} points")] if off else [])]
 
@@ -84,6 +84,8 @@ def _plant(now: Live, source: Source) -> list[Trouble]:
         grave = now.worst.inlet.value > source.context.site.limits.envelope.allowable_high_c
         over = fmt.kelvins(now.worst.inlet.value - now.limit_c)
         found.append(Trouble(1 if grave else 2, f"{now.worst.name} is {over} above {fmt.limit(now.limit_c)}"))
+    if now.unseen:
+        found.append(Trouble(1 if now.worst is None else 3, now.unseen_said))
     return found
 
 
@@ -194,7 +196,7 @@ def alarms(found: Sequence[Standing], zone: ZoneInfo, now: datetime) -> Child:
     return table(("Priority", "Since", "What", "To do", "State"), rows)
 
 
-def quality(found: Quality, stale_s: float) -> Child:
+def quality(found: Quality) -> Child:
     """How the points fare, in one line."""
     if not found.all:
         return empty("No point has sent anything yet.")
@@ -202,7 +204,7 @@ def quality(found: Quality, stale_s: float) -> Child:
     parts += [f"{n} {word}" for n, word in ((found.uncertain, "uncertain"),) if n]
     marked = [
         html.Span(f"▲ {n} {word}", className="alarm p3")
-        for n, word in ((found.late, f"late (older than {fmt.age(stale_s)})"), (found.bad, "bad"))
+        for n, word in ((found.late, "late (silent for longer than usual)"), (found.bad, "bad"))
         if n
     ]
     return html.P(

@@ -87,13 +87,13 @@ def _gpu_level(rack: Rack, _: Scale) -> float | None:
 
 
 def _held_back_level(rack: Rack, _: Scale) -> float | None:
-    return None if rack.throttled is None else rack.throttled / max(len(rack.gpus), 1)
+    return None if rack.throttled is None else rack.throttled / rack.telling
 
 
 def _held_back(rack: Rack) -> str:
     if rack.throttled is None:
         return fmt.NOTHING
-    return f"{rack.throttled} of {len(rack.gpus)}"
+    return f"{rack.throttled} of {rack.telling}"
 
 
 def _whole(rack: Rack) -> str:
@@ -142,7 +142,7 @@ METRICS: Final[dict[str, Metric]] = {
         _held_back_level,
         lambda rack, _: HOT if rack.abnormal else "",
         lambda _: ("none", "all"),
-        "GPUs held back by a power cap or a slowdown · ▲ by heat, power brake or hardware",
+        "GPUs that a cap or a slowdown holds back, of those that tell · ▲ by heat, power brake or hardware",
     ),
     "cap": Metric(
         "Power vs cap",
@@ -194,7 +194,7 @@ def _table_row(rack: Rack, scale: Scale) -> list[str]:
     return [rack.label, place, inlet, power, limit, str(len(rack.gpus)), hottest, held, cap]
 
 
-def gpu_table(gpus: tuple[Gpu, ...], stale_before: datetime) -> Child:
+def gpu_table(gpus: tuple[Gpu, ...]) -> Child:
     """The GPUs of one rack."""
     if not gpus:
         return empty("No GPU is in this rack, as far as site.toml says.")
@@ -206,7 +206,7 @@ def gpu_table(gpus: tuple[Gpu, ...], stale_before: datetime) -> Child:
             fmt.temperature(gpu.temperature_c),
             fmt.quantity(gpu.clock_hz, "Hz", 4),
             fmt.percent(gpu.utilisation),
-            _held_by(gpu, stale_before),
+            _held_by(gpu),
         )
         for gpu in gpus
     ]
@@ -226,8 +226,8 @@ def _watts(power_w: float | None) -> str:
     return fmt.NOTHING if power_w is None else f"{fmt.fixed(power_w, 0)} W"
 
 
-def _held_by(gpu: Gpu, stale_before: datetime) -> Child:
-    if gpu.time < stale_before:
+def _held_by(gpu: Gpu) -> Child:
+    if not gpu.fresh:
         return html.Span("silent", title="no fresh reading")
     words = reasons_in_words(gpu.reasons)
     if gpu.abnormal:

@@ -153,7 +153,7 @@ def inlet(source: Source, now: Live) -> Child:
 
 
 def inlet_sub(source: Source, now: Live) -> Child:
-    """Which rack, the limit, and how far from it; beyond it, an alarm in words and shape."""
+    """Which rack, the limit, and how far from it; beyond it, an alarm in words and shape; who is silent."""
     if now.worst is None or now.worst.inlet.value is None:
         return "no rack inlet is fresh"
     margin_k = now.limit_c - now.worst.inlet.value
@@ -162,8 +162,14 @@ def inlet_sub(source: Source, now: Live) -> Child:
         return [
             html.Span(f"▲ {fmt.kelvins(-margin_k)} above {fmt.limit(now.limit_c)}", className="alarm p2"),
             f" {where}",
+            *unseen(now),
         ]
-    return f"{where} · {fmt.kelvins(margin_k)} below limit {fmt.limit(now.limit_c)}"
+    return [f"{where} · {fmt.kelvins(margin_k)} below limit {fmt.limit(now.limit_c)}", *unseen(now)]
+
+
+def unseen(now: Live) -> tuple[Child, ...]:
+    """How many inlets the warmest one is not taken from; nothing where every inlet is seen."""
+    return (" · ", html.Span(f"▲ {now.unseen_said}", className="alarm p3")) if now.unseen else ()
 
 
 def inlet_spark(source: Source, now: Live) -> Child:

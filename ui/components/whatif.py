@@ -44,7 +44,7 @@ _NEVER: Final = (
 def slider(of: Slider, present: Present, wanted: Wanted) -> html.Div:
     """A slider; under it what the calibration has seen, and where it stands now."""
     now = of.now(present)
-    value, low, high = (of.shown(v) for v in (wanted.values.get(of.key, now), of.low, of.high))
+    low, high = of.shown(of.low), of.shown(of.high)
     ends = f"{of.text(of.low)} to {of.text(of.high)}" + (f", {of.limits}" if of.limits else "")
     return html.Div(
         [
@@ -60,7 +60,7 @@ def slider(of: Slider, present: Present, wanted: Wanted) -> html.Div:
                 min=low,
                 max=high,
                 step=of.step,
-                value=min(max(value, low), high),
+                value=of.thumb(wanted.values.get(of.key, now)),
                 precision=1,
                 updatemode="mouseup",
                 thumbLabel=f"{of.name}, {ends}",

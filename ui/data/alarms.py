@@ -10,8 +10,9 @@ from core import alarms as life
 from core import db
 from core.alarms import State, Verb
 from core.errors import JoulecastError
-from ui.data.live import snapshot
-from ui.data.shown import Kind, Shown
+from core.points import PointRef
+from ui.data.live import snapshot, total
+from ui.data.shown import Kind, Shown, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +26,8 @@ WINDOW: Final = timedelta(minutes=10)
 """In which alarms are counted (EEMUA 191)."""
 _KEEP_FIGURES_WALL_S: Final = 10.0
 _INLET: Final = "advise.inlet."
+_URGENT: Final = 1
+"""Priority of an inlet that is above what is allowable; others are above what is recommended."""
 _POINTS: Final = ("reading.silent.", "reading.flat.", "reading.unit.", "reading.clock.")
 
 
@@ -146,19 +149,21 @@ def alarms(source: Source, pinned: int | None = None) -> tuple[Alarm, ...]:
 
 
 def _alarm(source: Source, row: dict[str, Any]) -> Alarm:
-    value, limit = _value(source, row["source"])
+    value, limit = _value(source, row["source"], row["priority"])
     return Alarm(**{**row, "state": State(row["state"]), "value": value, "limit": limit})
 
 
-def _value(source: Source, of: str) -> tuple[Shown | None, Shown | None]:
-    """What is measured now, and its limit, where the alarm is about that."""
+def _value(source: Source, of: str, priority: int) -> tuple[Shown | None, Shown | None]:
+    """What is measured now, or why it is not, and its limit, where the alarm is about that."""
     if of.startswith(_INLET):
-        now = snapshot(source)
-        return now.worst.inlet if now.worst else None, Shown(now.limit_c, "degC", Kind.ASSUMED)
+        now, envelope = snapshot(source), source.context.site.limits.envelope
+        limit_c = envelope.allowable_high_c if priority == _URGENT else envelope.recommended_high_c
+        value = now.worst.inlet if now.worst else missing("degC", Kind.MEASURED, "no rack inlet is fresh")
+        return value, Shown(limit_c, "degC", Kind.ASSUMED)
     prefix = next((p for p in _POINTS if of.startswith(p)), None)
     ref = of.removeprefix(prefix) if prefix else ""
     point = next((p for p in snapshot(source).points if p.ref == ref), None) if ref else None
-    return (Shown(point.value, point.unit, Kind.MEASURED, point.time) if point else None), None
+    return (total({ref: point}, (PointRef(*ref.split("/")),), unit=point.unit) if point else None), None
 
 
 def events(source: Source, start: datetime, end: datetime) -> tuple[Event, ...]:

@@ -266,7 +266,7 @@ class Seen:
         """The newest reading of one point."""
         if ref is None:
             return missing(unit, Kind.MEASURED, "the site has no such sensor")
-        return total(self.by_ref, (ref,), self.source.stale_s, unit=unit or point_type(ref.point).unit)
+        return total(self.by_ref, (ref,), unit=unit or point_type(ref.point).unit)
 
     def of(self, asset: str, point: str) -> Shown:
         """The newest reading of an asset's point."""
@@ -330,7 +330,7 @@ def _machine(
     site: Site, seen: Seen, asset: str, sort: Sort, label: str, refs: list[PointRef], count: int
 ) -> Machine:
     nothing = missing("W", Kind.MEASURED, "it has no meter")
-    power = total(seen.by_ref, refs, seen.source.stale_s) if refs else nothing
+    power = total(seen.by_ref, refs) if refs else nothing
     condenser = sort is Sort.PUMP and _of_condenser(site, asset)
     rated_w = _rated_w(site.plant, sort, count, condenser=condenser)
     heat = seen.first(asset, "cooling_load", "economizer_load")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from core.points import BAD_FROM, CATALOGUE, Status
+from ui.data import pace
 from ui.data.shown import Kind, Shown, missing
 
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ class Point:
     """OPC UA status, upper 16 bits."""
     age_s: float
     """[s of plant time]."""
+    stale_s: float
+    """Age from which it is stale, and no figure is made of it [s of plant time]."""
+
+    @property
+    def stale(self) -> bool:
+        """It has been silent for longer than is usual."""
+        return self.age_s > self.stale_s
 
     @property
     def quality(self) -> str:
@@ -74,6 +82,10 @@ class Live:
     at: datetime
     data_age_s: float | None
     """Age of the oldest of the readings that PUE is made of; None where one was never seen."""
+    late: bool
+    """One of those was never seen, or comes later than is usual."""
+    stale: bool
+    """One of those is stale."""
     facility: Shown
     it: Shown
     cooling: Shown
@@ -87,6 +99,16 @@ class Live:
     racks: tuple[Rack, ...]
     points: tuple[Point, ...]
 
+    @property
+    def unseen(self) -> int:
+        """How many rack inlets tell nothing that can be relied on."""
+        return sum(not rack.inlet.alive for rack in self.racks)
+
+    @property
+    def unseen_said(self) -> str:
+        """The same in words; nothing where every inlet is seen."""
+        return f"{self.unseen} of {len(self.racks)} rack inlets not seen" if self.unseen else ""
+
 
 def snapshot(source: Source) -> Live:
     """The plant now; read once however many browsers ask within a second."""
@@ -99,19 +121,20 @@ def live(source: Source) -> Live:
     site, now = source.context.site, source.now
     points = _points(source, now)
     by_ref = {point.ref: point for point in points}
-    meters, stale_s = site.meters, source.stale_s
-    facility, it, cooling = (
-        total(by_ref, refs, stale_s) for refs in (meters.facility, meters.it, meters.cooling)
-    )
+    meters = site.meters
+    facility, it, cooling = (total(by_ref, refs) for refs in (meters.facility, meters.it, meters.cooling))
     racks = tuple(
-        Rack(_label(source, ref.asset), total(by_ref, (ref,), stale_s, unit="degC"))
-        for ref in site.sensors.rack_inlet
+        Rack(_label(source, ref.asset), total(by_ref, (ref,), unit="degC")) for ref in site.sensors.rack_inlet
     )
     warm = [rack for rack in racks if rack.inlet.alive]
     needed = [by_ref.get(str(ref)) for ref in meters.facility + meters.it]
+    seen = [point for point in needed if point]
     return Live(
         at=now,
-        data_age_s=None if None in needed else max(p.age_s for p in needed if p),
+        data_age_s=None if None in needed else max(p.age_s for p in seen),
+        late=None in needed
+        or any(p.age_s > (source.late_s if p.stale_s == source.stale_s else p.stale_s) for p in seen),
+        stale=any(p.stale for p in seen),
         facility=facility,
         it=it,
         cooling=cooling,
@@ -124,14 +147,14 @@ def live(source: Source) -> Live:
     )
 
 
-def total(by_ref: dict[str, Point], refs: Iterable[PointRef], stale_s: float, *, unit: str = "W") -> Shown:
+def total(by_ref: dict[str, Point], refs: Iterable[PointRef], *, unit: str = "W") -> Shown:
     """Sum of the newest readings of points; no value, and the reason, where one of them is dead."""
     found: list[Point] = []
     for ref in refs:
         point = by_ref.get(str(ref))
         if point is None:
             return missing(unit, Kind.MEASURED, f"no reading yet of {ref}")
-        if point.age_s > stale_s:
+        if point.stale:
             return missing(unit, Kind.MEASURED, f"{ref} is stale")
         if point.status >= BAD_FROM:
             return missing(unit, Kind.MEASURED, f"{ref} is marked bad")
@@ -143,6 +166,9 @@ def total(by_ref: dict[str, Point], refs: Iterable[PointRef], stale_s: float, *,
 
 def _points(source: Source, now: datetime) -> tuple[Point, ...]:
     labels = {asset.id: asset.label for asset in source.context.site.assets}
+    rows = source.rows("latest", site=source.context.site.id)
+    ages_s = {row["ref"]: (now - row["time"]).total_seconds() for row in rows}
+    stale_s = pace.stale_from(source, ages_s)
     return tuple(
         Point(
             ref=row["ref"],
@@ -151,9 +177,10 @@ def _points(source: Source, now: datetime) -> tuple[Point, ...]:
             unit=row["unit"],
             time=row["time"],
             status=row["status"],
-            age_s=(now - row["time"]).total_seconds(),
+            age_s=ages_s[row["ref"]],
+            stale_s=stale_s.get(row["ref"], source.stale_s),
         )
-        for row in source.rows("latest", site=source.context.site.id)
+        for row in rows
     )
 
 
@@ -179,18 +206,20 @@ def _parts(source: Source, by_ref: dict[str, Point], facility: Shown, it: Shown)
     if facility.value is None or it.value is None:
         return ()
     meters = source.context.site.meters
-    parts = [Part("IT equipment", it.value, metered=True)]
-    ups = total(by_ref, meters.ups_input, source.stale_s)
-    if ups.value is not None:
-        parts.append(Part("UPS and distribution", ups.value - it.value, metered=True))
-    for name, refs in (
-        ("Chillers", meters.chiller),
-        ("CRAH fans", meters.crah_fan),
-        ("Pumps", meters.pump),
-        ("Tower fans", meters.tower_fan),
+    parts, dead = [Part("IT equipment", it.value, metered=True)], []
+    for name, refs, less_w in (
+        ("UPS and distribution", meters.ups_input, it.value),
+        ("Chillers", meters.chiller, 0.0),
+        ("CRAH fans", meters.crah_fan, 0.0),
+        ("Pumps", meters.pump, 0.0),
+        ("Tower fans", meters.tower_fan, 0.0),
+        ("Evaporative coolers", meters.evaporative, 0.0),
     ):
-        power = total(by_ref, refs, source.stale_s)
+        power = total(by_ref, refs)
         if power.value is not None:
-            parts.append(Part(name, power.value, metered=True))
+            parts.append(Part(name, power.value - less_w, metered=True))
+        elif refs:
+            dead.append(name)
     rest = facility.value - sum(part.power_w for part in parts)
-    return (*parts, Part("Unaccounted", rest, metered=False))
+    unseen = f" with {', '.join(dead)}: not seen" if dead else ""
+    return (*parts, Part(f"Unaccounted{unseen}", rest, metered=False))

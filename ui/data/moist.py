@@ -358,9 +358,7 @@ def _inlets(source: Source, pressure: float) -> tuple[tuple[Air, ...], tuple[flo
     site = source.context.site
     seen = Seen(source, {point.ref: point for point in snapshot(source).points})
     labels = {asset.id: asset.label or asset.id for asset in site.assets}
-    shown = [
-        (ref, total(seen.by_ref, (ref,), source.stale_s, unit="degC")) for ref in site.sensors.rack_inlet
-    ]
+    shown = [(ref, total(seen.by_ref, (ref,), unit="degC")) for ref in site.sensors.rack_inlet]
     warm = [(ref, one) for ref, one in shown if one.value is not None]
     if not warm:
         return (), None, "no rack inlet is fresh"

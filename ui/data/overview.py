@@ -273,9 +273,9 @@ def saved_this_month(source: Source) -> Saved:
     return saved(source, today.replace(day=1), today)
 
 
-def quality(points: tuple[Point, ...], stale_s: float) -> Quality:
+def quality(points: tuple[Point, ...]) -> Quality:
     """Count points; one that is late counts as nothing else."""
-    fresh = [p for p in points if p.age_s <= stale_s]
+    fresh = [p for p in points if not p.stale]
     bad = sum(p.status >= BAD_FROM for p in fresh)
     uncertain = sum(UNCERTAIN_FROM <= p.status < BAD_FROM for p in fresh)
     return Quality(len(fresh) - bad - uncertain, uncertain, len(points) - len(fresh), bad)

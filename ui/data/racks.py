@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from core.points import PointRef
 from core.units import Quantity, to_canonical
-from ui.data.live import Point, total
+from ui.data import pace
+from ui.data.live import Point, snapshot, total
 from ui.data.shown import Kind, Shown, missing
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Gpu:
     rack: str
     """Id of the rack that it is in; empty where the site does not say."""
     time: datetime
+    fresh: bool
+    """It has said anything of late."""
     power_w: float | None
     machine_power_w: float | None
     """Of the machine whose GPUs these are, where they are told together [W]."""
@@ -117,10 +120,14 @@ class Rack:
         return max((g.temperature_c for g in self.gpus if g.temperature_c is not None), default=None)
 
     @property
+    def telling(self) -> int:
+        """How many of its GPUs tell what holds them back."""
+        return sum(gpu.reasons is not None for gpu in self.gpus)
+
+    @property
     def throttled(self) -> int | None:
-        """How many of its GPUs are held back; None where none says."""
-        told = [gpu for gpu in self.gpus if gpu.reasons is not None]
-        return sum(gpu.throttled for gpu in told) if told else None
+        """How many of those are held back; None where none tells."""
+        return sum(gpu.throttled for gpu in self.gpus) if self.telling else None
 
     @property
     def abnormal(self) -> int:
@@ -170,9 +177,7 @@ def read(source: Source) -> Floor:
         by_rack.setdefault(gpu.rack, []).append(gpu)
     by_id = {asset.id: asset for asset in site.assets}
     racks = [
-        _rack(
-            source, by_id[asset], by_ref, inlets.get(asset), machines.get(asset, []), by_rack.get(asset, [])
-        )
+        _rack(by_id[asset], by_ref, inlets.get(asset), machines.get(asset, []), by_rack.get(asset, []))
         for asset in names
     ]
     order = {asset: i for i, asset in enumerate(names)}
@@ -190,7 +195,8 @@ def gpus(source: Source, racks: Iterable[str] = ()) -> tuple[Gpu, ...]:
 
     def make() -> tuple[Gpu, ...]:
         fresh = source.now - timedelta(seconds=source.stale_s)
-        rows = source.rows("ui_racks_gpus", site=source.context.site.id, fresh=fresh)
+        slow = [p.ref for p in snapshot(source).points if not p.stale and p.age_s > source.stale_s]
+        rows = source.rows("ui_racks_gpus", site=source.context.site.id, fresh=fresh, slow=slow)
         where = _Where(source.context.site, set(racks))
         return tuple(
             Gpu(
@@ -207,8 +213,8 @@ def gpus(source: Source, racks: Iterable[str] = ()) -> tuple[Gpu, ...]:
 
 
 _AS_THEY_ARE: Final = (
-    "time", "power_w", "machine_power_w", "limit_w", "temperature_c", "memory_temperature_c", "clock_hz",
-    "memory_clock_hz", "memory_b", "utilisation",
+    "time", "fresh", "power_w", "machine_power_w", "limit_w", "temperature_c", "memory_temperature_c",
+    "clock_hz", "memory_clock_hz", "memory_b", "utilisation",
 )  # fmt: skip
 
 
@@ -254,17 +260,18 @@ def _points(source: Source, assets: list[str]) -> dict[str, Point]:
         names=["inlet_temperature", "power", "it_power"],
     )
     now = source.now
+    ages_s = {row["ref"]: (now - row["time"]).total_seconds() for row in rows}
+    stale_s = pace.stale_from(source, ages_s)
     return {
         row["ref"]: Point(
             row["ref"], "", row["value"], row["unit"], row["time"], row["status"],
-            (now - row["time"]).total_seconds(),
+            ages_s[row["ref"]], stale_s.get(row["ref"], source.stale_s),
         )
         for row in rows
     }  # fmt: skip
 
 
 def _rack(
-    source: Source,
     asset: Asset,
     by_ref: dict[str, Point],
     inlet: PointRef | None,
@@ -272,7 +279,7 @@ def _rack(
     gpus_in: list[Gpu],
 ) -> Rack:
     ref = inlet or PointRef(asset.id, "inlet_temperature")
-    power, power_from = _power(source, asset, by_ref, machines, gpus_in)
+    power, power_from = _power(asset, by_ref, machines, gpus_in)
     limit_w = (
         None if asset.power_limit_kw is None else to_canonical(asset.power_limit_kw, "kW", Quantity.POWER)
     )
@@ -281,7 +288,7 @@ def _rack(
         label=asset.label or asset.id,
         row=asset.row,
         position=asset.position,
-        inlet=total(by_ref, (ref,), source.stale_s, unit="degC"),
+        inlet=total(by_ref, (ref,), unit="degC"),
         power=power,
         power_from=power_from,
         limit_w=limit_w,
@@ -290,15 +297,15 @@ def _rack(
 
 
 def _power(
-    source: Source, asset: Asset, by_ref: dict[str, Point], machines: list[str], gpus_in: list[Gpu]
+    asset: Asset, by_ref: dict[str, Point], machines: list[str], gpus_in: list[Gpu]
 ) -> tuple[Shown, str]:
     """The rack's own meter; else the sum of the machines in it that have one, else of its GPUs."""
     for name in ("power", "it_power"):
         if f"{asset.id}/{name}" in by_ref:
-            return total(by_ref, (PointRef(asset.id, name),), source.stale_s), "its own meter"
+            return total(by_ref, (PointRef(asset.id, name),)), "its own meter"
     metered = [PointRef(one, "power") for one in machines if f"{one}/power" in by_ref]
     if metered:
-        return total(by_ref, metered, source.stale_s), f"sum of {len(metered)} metered machines in it"
+        return total(by_ref, metered), f"sum of {len(metered)} metered machines in it"
     known = [gpu for gpu in gpus_in if gpu.power_w is not None]
     if known and len(known) == len(gpus_in):
         power = sum(gpu.power_w or 0.0 for gpu in known)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from core import store
-from core.series import Series, floor_time
+import numpy as np
+
+from core.series import Series, floor_time, on_grid
 from ui import view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from core import db
     from core.points import PointRef
     from ui.data.source import Source
 
@@ -44,18 +48,21 @@ def period(source: Source, default: timedelta) -> Period:
 
 
 def several(source: Source, refs: Sequence[PointRef], asked: Period) -> dict[str, Series]:
-    """Means per step of each point that has readings [canonical unit], by ``asset/point``."""
+    """Means per step of each point that was ever heard of [canonical unit], by ``asset/point``; one query."""
     key = f"trend {asked.start} {asked.end} {' '.join(map(str, refs))}"
 
     def read() -> dict[str, Series]:
-        site = source.context.site.id
-        with source.connection() as conn:
-            seen = store.point_ids(conn, site, refs)
-            return {
-                str(ref): store.series_sum(conn, site, (ref,), asked.start, asked.end, asked.step)
-                for ref in dict.fromkeys(refs)
-                if str(ref) in seen
-            }
+        rows = source.rows(
+            "ui_trend", site=source.context.site.id, refs=[str(ref) for ref in refs],
+            start=asked.start, end=asked.end, step=asked.step,
+        )  # fmt: skip
+        return {ref: _series(list(of), asked) for ref, of in groupby(rows, key=itemgetter("ref"))}
 
     found: dict[str, Series] = source.kept(key, _KEEP_WALL_S, read)
     return found
+
+
+def _series(rows: list[db.Row], asked: Period) -> Series:
+    known = [row for row in rows if row["time"] is not None]
+    values = np.array([row["value"] for row in known], dtype=np.float64)
+    return on_grid([row["time"] for row in known], values, asked.start, asked.end, asked.step)

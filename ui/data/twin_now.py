@@ -72,7 +72,7 @@ def _modelled(source: Source) -> Modelled | str:
         "condenser_water_setpoint_c", "dry_bulb_c", "wet_bulb_c", *_OPTIONAL,
     ):  # fmt: skip
         unit = "W" if name.endswith("_kw") else "degC"
-        shown = total(by_ref, refs_of[name], source.stale_s, unit=unit)
+        shown = total(by_ref, refs_of[name], unit=unit)
         if shown.value is None and refs_of[name] and name not in _OPTIONAL:
             return shown.reason
         value = float("nan") if shown.value is None else shown.value

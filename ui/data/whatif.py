@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core import db
 from core.actions import Setpoint
+from core.errors import NotReadyError
 from ui import address
 from ui import format as fmt
+from ui.data.live import snapshot, total
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +66,10 @@ class Slider:
         """A value as its slider has it: in the reader's unit, to a tenth."""
         shown = fmt.display_value(value, "degC") if self.unit == "degC" else value
         return round(shown or 0.0, 1 if self.unit == "degC" else 0)
+
+    def thumb(self, value: float) -> float:
+        """Where the slider stands for a value."""
+        return min(max(self.shown(value), self.shown(self.low)), self.shown(self.high))
 
     def canonical(self, shown: float) -> float:
         """The inverse of `shown`, within the limits."""
@@ -208,7 +214,7 @@ def present(source: Source) -> Present:
     """The plant as it is now, a few seconds old at most.
 
     Raises:
-        NotReadyError: the twin is not calibrated, or a reading that it needs is missing.
+        NotReadyError: the twin is not calibrated, or a reading that it needs is missing or dead.
         ServiceError: the database does not answer.
     """
     from twin import whatif  # noqa: PLC0415  # as above
@@ -218,7 +224,26 @@ def present(source: Source) -> Present:
             return whatif.gather(conn, source.context.site, source.context.clock)
 
     found: Present = source.kept("whatif present", _KEEP_WALL_S, gather)
+    measured_at(source)
     return found
+
+
+def measured_at(source: Source) -> datetime:
+    """Time of the oldest of the readings that the present is made of.
+
+    Raises:
+        NotReadyError: one of them is dead, or every rack inlet is.
+        ServiceError: the database does not answer.
+    """
+    site, now = source.context.site, snapshot(source)
+    by_ref = {point.ref: point for point in now.points}
+    weather = (site.sensors.dry_bulb, site.sensors.wet_bulb)
+    setpoints = [bounds.point for bounds in site.setpoints.values()]
+    shown = [total(by_ref, (ref,)) for ref in (*site.meters.facility, *site.meters.it, *weather, *setpoints)]
+    dead = next((one.reason for one in shown if not one.alive), "")
+    if dead or now.worst is None:
+        raise NotReadyError(f"the plant is not seen now: {dead or 'no rack inlet is fresh'}")
+    return min(one.time for one in (*shown, now.worst.inlet) if one.time is not None)
 
 
 def answer(now: Present, wanted: Wanted) -> Answer:

@@ -152,10 +152,11 @@ def weather_chart(found: Compared, source: Source) -> Figure:
     this, twin = found.this, found.twin
     per_hour = round(energy.HOUR / this.step)
     count = len(this.it_kwh) // per_hour * per_hour
-    facility, it, wet_bulb = (
-        values[:count].reshape(-1, per_hour).mean(axis=1)
-        for values in (this.facility_kwh, this.it_kwh, this.wet_bulb_c)
+    facility, it, wet = (
+        values[:count].reshape(-1, per_hour) for values in (this.facility_kwh, this.it_kwh, this.wet_bulb_c)
     )
+    facility, it, known = facility.mean(axis=1), it.mean(axis=1), np.isfinite(wet).sum(axis=1)
+    wet_bulb = np.nansum(wet, axis=1) / np.where(known, known, np.nan)  # it may be told once an hour
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(it > 0, facility / it, np.nan)
     expected = (twin.wet_bulb_c, twin.twin_facility_kw / twin.it_kw) if twin else None

@@ -121,9 +121,7 @@ def live(source: Source) -> Live:
         ("overview-alarms", "children"): lambda: happened.alarms(
             overview.standing(source), source.zone, now.at
         ),
-        ("overview-quality", "children"): lambda: happened.quality(
-            overview.quality(now.points, source.stale_s), source.stale_s
-        ),
+        ("overview-quality", "children"): lambda: happened.quality(overview.quality(now.points)),
         ("overview-chart", "figure"): lambda: charted(source),
     }
     made = {

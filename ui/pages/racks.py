@@ -18,8 +18,10 @@ from ui.components.graph import graph
 from ui.components.panel import empty, panel, region, switch
 from ui.components.racks import COLLECT, FIRST, METRICS, TABLE_HEAD, floor_data, gpu_table, rack_facts
 from ui.components.tile import tile, value
+from ui.components.tiles import unseen
 from ui.data import racks as data
 from ui.data import trend
+from ui.data.live import snapshot
 from ui.page import Page
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from ui.components.panel import Child
     from ui.data import Source
+    from ui.data.live import Live as Snapshot
     from ui.data.racks import Floor, Gpu, Rack
     from ui.page import Live
 
@@ -36,6 +39,8 @@ BACK: Final = timedelta(hours=24)
 """Period of the rack's trend where the address does not say."""
 _KEEP_CHART_WALL_S: Final = 300.0
 _TREND_PX: Final = 300
+_NAMED_MAX: Final = 3
+"""So many silent machines are named."""
 _GRID_PX: Final = 520
 TILES: Final = ("racks-worst", "racks-gpu-count", "racks-gpu-power", "racks-gpu-hot", "racks-gpu-held")
 
@@ -204,12 +209,12 @@ def live(source: Source) -> Live:
     tiles = dict(zip(TILES, tile_parts(source, found), strict=True))
     parts: dict[tuple[str, str], Callable[[], Any]] = {
         ("racks-floor-data", "data"): lambda: floor_data(found, metric, wanted, envelope),
-        ("racks-gpu-data", "data"): lambda: gpu_rows(source, found),
+        ("racks-gpu-data", "data"): lambda: gpu_rows(found),
         ("racks-gpu-said", "children"): lambda: None if found.gpus else empty(COLLECT),
         ("racks-gpu-box", "hidden"): lambda: not found.gpus,
         ("racks-picked-name", "children"): lambda: picked.label if picked else "",
         ("racks-picked", "children"): lambda: picked_facts(source, picked, wanted),
-        ("racks-picked-gpus", "children"): lambda: picked_gpus(source, picked),
+        ("racks-picked-gpus", "children"): lambda: gpu_table(picked.gpus) if picked else None,
         ("racks-trend-box", "hidden"): lambda: picked is None,
         ("racks-picked-box", "hidden"): lambda: picked is None,
         ("racks-trend", "figure"): lambda: trended(source, picked),
@@ -243,7 +248,7 @@ def tile_parts(source: Source, found: Floor) -> tuple[tuple[Child, Child], ...]:
     return (
         (
             value(fmt.degrees(worst.inlet.value if worst else None), fmt.degree()),
-            _worst_said(worst, limit_c) if worst else "no rack inlet is fresh",
+            _worst_said(worst, limit_c, snapshot(source)) if worst else "no rack inlet is fresh",
         ),
         (
             value(fmt.fixed(len(alive), 0) if gpus else fmt.NOTHING, ""),
@@ -266,12 +271,13 @@ def tile_parts(source: Source, found: Floor) -> tuple[tuple[Child, Child], ...]:
     )  # fmt: skip
 
 
-def _worst_said(worst: Rack, limit_c: float) -> Child:
+def _worst_said(worst: Rack, limit_c: float, now: Snapshot) -> Child:
     margin_k = limit_c - (worst.inlet.value or 0.0)
     if margin_k < 0:
         over = f"▲ {fmt.kelvins(-margin_k)} above {fmt.limit(limit_c)}"
-        return [html.Span(over, className="alarm p2"), f" measured · {worst.label}"]
-    return f"measured · {worst.label} · {fmt.kelvins(margin_k)} below {fmt.limit(limit_c)}"
+        return [html.Span(over, className="alarm p2"), f" measured · {worst.label}", *unseen(now)]
+    said = f"measured · {worst.label} · {fmt.kelvins(margin_k)} below {fmt.limit(limit_c)}"
+    return [said, *unseen(now)]
 
 
 def _held_said(held: int, odd: int, telling: int) -> Child:
@@ -284,11 +290,10 @@ def _held_said(held: int, odd: int, telling: int) -> Child:
     return [html.Span(f"▲ {odd} slow down", className="alarm p2"), f" {why} · {capped}"]
 
 
-def gpu_rows(source: Source, found: Floor) -> list[list[Any]]:
+def gpu_rows(found: Floor) -> list[list[Any]]:
     """The table of GPUs for the browser: one short list a GPU, in the order of `GPU_FIELDS`."""
     labels = {rack.asset: rack.label for rack in found.racks}
-    stale = source.now - timedelta(seconds=source.stale_s)
-    return [_gpu_row(gpu, labels, silent=gpu.time < stale) for gpu in found.gpus]
+    return [_gpu_row(gpu, labels) for gpu in found.gpus]
 
 
 GPU_FIELDS: Final = (
@@ -297,8 +302,8 @@ GPU_FIELDS: Final = (
 """As the script has them (assets/racks.js)."""
 
 
-def _gpu_row(gpu: Gpu, labels: dict[str, str], *, silent: bool) -> list[Any]:
-    words = "silent" if silent else data.reasons_in_words(gpu.reasons)
+def _gpu_row(gpu: Gpu, labels: dict[str, str]) -> list[Any]:
+    words = data.reasons_in_words(gpu.reasons) if gpu.fresh else "silent"
     power_w = gpu.power_w if gpu.power_w is not None else gpu.machine_power_w
     return [
         gpu.asset,
@@ -335,13 +340,6 @@ def picked_facts(source: Source, picked: Rack | None, wanted: str) -> Child:
     return rack_facts(picked, limit_c, source.zone, source.now)
 
 
-def picked_gpus(source: Source, picked: Rack | None) -> Child:
-    """The GPUs of that rack."""
-    if picked is None:
-        return None
-    return gpu_table(picked.gpus, source.now - timedelta(seconds=source.stale_s))
-
-
 def trended(source: Source, picked: Rack | None) -> figures.Figure:
     """The rack's inlet and power over the period of the view."""
     if picked is None:
@@ -355,16 +353,25 @@ def trended(source: Source, picked: Rack | None) -> figures.Figure:
         meters = [PointRef(picked.asset, name) for name in ("power", "it_power")]
         inside = [PointRef(a.id, "power") for a in site.assets if a.parent == picked.asset]
         found = trend.several(source, [inlet, *meters, *inside], asked)
-        found = {ref: one for ref, one in found.items() if np.isfinite(one.values).any()}
-        power = next((found[str(ref)] for ref in meters if str(ref) in found), None)
-        parts = [found[str(ref)] for ref in inside if str(ref) in found]
+        told = {ref: one for ref, one in found.items() if np.isfinite(one.values).any()}
+        power, name = next((told[str(ref)] for ref in meters if str(ref) in told), None), "power"
+        parts = [told[str(ref)] for ref in inside if str(ref) in told]
         if power is None and parts:
             power = Series(parts[0].start, parts[0].step, np.sum([part.values for part in parts], axis=0))
+            name = _power_name([ref.asset for ref in inside if str(ref) in found and str(ref) not in told])
         limit_c = site.limits.envelope.recommended_high_c
-        return charts.rack(found.get(str(inlet)), power, limit_c, asked.end, source.zone)
+        return charts.rack(told.get(str(inlet)), power, limit_c, asked.end, source.zone, name)
 
     made: figures.Figure = source.kept(key, _KEEP_CHART_WALL_S, make)
     return made
+
+
+def _power_name(silent: list[str]) -> str:
+    """What the sum over machines is called where some of them said nothing in the whole period."""
+    if not silent:
+        return "power"
+    more = f" and {len(silent) - _NAMED_MAX} more" if len(silent) > _NAMED_MAX else ""
+    return f"power without {', '.join(silent[:_NAMED_MAX])}{more}"
 
 
 PAGE: Final = Page("/racks", "Racks", layout, register, live, frozenset({"metric", "rack"}))

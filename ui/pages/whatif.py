@@ -11,14 +11,14 @@ from core.errors import JoulecastError
 from ui import address, view
 from ui import format as fmt
 from ui.access import auth
-from ui.callbacks import callback
+from ui.callbacks import callback, mapping
 from ui.components import whatif as parts
 from ui.components.panel import empty, failed, panel
 from ui.data import whatif
 from ui.page import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dash import Dash
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 COMPARED_MAX: Final = 4
 """So many kept scenarios are shown side by side."""
-FILLED: Final = ("figures", "checks", "outside", "steps", "day", "compared", "said")
+FILLED: Final = ("figures", "checks", "outside", "steps", "day", "compared", "said", "at")
 _MODE: Final[dict[str, Any]] = {"data-mode": "WHAT-IF"}
 
 
@@ -42,7 +42,11 @@ def layout(source: Source) -> list[Child]:
         return [html.H1("What-if", className="sr"), html.Div([missing], className="grid", **_MODE)]
     wanted = _wanted(source)
     left = [
-        panel("What is to be different", *_controls(source, now, wanted), note=_note(source, now)),
+        panel(
+            "What is to be different",
+            *_controls(source, now, wanted),
+            note=html.Span(_note(source), id="whatif-at"),
+        ),
         _simulated(
             "One step more of each setpoint",
             html.Div(id="whatif-steps"),
@@ -82,6 +86,7 @@ def layout(source: Source) -> list[Child]:
                     note="each against now",
                 ),
                 dcc.Store(id="whatif-address"),
+                dcc.Store(id="whatif-opened", data=opened(whatif.sliders(source.context.site), now, wanted)),
             ],
             className="grid",
             **_MODE,
@@ -99,8 +104,8 @@ def _wanted(source: Source) -> Wanted:
     return whatif.read(source.context.site, seen.more if seen else {})
 
 
-def _note(source: Source, now: Present) -> str:
-    return f"as it is: measured {fmt.clock_time(now.now.at, source.zone, source.now)}"
+def _note(source: Source) -> str:
+    return f"as it is: measured {fmt.clock_time(whatif.measured_at(source), source.zone, source.now)}"
 
 
 def _controls(source: Source, now: Present, wanted: Wanted) -> list[Child]:
@@ -207,13 +212,11 @@ def register(app: Dash, source: Source) -> None:
         Output("whatif-address", "data"),
         Input("whatif-compare", "value"),
         *[Input(name, "value") for name in ids],
+        State("whatif-opened", "data"),
     )
     def answered(chosen: Any, *given: Any) -> list[Any]:
-        try:
-            return answers(source, sliders, chosen, given)
-        except JoulecastError as error:
-            said = fmt.sentence(f"{error}.")
-            return [*[no_update] * (len(FILLED) - 1), said, *[no_update] * (len(sliders) + 1)]
+        *fields, stood = given
+        return answers(source, sliders, chosen, fields, mapping(stood))
 
     @callback(
         app,
@@ -226,12 +229,14 @@ def register(app: Dash, source: Source) -> None:
         Input("whatif-keep", "n_clicks"),
         State("whatif-name", "value"),
         *[State(name, "value") for name in ids],
+        State("whatif-opened", "data"),
         prevent_initial_call=True,
     )
     def keep(clicks: int | None, name: Any, *given: Any) -> tuple[Any, Any, Any, Any]:
         if not clicks:
             return no_update, no_update, no_update, no_update
-        told = kept(source, str(name or ""), wanted_of(whatif.present(source), sliders, given))
+        *fields, stood = given
+        told = kept(source, str(name or ""), wanted_of(sliders, fields, mapping(stood)))
         found = whatif.scenarios(source)
         choices = [{"value": str(one.scenario_id), "label": one.name} for one in found]
         return _kept(source), choices, not found, told
@@ -247,21 +252,53 @@ def kept(source: Source, name: str, wanted: Wanted) -> str:
     return whatif.save(source, name, who.name, wanted)
 
 
-def wanted_of(now: Present, sliders: Sequence[Slider], given: Sequence[Any]) -> Wanted:
-    """The scenario in the page's fields; a slider that stands where the plant does asks nothing."""
+def opened(sliders: Sequence[Slider], now: Present, wanted: Wanted) -> dict[str, dict[str, float]]:
+    """Where the plant stood when the page was opened, and where the address put sliders, as shown."""
+    return {
+        "plant": {of.key: of.thumb(of.now(now)) for of in sliders},
+        "address": {of.key: of.thumb(wanted.values[of.key]) for of in sliders if of.key in wanted.values},
+    }
+
+
+def wanted_of(sliders: Sequence[Slider], given: Sequence[Any], stood: Mapping[str, Any]) -> Wanted:
+    """The scenario in the page's fields; a slider that was left where the plant stood asks nothing.
+
+    Args:
+        sliders: of the site.
+        given: their values, then the other fields'.
+        stood: what `opened` said when the page was made.
+    """
     shown, more = given[: len(sliders)], list(given[len(sliders) :])
+    plant, asked = (mapping(stood.get(name)) for name in ("plant", "address"))
     values = {}
     for of, value in zip(sliders, shown, strict=True):
-        if isinstance(value, int | float) and abs(value - of.shown(of.now(now))) > of.step / 2:
+        if not isinstance(value, int | float):
+            continue
+        near = [
+            name
+            for name, found in (("address", asked.get(of.key)), ("plant", plant.get(of.key)))
+            if isinstance(found, int | float) and abs(value - found) <= of.step / 2
+        ]
+        if near != ["plant"]:
             values[of.key] = of.canonical(float(value))
     economizer = more[2] if len(more) > 2 and more[2] in {whatif.ON, whatif.OFF} else ""  # noqa: PLR2004  # two hours first
     return whatif.of(values, economizer, *more[:2])
 
 
-def answers(source: Source, sliders: Sequence[Slider], chosen: Any, given: Sequence[Any]) -> list[Any]:
-    """Everything on the page that depends on the sliders."""
+def answers(
+    source: Source, sliders: Sequence[Slider], chosen: Any, given: Sequence[Any], stood: Mapping[str, Any]
+) -> list[Any]:
+    """Everything on the page that depends on the sliders; nothing, and why, where it cannot be told now."""
+    try:
+        return _answers(source, sliders, chosen, wanted_of(sliders, given, stood))
+    except JoulecastError as error:
+        said = fmt.sentence(f"{error}.")
+        filled = {"figures": empty(said), "said": said}
+        return [*[filled.get(part, "") for part in FILLED], *[""] * len(sliders), no_update]
+
+
+def _answers(source: Source, sliders: Sequence[Slider], chosen: Any, wanted: Wanted) -> list[Any]:
     site, now = source.context.site, whatif.present(source)
-    wanted = wanted_of(now, sliders, given)
     found = whatif.answer(now, wanted)
     numbers = [str(number) for number in chosen][:COMPARED_MAX] if isinstance(chosen, list) else []
     by_number = {str(one.scenario_id): one for one in whatif.scenarios(source)} if numbers else {}
@@ -279,6 +316,7 @@ def answers(source: Source, sliders: Sequence[Slider], chosen: Any, given: Seque
         parts.day(found, site),
         parts.compared(columns, site),
         " ".join(wanted.said),
+        _note(source),
         *(parts.said(of, now, wanted) for of in sliders),
         {**wanted.address, "compare": ",".join(numbers)},
     ]
