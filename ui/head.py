@@ -29,7 +29,7 @@ _KEEP_GAP_WALL_S: Final = 20.0
 LATELY: Final = timedelta(minutes=3)
 """What the meters' pace is taken from."""
 SILENT_WALL_S: Final = 2.5
-"""Silence so much beyond their longest gap is said [s]: readings take a second to come, the poll 1.5 s; of
+"""Silence so much beyond their usual gap is said [s]: readings take a second to come, the poll 1.5 s; of
 meters that send every 5 s the banner says it within 10 s of the last one."""
 PRIORITY_MARKS: Final = {1: "◆ P1", 2: "▲ P2", 3: "■ P3", 4: "● P4"}
 """Shape and letter of a priority; colour comes beside them, never alone."""
@@ -198,20 +198,20 @@ def silent_reason(source: Source, now: Snapshot) -> str:
     delay_s = SILENT_WALL_S * source.context.clock.speed_ratio
     if now.data_age_s is None or now.data_age_s <= delay_s:
         return ""
-    gaps_s = longest_gaps_s(source)
+    gaps_s = usual_gaps_s(source)
     ages = [(point.age_s, gaps_s[point.ref]) for point in now.points if point.ref in gaps_s]
     silent = [(age_s, gap_s) for age_s, gap_s in ages if age_s > gap_s + delay_s]
     if not silent:
         return ""
-    age_s, gap_s = max(silent)
+    age_s, gap_s = max(silent, key=lambda of: of[0] - of[1])
     return (
-        f"No new reading of the power meters for {fmt.age(age_s)} of plant time, where they came at least "
+        f"No new reading of the power meters for {fmt.age(age_s)} of plant time, where one comes "
         f"every {fmt.age(gap_s)}: figures are old."
     )
 
 
-def longest_gaps_s(source: Source) -> dict[str, float]:
-    """The longest time that each power meter has lately been silent for [s], where that is known."""
+def usual_gaps_s(source: Source) -> dict[str, float]:
+    """The time that each power meter has lately been silent for [s], 9 times in 10, where that is known."""
     site, speed = source.context.site, source.context.clock.speed_ratio
     refs = [str(ref) for ref in site.meters.facility + site.meters.it]
 
@@ -220,5 +220,5 @@ def longest_gaps_s(source: Source) -> dict[str, float]:
         rows = source.rows("ui_usual_gap", site=site.id, refs=refs, after=after)
         return {row["ref"]: row["gap_s"] for row in rows}
 
-    kept: dict[str, float] = source.kept("longest gaps", _KEEP_GAP_WALL_S, read)
+    kept: dict[str, float] = source.kept("usual gaps", _KEEP_GAP_WALL_S, read)
     return kept

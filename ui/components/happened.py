@@ -12,7 +12,7 @@ from ui.charts.overview import Mark
 from ui.components.panel import empty, table
 from ui.data import overview
 from ui.data.conduct import hold
-from ui.head import PRIORITY_MARKS, stale_reason
+from ui.head import PRIORITY_MARKS, silent_reason, stale_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,13 +61,16 @@ class Trouble(NamedTuple):
 
 def troubles(source: Source, now: Live) -> list[Trouble]:
     """Everything that is not all right, the gravest first."""
-    return sorted(_data(now) + _plant(now, source) + _advice(source, now), key=lambda t: t.priority)
+    return sorted(_data(source, now) + _plant(now, source) + _advice(source, now), key=lambda t: t.priority)
 
 
-def _data(now: Live) -> list[Trouble]:
+def _data(source: Source, now: Live) -> list[Trouble]:
     stale = stale_reason(now)
     if stale:
         return [Trouble(1, stale.rstrip("."))]
+    silent = silent_reason(source, now)
+    if silent:
+        return [Trouble(2, silent.rstrip("."))]
     found = [Trouble(2, f"power ratio withheld: {now.ratio.reason}")] if not now.ratio.alive else []
     counted = overview.quality(now.points)
     off = [f"{n} {word}" for n, word in ((counted.bad, "bad"), (counted.late, "late")) if n]

@@ -131,7 +131,7 @@ def live(source: Source) -> Live:
     seen = [point for point in needed if point]
     return Live(
         at=now,
-        data_age_s=None if None in needed else max(p.age_s for p in seen),
+        data_age_s=max((p.age_s for p in seen), default=None),
         late=None in needed
         or any(p.age_s > (source.late_s if p.stale_s == source.stale_s else p.stale_s) for p in seen),
         stale=any(p.stale for p in seen),
