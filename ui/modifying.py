@@ -129,7 +129,7 @@ def opened(source: Source, seen: Any) -> dict[str, Any]:
         "high": high,
         "marks": [
             {"value": at, "label": text}
-            for at, text in ((low, f"{low:.4g}"), (high, f"{high:.4g}"), (now, "now"), (advised, "advised"))
+            for at, text in ((low, f"{low:.4g}"), (high, f"{high:.4g}"), (now, "now"), (advised, ""))
         ],
         "value": advised,
         "problem": "",

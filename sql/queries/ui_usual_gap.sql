@@ -1,5 +1,5 @@
--- The time between two readings of each of some points since a moment [s], that nine in ten are within, so that
--- one hiccup does not count; not of those with fewer than two.
+-- The time between two readings of each of some points since a moment [s], that nine in ten are within: one
+-- hiccup does not count; not of those with fewer than two.
 SELECT
     g.ref,
     percentile_disc(0.9) WITHIN GROUP (ORDER BY g.gap_s) AS gap_s

@@ -177,7 +177,7 @@ def test_a_guest_is_told_why_a_page_is_not_shown(rich: Ui, browser: Browser, tmp
     for page in pages:
         found.page.goto(rich.url + page.path)
         expect(found.page.locator("#page")).to_contain_text(
-            f"{page.name}\n🔒 Sign in as ", use_inner_text=True
+            f"{page.name}\n⊘ Sign in as ", use_inner_text=True
         )
         settle(found.page)
     wrong += looked_at(found, "denied", tmp_path)

@@ -94,7 +94,7 @@ def failed(text: str) -> html.P:
 
 def denied(text: str) -> html.P:
     """What a panel says to somebody who may not see it."""
-    return html.P(f"🔒 {text}", className="empty")
+    return html.P(f"⊘ {text}", className="empty")
 
 
 def tag(text: str) -> html.Span:
