@@ -281,7 +281,7 @@ def wanted_of(sliders: Sequence[Slider], given: Sequence[Any], stood: Mapping[st
         ]
         if near != ["plant"]:
             values[of.key] = of.canonical(float(value))
-    economizer = more[2] if len(more) > 2 and more[2] in {whatif.ON, whatif.OFF} else ""  # noqa: PLR2004  # two hours first
+    economizer = more[2] if len(more) > 2 and more[2] in (whatif.ON, whatif.OFF) else ""  # noqa: PLR2004  # two hours first
     return whatif.of(values, economizer, *more[:2])
 
 
