@@ -53,3 +53,5 @@ MARGIN_MIN_K: Final = 1.0
 """Least margin kept to the inlet limit, whatever the twin's own error [K]."""
 DATA_AGE_MAX_S: Final = 120.0
 """Oldest reading [s of plant time] on which advice may rest."""
+WEATHER_AGE_MAX_S: Final = 4500.0
+"""The same of the weather, which services tell by the hour: that, and what it takes to come."""

@@ -25,10 +25,8 @@ class DataQuality:
     """Points never seen."""
     bad: tuple[tuple[str, str], ...]
     """Points whose latest reading is not GOOD, with its status."""
-    stale: tuple[tuple[str, float], ...]
-    """Points whose latest reading is too old, with its age [s]."""
-    age_max_s: float
-    """Oldest reading allowed [s]."""
+    stale: tuple[tuple[str, float, float], ...]
+    """Points whose latest reading is too old, with its age and the age allowed [s]."""
     oldest_s: float
     """Age of the oldest input [s]."""
     inputs: int

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from core import db, store
 from core.actions import Setpoint
-from core.limits import DATA_AGE_MAX_S
+from core.limits import DATA_AGE_MAX_S, WEATHER_AGE_MAX_S
 from core.points import BAD_FROM, Status, status_name
 from core.units import W_PER_KW
 from twin.advise.evidence import DataQuality, Motion
@@ -72,6 +72,12 @@ class Observation:
 def age_max_s(clock: Clock) -> float:
     """Oldest reading on which advice may rest [s of plant time]."""
     return max(DATA_AGE_MAX_S, TRANSPORT_MAX_S * clock.speed_ratio)
+
+
+def _limits_s(site: Site, limit_s: float) -> dict[str, float]:
+    """Oldest reading allowed of the points that are told more seldom [s]."""
+    weather = (site.sensors.dry_bulb, site.sensors.wet_bulb)
+    return {str(ref): max(limit_s, WEATHER_AGE_MAX_S) for ref in weather}
 
 
 def observe(conn: db.Connection, site: Site, clock: Clock) -> Observation:
@@ -152,11 +158,11 @@ def _quality(site: Site, latest: Mapping[str, db.Row], now: datetime, limit_s: f
     )
     rows, inlets = _rows(latest, wanted), _rows(latest, site.sensors.rack_inlet)
     ages = {row["ref"]: _age_s(row, now) for row in rows}
+    limits = dict.fromkeys(ages, limit_s) | _limits_s(site, limit_s)
     return DataQuality(
         missing=tuple(str(ref) for ref in wanted if str(ref) not in latest),
         bad=_not_good(rows),
-        stale=tuple((ref, age) for ref, age in ages.items() if abs(age) > limit_s),
-        age_max_s=limit_s,
+        stale=tuple((ref, age, limits[ref]) for ref, age in ages.items() if abs(age) > limits[ref]),
         oldest_s=max(ages.values(), default=float("inf")),
         inputs=len(wanted),
         inlets_live=sum(row["status"] == Status.GOOD and _usable(row, now, limit_s) for row in inlets),

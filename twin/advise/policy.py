@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from core.actions import Authority, Setpoint
-from core.limits import DATA_AGE_MAX_S
 from core.tariff import Objective
 from twin.advise import brief, reset
 from twin.advise.evidence import DataQuality, Motion, Record
@@ -334,7 +333,7 @@ class Advised:
         inputs, inlets = len(in_force) + _METERS_READ, len(seen.inlets_c)
         now = Observation(
             at=self.at(tick),
-            quality=DataQuality((), (), (), DATA_AGE_MAX_S, 0.0, inputs, inlets, inlets),
+            quality=DataQuality((), (), (), 0.0, inputs, inlets, inlets),
             motion=Motion(dict(in_force), since, ()),
             held=dict(in_force),
             held_beside={},

@@ -118,7 +118,7 @@ def data(evidence: Evidence) -> GateResult:
     seen = evidence.data
     faults = [f"{ref} has never been read" for ref in seen.missing]
     faults += [f"{ref} is {status}, not GOOD" for ref, status in seen.bad]
-    faults += [f"{ref} is {age:.0f} s old, {seen.age_max_s:.0f} s allowed" for ref, age in seen.stale]
+    faults += [f"{ref} is {age:.0f} s old, {most:.0f} s allowed" for ref, age, most in seen.stale]
     if seen.inlets_live < INLETS_LIVE_MIN_RATIO * seen.inlets_total:
         faults.append(
             f"{seen.inlets_live} of {seen.inlets_total} inlet sensors are live,"

@@ -122,6 +122,20 @@ def test_a_stale_plant_withdraws_it_and_says_why(
     assert "data:" in rows(plant.dsn, "recommendation_event")[-1]["reason"]
 
 
+@pytest.mark.parametrize(("age_min", "said"), [(70, "proposed"), (80, "4800 s old, 4500 s allowed")])
+def test_weather_that_is_told_by_the_hour_is_fresh_for_longer(
+    plant: SeededPlant, context: Context, age_min: float, said: str
+) -> None:
+    outdoors = {context.site.sensors.dry_bulb.asset, context.site.sensors.wet_bulb.asset}
+    with db.connect(plant.dsn) as conn:
+        conn.execute(
+            "UPDATE reading_latest SET time = time - %s WHERE point_id IN"
+            " (SELECT point_id FROM point WHERE asset_id = ANY(%s))",
+            (timedelta(minutes=age_min), list(outdoors)),
+        )
+    assert said in propose(context)
+
+
 def test_moved_by_somebody_else_it_is_withdrawn(
     plant: SeededPlant, context: Context, clock: ManualClock
 ) -> None:

@@ -40,7 +40,7 @@ def good(site: Site) -> Evidence:
     return Evidence(
         site=site,
         changes=(Change(AIR, 22.0, 23.0),),
-        data=DataQuality((), (), (), 120.0, 5.0, 7, 8, 8),
+        data=DataQuality((), (), (), 5.0, 7, 8, 8),
         model=ModelQuality(1, "", (), "lstm", 600.0, 3600.0, 4.0, 4.0),
         motion=Motion({AIR: 22.0, WATER: 10.0}, {AIR: LONG_AGO, WATER: 7200.0}, ()),
         prediction=PREDICTION,
@@ -61,7 +61,7 @@ def test_all_good_is_accepted(good: Evidence) -> None:
 FAULTS: list[tuple[str, str, dict[str, Any], str]] = [
     ("data", "data", {"missing": ("a/power",)}, "a/power has never been read"),
     ("data", "data", {"bad": (("a/power", "UNCERTAIN"),)}, "a/power is UNCERTAIN, not GOOD"),
-    ("data", "data", {"stale": (("a/power", 300.0),)}, "300 s old, 120 s allowed"),
+    ("data", "data", {"stale": (("a/power", 300.0, 120.0),)}, "300 s old, 120 s allowed"),
     ("data", "data", {"inlets_live": 7}, "7 of 8 inlet sensors are live, 90% needed"),
     (
         "data",

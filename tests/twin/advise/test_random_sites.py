@@ -140,7 +140,7 @@ def brief_of(site: Site, state: dict[str, Any]) -> tuple[Brief, Parameters]:
     dry = wet + state["dry_above_k"]
     measured = solve(truth, Conditions(it_kw, dry, wet), Setpoints.of(held))
     now = Observation(
-        at=NOW, quality=DataQuality((), (), (), 120.0, 0.0, 7, 8, 8),
+        at=NOW, quality=DataQuality((), (), (), 0.0, 7, 8, 8),
         motion=Motion(held, dict.fromkeys(held, float("inf")), ()), held=held, held_beside={},
         facility_kw=float(measured.facility_kw), it_kw=float(measured.it_kw),
         inlets_c=(float(measured.inlet_c),), dry_bulb_c=dry, wet_bulb_c=wet,
