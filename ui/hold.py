@@ -166,6 +166,6 @@ def decide(source: Source, actor: str | None, reason: str | None, *, stop: bool)
         act = actions.hold if stop else actions.resume
         outcome = act(source, actor or "", reason or "")
     except JoulecastError as error:
-        return False, f"Not done: {error}"
+        return False, actions.not_done(error)
     source.forget("hold")
     return outcome.ok, outcome.message

@@ -454,6 +454,19 @@ def test_hold_that_somebody_else_was_quicker_with_stays_on(app: Dash, dsn: str) 
     assert hold.stopped(source)
 
 
+def test_a_database_that_breaks_off_in_a_decision_is_said_so(source: Source, seeded: seed.Seeded) -> None:
+    said = "The database broke off: it may have been done. Look before you try again."
+    dsn, of = source.context.dsn, {"id": seeded.proposed, "version": 1}
+    seed.breaks_off(dsn, "recommendation_event")
+    seed.breaks_off(dsn, "advice_setting")
+    assert deciding.carry_out(source, {"do": "reject", **of}, "Ann", "not today")[:2] == (False, said)
+    assert deciding.put_off(source, of, "Ann", "1")[0] == said
+    assert hold.decide(source, "Ann", "smoke", stop=True) == (False, said)
+    more = {"do": "objective", "to": "cost"}
+    assert deciding.carry_out(source, more, "Ann", "prices")[:2] == (False, said)
+    assert look(source)["state"] == "proposed"
+
+
 def test_a_suspension_says_what_to_do(source: Source, context: Context) -> None:
     with db.connect(context.dsn) as conn:
         conn.execute(

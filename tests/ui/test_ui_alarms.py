@@ -12,7 +12,7 @@ from test_ui_site import text
 
 from core import db
 from core.alarms import State, Verb
-from ui import view
+from ui import actions, view
 from ui.components import alarms as parts
 from ui.data import alarms
 from ui.data.source import open_source
@@ -76,7 +76,7 @@ def test_the_gravest_and_unacknowledged_come_first_and_notifications_apart(ours:
     new = raised(ours, "bms.offline.x", 2, HOUR)
     raised(ours, "reading.flat.rack-1/inlet", 3)
     with acting():
-        assert alarms.act(ours, known, Verb.ACKNOWLEDGE, "Ann", "seen").ok
+        assert actions.alarm(ours, known, Verb.ACKNOWLEDGE, "Ann", "seen").ok
     assert [a.alarm_id for a in alarms.alarms(ours) if a.kind == "alarm"] == [urgent, new, known]
     listed = shown(ours, "list")
     assert "◆ P1" in listed
@@ -106,6 +106,14 @@ def test_somebody_may_acknowledge_one_or_all_that_were_shown(ours: Source) -> No
     assert [state(ours, n) for n in (first, second, later)] == [
         State.ACKNOWLEDGED, State.ACKNOWLEDGED, State.UNACKNOWLEDGED,
     ]  # fmt: skip
+
+
+def test_a_database_that_breaks_off_is_said_so(ours: Source) -> None:
+    number = raised(ours, "write.failed.1")
+    seed.breaks_off(ours.context.dsn, "alarm_event")
+    with acting("Ann", "operator"):
+        assert page.acknowledged(ours, [number]).startswith("The database broke off: it may have been done.")
+    assert state(ours, number) is State.UNACKNOWLEDGED
 
 
 @pytest.mark.parametrize("sent", [None, "x", [], ["1"], [None], {"of": 1}])

@@ -224,6 +224,8 @@ def test_recommendations_are_decided_by_who_may(full: Api, seeded: seed.Seeded) 
     for wrong, status, said in (
         ({**body, "version": one["version"] + 1}, 409, "changed meanwhile"),
         ({"version": one["version"]}, 422, "reason"),
+        ({**body, "reason": "a\x00b"}, 422, "a character that cannot be kept"),
+        ({**body, "reason": " "}, 422, "Say why"),
         ({**body, "actor": "somebody else"}, 422, "actor is no parameter"),
         ({**body, "version": True}, 422, "version"),
         ([1], 400, "JSON object"),
@@ -281,6 +283,17 @@ def test_a_database_that_is_away_is_said_so(full: Api, context: Context) -> None
     found = full.get("/alarms")
     assert found.status_code == 503
     assert "did not answer" in full.check(found, "/alarms")["detail"]
+
+
+def test_a_database_that_breaks_off_in_a_decision_is_said_so(
+    full: Api, seeded: seed.Seeded, dsn: str
+) -> None:
+    full.who = auth.User("Ann", auth.Role.OPERATOR)
+    seed.breaks_off(dsn, "recommendation_event")
+    found = full.post(f"/recommendations/{seeded.proposed}/reject", {"version": 1, "reason": "no"})
+    assert found.status_code == 503
+    said = full.check(found, "/recommendations/{id}/reject", "post")["detail"]
+    assert said == "The database broke off: it may have been done. Look before you try again."
 
 
 def test_a_key_does_what_its_scopes_allow_and_needs_no_page(context: Context, seeded: seed.Seeded) -> None:
