@@ -446,6 +446,22 @@ def test_without_a_database_nobody_is_let_in(client_of: Any, dsn: str) -> None:
     assert people.sign_in(open_, "ann").status_code == 503
 
 
+def test_while_the_database_is_away_nobody_is_told_that_their_sign_in_is_over(
+    client: FlaskClient, dsn: str
+) -> None:
+    people.account(dsn, "ann", "operator")
+    people.sign_in(client, "ann")
+    change(dsn, "ALTER TABLE app_session RENAME TO gone")
+    away = people.press(client, "hold-confirm", "hold-result")
+    assert away.status_code == 503
+    assert "who asks cannot be found out" in away.text
+    assert client.get("/_dash-layout", base_url=HOST).status_code == 200
+    stranger = client.application.test_client()
+    assert stranger.get("/recommendations", base_url=HOST).status_code == 200
+    change(dsn, "ALTER TABLE gone RENAME TO app_session")
+    assert who(client) == "ann"
+
+
 def test_an_address_behind_a_proxy_is_believed_only_where_the_settings_say_so(
     client_of: Any, dsn: str
 ) -> None:

@@ -110,8 +110,9 @@ def admitted(source: Source) -> Answer | None:
     try:
         lapsed = auth.load(source)
     except ServiceError as error:
-        if guests_may and not request.path.startswith("/api/"):
-            return None  # as a guest: the pages say themselves what is wrong with the database
+        only_looks = request.method == "GET" and not request.path.startswith("/api/")
+        if guests_may and (only_looks or request.path in login.PATHS):
+            return None  # as a guest: what a page is made of says nothing of the plant
         abort(503, f"who asks cannot be found out: {error}")
     if request.path in login.PATHS:
         return None
