@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -251,6 +251,20 @@ def test_the_name_of_the_key_goes_on_record(full: Api, seeded: seed.Seeded, cont
     assert row == {"actor": "key night-shift"}
     found = full.post(f"/recommendations/{seeded.proposed}/revert", {"version": 1, "reason": "too warm"})
     assert found.status_code == 409
+
+
+def test_a_key_is_none_of_two_people(full: Api, seeded: seed.Seeded) -> None:
+    source = full.client.application.extensions["joulecast-source"]
+    advice = source.context.site.advice.model_copy(update={"two_persons": True})
+    source.context = replace(source.context, site=source.context.site.model_copy(update={"advice": advice}))
+    path, body = f"/recommendations/{seeded.proposed}/accept", {"version": 1}
+    full.who = auth.User("key night-shift", auth.Role.OPERATOR, frozenset({"view", "advice.decide"}))
+    found = full.post(path, body)
+    assert found.status_code == 409
+    said = full.check(found, "/recommendations/{id}/accept", "post")["detail"]
+    assert said == "This site wants two people to agree, and a key is none: sign in to accept."
+    full.who = auth.User("ann", auth.Role.OPERATOR)
+    assert "waits for a second name" in full.post(path, body).get_json()["message"]
 
 
 def test_every_post_needs_a_permission_and_a_page_or_a_key(api: Api) -> None:

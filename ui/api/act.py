@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def accept(source: Source, number: int, body: models.Decision) -> models.Done:
     """Accept it in the version that was seen; every gate is asked again."""
+    if source.context.site.advice.two_persons and auth.user().scopes is not None:
+        raise Problem(409, "This site wants two people to agree, and a key is none: sign in to accept.")
     return _done(source, number, actions.accept(source, number, body.version, auth.user().name))
 
 
