@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from ui.data import Source
 
 log = logging.getLogger(__name__)
-ACTOR_MAX: Final = 60
 REASON_MAX: Final = 500
 SEEN: Final = "seen on the page"
 """The reason of an acknowledgement, which asks for none."""
@@ -37,7 +35,6 @@ _DONE: Final = {
     Verb.COMMENT: "comment kept",
 }
 """What people do to alarms, in words."""
-_ACTOR: Final = re.compile(r"^\w[\w .,'@\-]*$")
 
 
 class Outcome(Protocol):
@@ -56,12 +53,7 @@ class Outcome(Protocol):
 
 def actor_problem(actor: str | None) -> str:
     """What is wrong with an operator's name; nothing where it will do."""
-    name = (actor or "").strip()
-    if not name:
-        return "Say who you are: your name goes on record."
-    if len(name) > ACTOR_MAX or not _ACTOR.match(name):
-        return f"A name has letters, digits, spaces and . , ' @ - and at most {ACTOR_MAX} characters."
-    return ""
+    return audit.name_problem(actor or "")
 
 
 def reason_problem(reason: Any) -> str:

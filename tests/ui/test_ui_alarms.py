@@ -10,7 +10,7 @@ import seed
 from looking import acting, seen
 from test_ui_site import text
 
-from core import db
+from core import audit, db
 from core.alarms import State, Verb
 from ui import actions, view
 from ui.components import alarms as parts
@@ -106,6 +106,20 @@ def test_somebody_may_acknowledge_one_or_all_that_were_shown(ours: Source) -> No
     assert [state(ours, n) for n in (first, second, later)] == [
         State.ACKNOWLEDGED, State.ACKNOWLEDGED, State.UNACKNOWLEDGED,
     ]  # fmt: skip
+
+
+def test_what_is_done_to_an_alarm_is_on_record(ours: Source) -> None:
+    number = raised(ours, "write.failed.1")
+    with acting("Ann", "operator"):
+        page.acknowledged(ours, [number])
+        page.acknowledged(ours, [number])  # is none any more
+        page.confirmed(ours, {"id": {"of": number, "verb": "shelve"}}, "a filter is changed", "1")
+    with db.connect(ours.context.dsn) as conn:
+        found = [(e.actor, e.what, e.object, e.reason) for e in audit.listed(conn, audit.Filter(), 9)]
+    assert found == [
+        ("Ann", "alarm.shelve", f"alarm {number}", "a filter is changed"),
+        ("Ann", "alarm.acknowledge", f"alarm {number}", "seen on the page"),
+    ]
 
 
 def test_a_database_that_breaks_off_is_said_so(ours: Source) -> None:

@@ -148,6 +148,7 @@ def test_after_five_failures_even_the_right_password_waits(client: FlaskClient, 
         environ_overrides={"REMOTE_ADDR": "10.9.8.7"},
     )
     assert answer.status_code == 429  # of this name, wherever from
+    assert on_record(dsn).count("ann sign_in.refused user ann") == 1  # once, so that nobody fills the record
     change(dsn, "UPDATE sign_in_attempt SET at = at - interval '15 minutes'")
     assert people.sign_in(client, "ann").status_code == 303
 
@@ -157,6 +158,8 @@ def test_an_address_that_guesses_names_waits_too(client: FlaskClient, dsn: str) 
     for i in range(sessions.ATTEMPTS_MAX):
         assert people.sign_in(client, f"name{i}", "guess guess guess").status_code == 401
     assert people.sign_in(client, "ann").status_code == 429
+    assert people.sign_in(client, "bob").status_code == 429
+    assert [line for line in on_record(dsn) if "refused" in line] == ["ann sign_in.refused user ann"]
 
 
 def test_what_a_person_mistyped_is_forgiven_when_they_get_in(client: FlaskClient, dsn: str) -> None:
@@ -350,6 +353,9 @@ def test_a_stolen_browser_cannot_guess_the_password(client: FlaskClient, dsn: st
         for i in range(sessions.ATTEMPTS_MAX + 1)
     ]
     assert codes == [400] * sessions.ATTEMPTS_MAX + [429]
+    kept = on_record(dsn)
+    assert kept.count("ann user.password.failed user ann") == sessions.ATTEMPTS_MAX
+    assert kept[-1] == "ann sign_in.refused user ann"
 
 
 def test_choosing_a_password_ends_the_sign_ins_elsewhere(app: Dash, dsn: str) -> None:

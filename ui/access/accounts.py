@@ -141,6 +141,7 @@ def choose_password(conn: db.Connection, who: Who, name: str, now: str, wanted: 
     """
     found = _found(conn, name)
     if found["disabled_at"] is not None or not passwords.right(found["password_hash"], now):
+        audit.add(conn, who, "user.password.failed", f"user {found['user_name']}")
         return "The password that you have now is another one."
     problem = passwords.problem(wanted, found["user_name"])
     if not problem and wanted == now:

@@ -126,6 +126,8 @@ def attempt(source: Source, name: str, address: str) -> bool:
         good = bool(seen and max(seen["of_name"], seen["from_source"]) <= ATTEMPTS_MAX)
         if row and not good:
             db.rows(conn, "attempt_forget", id=row["attempt_id"])
+            whose = audit.Who(name, "", address)
+            audit.add_once(conn, whose, "sign_in.refused", f"user {name}", ATTEMPTS_SPAN)
     return good
 
 
