@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from core import audit, db
 from ui import app as ui_app
-from ui.access import accounts, auth
+from ui.access import accounts, auth, guard
 from ui.api import v1
 from ui.api.read import ROWS_MAX
 
@@ -322,7 +322,10 @@ def test_a_key_does_what_its_scopes_allow_and_needs_no_page(context: Context, se
         return found
 
     assert send("GET", "/kpis", key).status_code == 200
-    assert send("GET", "/series?name=it_power", key).status_code == 403  # export is none of its scopes
+    lacks = send("GET", "/series?name=it_power", key)
+    assert lacks.status_code == 403
+    said = "The key night-shift has not the scope export; it has advice.decide, view."
+    assert lacks.get_json(force=True)["detail"] == said
     path, body = f"/recommendations/{seeded.proposed}/reject", {"version": 1, "reason": "no"}
     for wrong, status in (("", 403), ("jck_wrong", 401), (key + "x", 401)):
         found = send("POST", path, wrong, body)
@@ -334,7 +337,21 @@ def test_a_key_does_what_its_scopes_allow_and_needs_no_page(context: Context, se
         accounts.revoke_key(conn, people.TESTER, "night-shift")
     assert (done.actor, done.role) == ("key night-shift", "operator")
     assert send("GET", "/kpis", key).status_code == 401
+    with db.connect(context.dsn) as conn:
+        key = accounts.add_key(conn, people.TESTER, "hand", "operator", ["advice.decide"])
+    live = client.get("/api/live", headers={"Authorization": f"Bearer {key}"})
+    assert (live.status_code, live.mimetype) == (403, "application/problem+json")
     ui_app.close(app)
+
+
+def test_a_key_is_offered_what_some_route_asks_for() -> None:
+    assert set(auth.SCOPES) == {route.permission for route in v1.ROUTES}
+
+
+def test_a_body_that_is_too_large_is_a_problem_of_its_own(api: Api) -> None:
+    api.who = auth.User("Ann", auth.Role.OPERATOR)
+    found = api.post("/recommendations/1/reject", {"version": 1, "reason": "x" * guard.BODY_MAX_BYTES})
+    assert (found.status_code, found.mimetype) == (413, "application/problem+json")
 
 
 PARAMETERS = ("points", "name", "from", "to", "step", "format", "target", "grid", "state", "limit", "x")

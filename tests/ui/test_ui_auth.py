@@ -571,6 +571,13 @@ def test_a_cookie_beside_a_key_does_not_count(client: FlaskClient, dsn: str) -> 
     assert answer.status_code == 401
 
 
+def test_an_empty_header_is_no_key_and_lets_no_other_site_in(client: FlaskClient, dsn: str) -> None:
+    people.account(dsn, "ann", "operator")
+    people.sign_in(client, "ann")
+    headers = {"Authorization": "", "Origin": "https://evil.example"}
+    assert client.post("/api/v1/none", base_url=HOST, headers=headers).status_code == 403
+
+
 # Accounts
 
 

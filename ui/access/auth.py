@@ -51,6 +51,8 @@ PERMISSIONS: Final[dict[str, frozenset[Role]]] = {
     "account": _PEOPLE,
 }
 """By permission, the roles that have it. An admin decides nothing about the plant: duties are apart."""
+SCOPES: Final = ("advice.decide", "export", "view")
+"""The permissions that some route of the API asks for: a program's key may have these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +139,7 @@ def denied(permission: str) -> str:
     roles = " or ".join(sorted(PERMISSIONS[permission]))
     if user().role is Role.GUEST:
         return f"Sign in as {roles} to do this."
+    scopes = user().scopes
+    if scopes is not None and permission not in scopes:
+        return f"The {user().name} has not the scope {permission}; it has {', '.join(sorted(scopes))}."
     return f"You are signed in as {user().name}, {user().role}; this takes {roles}."

@@ -77,7 +77,8 @@ def register(app: Dash, source: Source) -> None:
     } | ({"Strict-Transport-Security": _HSTS} if settings.ui_https else {})
 
     def refuse_strangers() -> None:
-        by_key = request.path.startswith("/api/") and "Authorization" in request.headers  # no cookie counts
+        header = request.headers.get("Authorization")
+        by_key = request.path.startswith("/api/") and bool(header)  # then no cookie counts: see auth.load
         if (
             request.method in _CHANGING
             and not by_key

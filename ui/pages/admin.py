@@ -43,8 +43,6 @@ KEY_BUTTONS: Final = {
     "admin-key-revoke": ("Revoke", "btn"),
 }
 _ROLES: Final = [{"value": role.value, "label": role.value} for role in accounts.ROLES]
-_OF_PEOPLE: Final = ("account",)
-"""Permissions that no program needs."""
 
 
 def layout(_: Source) -> list[Child]:
@@ -114,12 +112,11 @@ def _change_account() -> Child:
 
 
 def _new_key() -> Child:
-    scopes = [name for name in auth.PERMISSIONS if name not in _OF_PEOPLE]
     return html.Div(
         [
             dmc.TextInput(id="admin-key-name", label="Name of the program"),
             dmc.Select(id="admin-key-role", label="Role", data=_ROLES, value="viewer", allowDeselect=False),
-            dmc.MultiSelect(id="admin-key-scopes", label="May", data=scopes, value=["view"]),
+            dmc.MultiSelect(id="admin-key-scopes", label="May", data=list(auth.SCOPES), value=["view"]),
             *_buttons("admin-key-add"),
             dmc.Select(id="admin-key", label="Key in force", data=[]),
             *_buttons("admin-key-revoke"),
