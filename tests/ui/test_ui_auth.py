@@ -321,6 +321,29 @@ def test_who_has_a_one_time_password_chooses_one_before_anything_else(client: Fl
     assert people.sign_in(client, "ann", "my own long words").location == "/"
 
 
+def test_a_password_that_was_made_for_somebody_opens_nothing_after_three_days(
+    client: FlaskClient, dsn: str
+) -> None:
+    with db.connect(dsn) as conn:
+        once = accounts.add(conn, people.TESTER, "ann", "operator")
+    older = "UPDATE app_user SET password_at = now() - %s::interval"
+    change(dsn, older, "71 hours")
+    assert people.sign_in(client, "ann", once).status_code == 303
+    change(dsn, older, "73 hours")
+    answer = people.sign_in(client, "ann", once)
+    assert answer.status_code == 401
+    assert "joulecast user password ann" in answer.text
+    assert on_record(dsn)[-1] == "ann sign_in.failed user ann"
+    assert "joulecast user password" not in people.sign_in(client, "ann", "guess guess").text
+    with db.connect(dsn) as conn:
+        once = accounts.reset(conn, people.TESTER, "ann")
+    assert people.sign_in(client, "ann", once).status_code == 303
+    words = "my own long words"
+    people.post(client, "/password", now=once, wanted=words, again=words)
+    change(dsn, older, "1 year")
+    assert people.sign_in(client, "ann", words).status_code == 303  # their own
+
+
 @pytest.mark.parametrize(
     ("now", "wanted", "again", "said"),
     [

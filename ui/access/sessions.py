@@ -19,6 +19,12 @@ LONGEST: Final = timedelta(hours=12)
 ATTEMPTS_MAX: Final = 5
 """Sign-ins that may fail, of a name and from an address, within `ATTEMPTS_SPAN`."""
 ATTEMPTS_SPAN: Final = timedelta(minutes=15)
+FIRST_DAYS: Final = 3
+"""A password that was made for somebody opens sign-ins for so long [d], until another is chosen."""
+TOO_OLD: Final = (
+    f"This password was made for you more than {FIRST_DAYS} days ago and opens nothing any more. An admin "
+    "makes a new one, or whoever may use the machine: joulecast user password {name}."
+)
 WRONG: Final = "Name and password do not belong together, or the account is not in use."
 TOO_MANY: Final = "Too many sign-ins have failed. Wait 15 minutes, or ask an admin for a new password."
 
@@ -90,6 +96,10 @@ def sign_in(source: Source, name: str, password: str, address: str, before: str 
         if not (row and now and now["disabled_at"] is None and now["password_hash"] == row["password_hash"]):
             audit.add(conn, audit.Who(name, "", address), "sign_in.failed", f"user {name}")
             return SignedIn(problem=WRONG)
+        if now["must_change"] and now["password_age"] > timedelta(days=FIRST_DAYS):
+            too_old = audit.Who(name, now["role"], address)
+            audit.add(conn, too_old, "sign_in.failed", f"user {name}", reason="a first password too old")
+            return SignedIn(problem=TOO_OLD.format(name=name))
         forgive(conn, name, address)
         db.rows(conn, "session_prune", idle=idle(source))
         db.rows(conn, "session_end", key=key_of(before))
