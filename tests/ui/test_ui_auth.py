@@ -256,6 +256,26 @@ def test_a_session_that_is_used_goes_on_until_its_end(client_of: Any, dsn: str) 
     assert who(client) == ""
 
 
+def test_a_page_that_lies_open_does_not_keep_a_sign_in(app: Dash, dsn: str) -> None:
+    client = app.server.test_client()
+    people.account(dsn, "ann", "operator")
+    people.sign_in(client, "ann")
+    change(dsn, "UPDATE app_session SET last_seen_at = now() - interval '5 minutes'")
+
+    def unused() -> timedelta:
+        with db.connect(dsn) as conn:
+            row = conn.execute("SELECT now() - last_seen_at AS idle FROM app_session").fetchone()
+        assert row is not None
+        found: timedelta = row["idle"]
+        return found
+
+    polled = people.send(app, client, "beat.data", "tick.n_intervals", tick=7)
+    assert polled.get_json()["response"]["beat"]["data"]["user"] == "ann"
+    assert unused() > timedelta(minutes=4)
+    people.send(app, client, "hold-dialog.opened", "hold-open.n_clicks")
+    assert unused() < timedelta(minutes=1)
+
+
 @pytest.mark.parametrize(
     "evil",
     [

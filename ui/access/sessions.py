@@ -12,6 +12,8 @@ from core import audit, db
 from ui.access import passwords
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ui.data import Source
 
 LONGEST: Final = timedelta(hours=12)
@@ -59,8 +61,13 @@ def idle(source: Source) -> timedelta:
     return timedelta(minutes=source.context.settings.ui_idle_min)
 
 
-def find(source: Source, session: str) -> Person | None:
+def find(source: Source, session: str, used: Callable[[], bool]) -> Person | None:
     """Whose session this is, if it is one still.
+
+    Args:
+        source: the database.
+        session: its id.
+        used: whether somebody does something with it; otherwise it gets older.
 
     Raises:
         ServiceError: the database cannot be asked, so nobody is known.
@@ -70,7 +77,7 @@ def find(source: Source, session: str) -> Person | None:
         row = db.row(conn, "session_find", key=key, idle=idle(source))
         if row is None:
             return None
-        if row["to_touch"]:
+        if row["to_touch"] and used():
             db.rows(conn, "session_touch", key=key)
     return Person(row["user_name"], row["role"], row["must_change"])
 
