@@ -10,7 +10,7 @@ from rich.console import Group
 
 from core import audit, db
 from core.actions import Authority, Setpoint
-from core.errors import InputError
+from core.errors import InputError, ServiceError
 from core.tariff import Objective
 from joulecast.verbs.common import Json, emit, on_record, table, working
 
@@ -97,10 +97,14 @@ def _decided(
     """
     with working() as (context, _):
         outcome = decide(context)
+        said = outcome.message
         if outcome.ok:
-            with db.connect(context.dsn) as conn:
-                on_record(conn, name, what, of or context.site.id, outcome.message, reason)
-    emit({"ok": outcome.ok, "message": outcome.message}, outcome.message, as_json=as_json)
+            try:
+                with db.connect(context.dsn) as conn:
+                    on_record(conn, name, what, of or context.site.id, said, reason)
+            except (ServiceError, db.Error):
+                said += " The audit record could not be written."
+    emit({"ok": outcome.ok, "message": said}, said, as_json=as_json)
     return 0 if outcome.ok else 1
 
 

@@ -103,6 +103,11 @@ def test_every_decision_is_on_record_under_the_account_that_typed_it(
         ("advice.objective", "demo", "prices"),
     ]
     assert {(e.actor, e.source) for e in found} == {(pwd.getpwuid(os.getuid()).pw_name, "command line")}
+    with db.connect(dsn) as conn:
+        conn.execute("ALTER TABLE audit RENAME TO gone")
+    status, told = say("hold", "--as", "Ada", "--reason", "smoke")
+    assert (status, told["ok"]) == (0, True), "it was done"
+    assert told["message"].endswith("somebody resumes. The audit record could not be written.")
     assert found[2].new.startswith(f"as Bea (typed by {ME.name}): HOLD is off")
 
 
