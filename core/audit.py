@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
+import pwd
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from core import db
+from core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 FIELD_MAX: Final = 2000
 """Longest text that goes on record [characters]; more is cut, with a mark."""
 LIST_MAX: Final = 10_000
 FAULTS_MAX: Final = 20
 """How many faults `verify` names."""
+NAME_MAX: Final = 60
+"""Longest name of somebody who decides [characters]."""
 _PAGE: Final = 20_000
+_NAME: Final = re.compile(r"\w[\w .,'@\-]*")
+_TYPED: Final = re.compile(r"(?P<name>.*) \(typed by (?P<by>.*)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +82,48 @@ class Verified:
 
 
 def operator_of_this_machine() -> Who:
-    """Who types a command here."""
+    """Who types a command here, by the account that the command runs under; no variable is believed."""
     try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a container's user has no name
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user has no name
         name = f"uid {os.getuid()}"
     return Who(name, "system", "command line")
+
+
+def name_problem(name: str) -> str:
+    """What is wrong with the name of somebody who decides; nothing where it will do."""
+    if not name.strip():
+        return "Say who you are: your name goes on record."
+    if len(name.strip()) > NAME_MAX or not _NAME.fullmatch(name.strip()):
+        return f"A name has letters, digits, spaces and . , ' @ - and at most {NAME_MAX} characters."
+    return ""
+
+
+def typed(name: str) -> str:
+    """A name that a command was given, with who has typed it: a prompt asks nobody for a password.
+
+    Raises:
+        InputError: it is none.
+    """
+    wanted = name.strip()
+    if name_problem(wanted):
+        raise InputError(
+            "--as",
+            found=ascii(wanted[: NAME_MAX + 1]) if wanted else "nothing",
+            allowed=f"letters, digits, spaces and . , ' @ -, at most {NAME_MAX} characters",
+            do="say who you are: it goes on record",
+        )
+    return f"{wanted} (typed by {operator_of_this_machine().name})"
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names on record may be one person: whatever is typed at one account's prompt is."""
+    return not _names(one).isdisjoint(_names(other))
+
+
+def _names(name: str) -> frozenset[str]:
+    found = _TYPED.fullmatch(name.strip())
+    return frozenset(part.strip().casefold() for part in (found.groups() if found else (name,)))
 
 
 def add(
@@ -108,6 +150,13 @@ def add(
     texts = {"actor": who.name, "role": who.role, "source": who.source, "what": what, "object": of}
     texts |= {"old": old, "new": new, "reason": reason}
     db.rows(conn, "audit_add", **{name: _clean(text) for name, text in texts.items()})
+
+
+def add_once(conn: db.Connection, who: Who, what: str, of: str, span: timedelta) -> None:
+    """The same for what comes in crowds: one row of an object, or from an address, within a time."""
+    row = db.row(conn, "audit_told", what=what, object=of, source=who.source, span=span)
+    if not (row and row["found"]):
+        add(conn, who, what, of)
 
 
 def _clean(text: str) -> str:

@@ -46,7 +46,10 @@ class Settings(BaseSettings):
         default=0, ge=0, le=5, description="Proxies in front of the pages whose X-Forwarded-For is believed."
     )
     ui_idle_min: int = Field(
-        default=720, ge=5, le=720, description="Minutes after which an unused sign-in ends; 12 h end any."
+        default=720,
+        ge=5,
+        le=720,
+        description="Minutes after which an unused sign-in ends, open pages or not; 12 h end any.",
     )
     demo_speed: float = Field(default=1.0, gt=0, le=600, description="How fast the demo plant's time runs.")
     demo_days: int = Field(

@@ -247,6 +247,7 @@ def _plan(settings: Settings, dsn: str, broker: str, report: Callable[[str], Non
 def _first_accounts(dsn: str, report: Callable[[str], None], *, is_demo: bool) -> None:
     """Where nobody may sign in yet, make who begins, and say their one-time passwords this once."""
     from ui.access import accounts  # noqa: PLC0415  # the password's library is needed on the first start only
+    from ui.access.sessions import FIRST_DAYS  # noqa: PLC0415  # as above
 
     with db.connect(dsn) as conn:
         if accounts.exist(conn):
@@ -254,7 +255,7 @@ def _first_accounts(dsn: str, report: Callable[[str], None], *, is_demo: bool) -
         who = operator_of_this_machine()
         roles = accounts.DEMO_ROLES if is_demo else accounts.DEMO_ROLES[:1]
         made = {role: accounts.add(conn, who, role, role) for role in roles}
-    report("first sign-ins, each with a password that is shown only now and changed at the first use:")
+    report(f"first sign-ins within {FIRST_DAYS} days, each with a password that is shown only now:")
     for name, password in made.items():
         report(f"    {name:<9} {password}")
 

@@ -10,6 +10,7 @@ from core.audit import Who
 from ui.access import accounts, passwords
 
 if TYPE_CHECKING:
+    from dash import Dash
     from playwright.sync_api import Page
     from werkzeug.test import Client, TestResponse
 
@@ -61,6 +62,36 @@ def press(
         ],
         "state": [*states, {"id": "view", "property": "data", "value": {}}],
         "changedPropIds": [f"{button}.n_clicks"],
+    }
+    return client.post("/_dash-update-component", base_url=HOST, json=body, headers={"Origin": HOST})
+
+
+def send(app: Dash, client: Client, output: str, trigger: str, **values: object) -> TestResponse:
+    """Send what a browser sends when an input of the callback with this output changes.
+
+    Args:
+        app: whose callback it is.
+        client: the browser.
+        output: part of the callback's key, e.g. ``hold-dialog.opened``.
+        trigger: which input has changed, e.g. ``hold-confirm.n_clicks``.
+        **values: by element id, with _ for -, what stands there; nothing everywhere else.
+    """
+    key, of = next((key, of) for key, of in app.callback_map.items() if output in key)
+    outputs = [
+        dict(zip(("id", "property"), out.split("."), strict=True)) for out in key.strip(".").split("...")
+    ]
+    given = {name.replace("_", "-"): value for name, value in values.items()} | {"view": {}}
+    parts = {
+        part: [{**one, "value": given.get(one["id"])} for one in of[part]] for part in ("inputs", "state")
+    }
+    for one in parts["inputs"]:
+        if f"{one['id']}.{one['property']}" == trigger and one["value"] is None:
+            one["value"] = 1
+    body = {
+        "output": key,
+        "outputs": outputs if key.startswith("..") else outputs[0],
+        **parts,
+        "changedPropIds": [trigger],
     }
     return client.post("/_dash-update-component", base_url=HOST, json=body, headers={"Origin": HOST})
 

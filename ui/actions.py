@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from core import audit, db
-from core.errors import ServiceError
+from core import alarms, audit, db
+from core.alarms import Verb
+from core.errors import JoulecastError, ServiceError
 from ui.access import auth
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from core.actions import Authority, Setpoint
@@ -22,9 +24,17 @@ if TYPE_CHECKING:
     from ui.data import Source
 
 log = logging.getLogger(__name__)
-ACTOR_MAX: Final = 60
 REASON_MAX: Final = 500
-_ACTOR: Final = re.compile(r"^\w[\w .,'@\-]*$")
+SEEN: Final = "seen on the page"
+"""The reason of an acknowledgement, which asks for none."""
+_DONE: Final = {
+    Verb.ACKNOWLEDGE: "acknowledged",
+    Verb.SHELVE: "shelved",
+    Verb.RESTORE: "brought back",
+    Verb.TAKE_OUT: "taken out of service",
+    Verb.COMMENT: "comment kept",
+}
+"""What people do to alarms, in words."""
 
 
 class Outcome(Protocol):
@@ -43,12 +53,7 @@ class Outcome(Protocol):
 
 def actor_problem(actor: str | None) -> str:
     """What is wrong with an operator's name; nothing where it will do."""
-    name = (actor or "").strip()
-    if not name:
-        return "Say who you are: your name goes on record."
-    if len(name) > ACTOR_MAX or not _ACTOR.match(name):
-        return f"A name has letters, digits, spaces and . , ' @ - and at most {ACTOR_MAX} characters."
-    return ""
+    return audit.name_problem(actor or "")
 
 
 def reason_problem(reason: Any) -> str:
@@ -67,6 +72,31 @@ class Said:
 
     ok: bool
     message: str
+
+
+class UnsureError(ServiceError):
+    """The database broke off in the middle of a decision: nobody knows whether it was done."""
+
+
+@contextmanager
+def decided() -> Iterator[None]:
+    """Around every decision: a database that breaks off is said to whoever decides, never passed over.
+
+    Raises:
+        UnsureError: it broke off.
+    """
+    try:
+        yield
+    except db.Error as error:
+        log.exception("the database broke off while %s decided", auth.user().name or "somebody")
+        raise UnsureError(
+            "The database broke off: it may have been done. Look before you try again."
+        ) from error
+
+
+def not_done(error: JoulecastError) -> str:
+    """What to say of a decision that ended with an error."""
+    return str(error) if isinstance(error, UnsureError) else f"Not done: {error}"
 
 
 def recorded(source: Source, what: str, of: str, outcome: Outcome, reason: str = "") -> Outcome:
@@ -101,6 +131,7 @@ def _where(source: Source) -> tuple[str, Site, Clock]:
     return source.context.dsn, source.context.site, source.context.clock
 
 
+@decided()
 def accept(source: Source, number: int, version: int, actor: str) -> Outcome:
     """Accept the recommendation in the version that the operator saw."""
     from twin.advise import engine  # noqa: PLC0415  # the search's libraries load when they are needed
@@ -109,6 +140,7 @@ def accept(source: Source, number: int, version: int, actor: str) -> Outcome:
     return recorded(source, "advice.accept", _card(number), done)
 
 
+@decided()
 def reject(source: Source, number: int, version: int, actor: str, reason: str) -> Outcome:
     """Reject it, with a reason."""
     from twin.advise import engine  # noqa: PLC0415  # as above
@@ -117,6 +149,7 @@ def reject(source: Source, number: int, version: int, actor: str, reason: str) -
     return recorded(source, "advice.reject", _card(number), done, reason.strip())
 
 
+@decided()
 def modify(source: Source, number: int, version: int, actor: str, to_c: float) -> Outcome:
     """Put another value in the place of the advised one."""
     from twin.advise import modify as modifying  # noqa: PLC0415  # as above
@@ -129,13 +162,18 @@ def look_at(source: Source, number: int, to_c: float) -> Looked:
     """What another value than the advised one would be worth; nothing is changed.
 
     Raises:
-        JoulecastError: the card is gone, the value is outside the range, or data are missing.
+        JoulecastError: the card is gone, the value is outside the range, data are missing, or the database
+            breaks off.
     """
     from twin.advise import modify as modifying  # noqa: PLC0415  # as above
 
-    return modifying.look(*_where(source), number, to_c)
+    try:
+        return modifying.look(*_where(source), number, to_c)
+    except db.Error as error:
+        raise ServiceError("the database broke off; nothing was changed") from error
 
 
+@decided()
 def approve_second(source: Source, number: int, version: int, actor: str) -> Outcome:
     """Agree to what somebody else has accepted."""
     from twin.advise import engine  # noqa: PLC0415  # as above
@@ -144,6 +182,7 @@ def approve_second(source: Source, number: int, version: int, actor: str) -> Out
     return recorded(source, "advice.second", _card(number), done)
 
 
+@decided()
 def snooze(source: Source, number: int, version: int, actor: str, until: datetime) -> Outcome:
     """Put it off until a time of the plant's."""
     from twin.advise import engine  # noqa: PLC0415  # as above
@@ -152,6 +191,7 @@ def snooze(source: Source, number: int, version: int, actor: str, until: datetim
     return recorded(source, "advice.snooze", _card(number), done)
 
 
+@decided()
 def revert(source: Source, number: int, actor: str, reason: str) -> Outcome:
     """Give a setpoint back to the plant's own control now."""
     from twin.advise import engine  # noqa: PLC0415  # as above
@@ -160,6 +200,7 @@ def revert(source: Source, number: int, actor: str, reason: str) -> Outcome:
     return recorded(source, "advice.revert", _card(number), done, reason.strip())
 
 
+@decided()
 def hold(source: Source, actor: str, reason: str) -> Outcome:
     """Stop everything."""
     from twin.advise import engine  # noqa: PLC0415  # as above
@@ -168,6 +209,7 @@ def hold(source: Source, actor: str, reason: str) -> Outcome:
     return recorded(source, "advice.hold", source.context.site.id, done, reason.strip())
 
 
+@decided()
 def resume(source: Source, actor: str, reason: str) -> Outcome:
     """Let advice go on."""
     from twin.advise import engine  # noqa: PLC0415  # as above
@@ -176,6 +218,7 @@ def resume(source: Source, actor: str, reason: str) -> Outcome:
     return recorded(source, "advice.resume", source.context.site.id, done, reason.strip())
 
 
+@decided()
 def look(source: Source, alarm_id: int, actor: str) -> Outcome:
     """Put on record that somebody has looked at an alarm; what it suspends goes on."""
     context = source.context
@@ -188,12 +231,41 @@ def look(source: Source, alarm_id: int, actor: str) -> Outcome:
             actor=actor.strip(),
             now=context.clock.now(),
         )
-    if row is None:
-        return Said(ok=False, message="Somebody has looked at it already.")
-    done = Said(ok=True, message=f"On record: {actor.strip()} has looked at “{row['message']}”.")
-    return recorded(source, "alarm.acknowledge", f"alarm {alarm_id}", done)
+        if row is None:
+            return Said(ok=False, message="Somebody has looked at it already.")
+        done = Said(ok=True, message=f"On record: {actor.strip()} has looked at “{row['message']}”.")
+        audit.add(conn, auth.who(), "alarm.acknowledge", f"alarm {alarm_id}", new=done.message)
+    return done
 
 
+def alarm(
+    source: Source, number: int, verb: Verb, actor: str, reason: str, until: datetime | None = None
+) -> Outcome:
+    """Do something to an alarm, on record in the same transaction; and say what became of it."""
+    context = source.context
+    try:
+        with decided(), db.connect(context.dsn) as conn:
+            if not alarms.act(
+                conn, context.site.id, number, verb,
+                at=source.now, actor=actor, reason=reason, until=until,
+            ):  # fmt: skip
+                return Said(ok=False, message=f"Alarm {number} is in another state by now: nothing was done.")
+            done = Said(ok=True, message=f"Alarm {number}: {_DONE[verb]} by {actor}.")
+            audit.add(conn, auth.who(), f"alarm.{verb}", f"alarm {number}", new=done.message, reason=reason)
+    except JoulecastError as error:
+        return Said(ok=False, message=not_done(error))
+    return done
+
+
+def acknowledge_all(source: Source, numbers: Iterable[int], actor: str) -> Outcome:
+    """Acknowledge those that were shown; whatever came since stays."""
+    said = [alarm(source, number, Verb.ACKNOWLEDGE, actor, SEEN) for number in numbers]
+    done = sum(one.ok for one in said)
+    rest = [one.message for one in said if not one.ok]
+    return Said(ok=not rest, message=" ".join([f"{done} acknowledged by {actor}.", *rest[:1]]))
+
+
+@decided()
 def choose_objective(source: Source, wanted: Objective, actor: str, reason: str) -> Outcome:
     """Choose what advice makes small."""
     from twin.advise import settings  # noqa: PLC0415  # as above
@@ -202,6 +274,7 @@ def choose_objective(source: Source, wanted: Objective, actor: str, reason: str)
     return recorded(source, "advice.objective", source.context.site.id, done, reason.strip())
 
 
+@decided()
 def change_authority(
     source: Source, setpoint: Setpoint, wanted: Authority, actor: str, reason: str
 ) -> Outcome:

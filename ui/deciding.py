@@ -176,13 +176,13 @@ def carry_out(
     """
     for problem in problems(asked, actor, reason):
         return False, problem, no_update
-    permission = needed(source, asked)
-    if not auth.user().may(permission):
-        return False, f"Not done: {auth.denied(permission)}", no_update
     try:
+        permission = needed(source, asked)
+        if not auth.user().may(permission):
+            return False, f"Not done: {auth.denied(permission)}", no_update
         outcome = _act(source, asked, actor or "", reason or "")
     except JoulecastError as error:
-        return False, f"Not done: {error}", no_update
+        return False, actions.not_done(error), no_update
     if outcome is None:
         return False, _GONE, no_update
     for key in ("savings", "hold"):
@@ -244,7 +244,7 @@ def put_off(source: Source, seen: dict[str, Any], actor: str, choice: str) -> tu
     try:
         outcome = actions.snooze(source, of, version, actor, back)
     except JoulecastError as error:
-        return f"Not done: {error}", no_update
+        return actions.not_done(error), no_update
     if not outcome.ok:
         return f"Not done: {fmt.said(outcome.message)}", no_update
     return f"Put off; it comes back {fmt.clock_time(back, source.zone, source.now)}.", of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import dash_mantine_components as dmc
-from dash import Input, Output, State, ctx, html, no_update
+from dash import Input, Output, State, ctx, dcc, html, no_update
 
 from core.errors import JoulecastError, ServiceError
 from ui import actions
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _MODAL_PX: Final = 520
 ON_TEXT: Final = "HOLD EVERYTHING"
 OFF_TEXT: Final = "Resume advice"
+STOP: Final = "stop"
+RESUME: Final = "resume"
 
 
 def button() -> Child:
@@ -40,6 +42,7 @@ def dialog() -> Child:
     """The question before it happens; the safe answer has the focus."""
     return dmc.Modal(
         [
+            dcc.Store(id="hold-asked"),
             html.Div(id="hold-text"),
             dmc.Textarea(id="hold-reason", label="Why?", autosize=True, minRows=2),
             html.Div(id="hold-result", className="result", role="status"),
@@ -70,11 +73,13 @@ def register(app: Dash, source: Source) -> None:
         Output("hold-text", "children"),
         Output("hold-result", "children"),
         Output("hold-reason", "value"),
+        Output("hold-asked", "data"),
         Input("hold-open", "n_clicks"),
         Input("hold-cancel", "n_clicks"),
         Input("hold-confirm", "n_clicks"),
         State("hold-open", "children"),
         State("hold-reason", "value"),
+        State("hold-asked", "data"),
         prevent_initial_call=True,
     )
     def ask(
@@ -83,13 +88,15 @@ def register(app: Dash, source: Source) -> None:
         _k: int | None,
         shown: Any,
         reason: str | None,
-    ) -> tuple[Any, Any, Any, Any]:
+        asked: Any,
+    ) -> tuple[Any, Any, Any, Any, Any]:
         if ctx.triggered_id == "hold-cancel":
-            return False, no_update, "", no_update
+            return False, no_update, "", no_update, no_update
         if ctx.triggered_id == "hold-open":
-            return True, question(shown != OFF_TEXT), "", ""
-        ok, message = decide(source, auth.user().name, reason, stop=shown != OFF_TEXT)
-        return not ok, no_update, "" if ok else message, no_update
+            stop = shown != OFF_TEXT
+            return True, question(stop), "", "", STOP if stop else RESUME
+        ok, message = confirmed(source, asked, reason)
+        return not ok, no_update, "" if ok else message, no_update, no_update
 
 
 def live(source: Source) -> Live:
@@ -143,6 +150,13 @@ def question(stop: bool) -> list[Child]:
     ]
 
 
+def confirmed(source: Source, asked: Any, reason: str | None) -> tuple[bool, str]:
+    """Do what the dialog has restated, whatever the button says by now: somebody may have been quicker."""
+    if asked not in (STOP, RESUME):
+        return False, "Not done: this dialog asks nothing; close it and press the button again."
+    return decide(source, auth.user().name, reason, stop=asked == STOP)
+
+
 def decide(source: Source, actor: str | None, reason: str | None, *, stop: bool) -> tuple[bool, str]:
     """Stop, or let go on; whether it was done, and what to tell."""
     problem = actions.actor_problem(actor) or actions.reason_problem(reason)
@@ -152,6 +166,6 @@ def decide(source: Source, actor: str | None, reason: str | None, *, stop: bool)
         act = actions.hold if stop else actions.resume
         outcome = act(source, actor or "", reason or "")
     except JoulecastError as error:
-        return False, f"Not done: {error}"
+        return False, actions.not_done(error)
     source.forget("hold")
     return outcome.ok, outcome.message

@@ -169,15 +169,15 @@ def _verdict(looked: Looked) -> str:
 
 def done(source: Source, seen: Any, value: Any) -> dict[str, Any]:
     """Put the value in the place of the advised one; the new card is shown, to be accepted like any other."""
-    found = _card(source, seen)
-    if found is None or not isinstance(value, int | float):
-        return {"problem": _GONE}
     try:
+        found = _card(source, seen)
+        if found is None or not isinstance(value, int | float):
+            return {"problem": _GONE}
         outcome = actions.modify(
             source, found.recommendation_id, seen["version"], auth.user().name, fmt.celsius(float(value))
         )
     except JoulecastError as error:
-        return {"problem": f"Not done: {fmt.said(str(error))}"}
+        return {"problem": fmt.said(actions.not_done(error))}
     if not outcome.ok:
         return {"problem": f"Not done: {fmt.said(outcome.message)}"}
     looked_at = view.current()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core import alarms, db
+from core import alarms, audit, db
 from core.alarms import Verb
 from core.errors import InputError
 from core.settings import load_settings
-from joulecast.verbs.common import Json, emit, plain, table, working
+from joulecast.verbs.common import Json, emit, on_record, plain, table, working
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,7 +55,7 @@ def _act(
     context: Context, number: int, verb: Verb, actor: str, reason: str, until: datetime | None = None
 ) -> bool:
     with db.connect(context.dsn) as conn:
-        return alarms.act(
+        done = alarms.act(
             conn,
             context.site.id,
             number,
@@ -65,6 +65,9 @@ def _act(
             reason=reason,
             until=until,
         )
+        if done:
+            on_record(conn, actor, f"alarm.{verb}", f"alarm {number}", verb.value.replace("_", " "), reason)
+    return done
 
 
 def _told(number: int, done: bool, what: str, *, as_json: bool) -> int:
@@ -104,7 +107,7 @@ def acknowledge(
     json: Json = False,
 ) -> int:
     """Put on record that you have seen these alarms."""
-    name = _given("--as", actor)
+    name = audit.typed(actor)
     with working() as (context, _):
         done = {number: _act(context, number, Verb.ACKNOWLEDGE, name, "seen") for number in numbers}
     said = [f"alarm {n} " + ("acknowledged" if ok else "needs no acknowledgement") for n, ok in done.items()]
@@ -122,7 +125,7 @@ def shelve(
     json: Json = False,
 ) -> int:
     """Put an alarm aside for a while; it comes back by itself."""
-    name, why = _given("--as", actor), _given("--reason", reason)
+    name, why = audit.typed(actor), _given("--reason", reason)
     if not 0 < hours <= HOURS_MAX:
         raise InputError(
             "--hours", found=f"{hours:g}", allowed=f"more than 0, at most {HOURS_MAX:g}", do="choose a time"
@@ -136,7 +139,7 @@ def shelve(
 @app.command("out-of-service")
 def out_of_service(number: Number, *, reason: Reason, actor: Actor, json: Json = False) -> int:
     """Put an alarm aside until somebody brings it back, e.g. while its sensor is being replaced."""
-    name, why = _given("--as", actor), _given("--reason", reason)
+    name, why = audit.typed(actor), _given("--reason", reason)
     with working() as (context, _):
         done = _act(context, number, Verb.TAKE_OUT, name, why)
     return _told(number, done, "is out of service", as_json=json)
@@ -145,7 +148,7 @@ def out_of_service(number: Number, *, reason: Reason, actor: Actor, json: Json =
 @app.command("restore")
 def restore(number: Number, *, reason: Reason, actor: Actor, json: Json = False) -> int:
     """Bring back an alarm that is shelved or out of service."""
-    name, why = _given("--as", actor), _given("--reason", reason)
+    name, why = audit.typed(actor), _given("--reason", reason)
     with working() as (context, _):
         done = _act(context, number, Verb.RESTORE, name, why)
     return _told(number, done, "brought back", as_json=json)
@@ -154,7 +157,7 @@ def restore(number: Number, *, reason: Reason, actor: Actor, json: Json = False)
 @app.command("comment")
 def comment(number: Number, *, reason: Reason, actor: Actor, json: Json = False) -> int:
     """Put a comment on an alarm's record."""
-    name, why = _given("--as", actor), _given("--reason", reason)
+    name, why = audit.typed(actor), _given("--reason", reason)
     with working() as (context, _):
         done = _act(context, number, Verb.COMMENT, name, why)
     return _told(number, done, "has your comment", as_json=json)

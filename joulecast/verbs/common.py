@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 import joulecast
-from core import db
+from core import audit, db
 from core.jobs import Context
 from core.settings import load_settings
 from core.site import load_site
@@ -72,6 +72,12 @@ def working(*, broker: bool = False) -> Iterator[tuple[Context, str]]:
         if run and not settings.clock:
             settings = load_settings(clock=run.clock or None)
         yield Context(settings, site, settings.make_clock(), servers.dsn), servers.broker or ""
+
+
+def on_record(conn: db.Connection, name: str, what: str, of: str, said: str, reason: str = "") -> None:
+    """Put on record what somebody has decided at this prompt, under the account that it runs under."""
+    who = audit.operator_of_this_machine()
+    audit.add(conn, who, what, of, new=f"as {name}: {said}", reason=reason)
 
 
 def plain(value: Any) -> Any:

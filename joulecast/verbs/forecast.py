@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Group
 
-from core import db
+from core import audit, db
 from core.clock import clock_spec
 from core.errors import InputError, NotReadyError
 from core.points import PointRef
 from core.series import floor_time
 from core.store import span
-from joulecast.verbs.common import Json, emit, table, working
+from joulecast.verbs.common import Json, emit, on_record, table, working
 from joulecast.verbs.data import progress
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ app = typer.Typer(
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LEARN_MIN = timedelta(days=2)
 """A backtest learns from at least this."""
-COMMAND = "the command line"
 
 Target = Annotated[str, typer.Option(help="it_power, cooling_power, or another target of the site.")]
 Step = Annotated[int, typer.Option(help="Length of a step [min]: 15 for a day ahead, 60 for a week.")]
@@ -271,17 +270,19 @@ def _beside(row: dict[str, Any], name: str, digits: int) -> str:
 def promote(
     version: Annotated[int, typer.Argument(help="The version's number, of `joulecast forecast models`.")],
     *,
-    actor: Actor = COMMAND,
+    actor: Actor = "",
     why: Why = "asked for",
     json: Json = False,
 ) -> int:
     """Put a version in force; the present one stays at hand."""
     from forecast import registry  # noqa: PLC0415  # each verb imports only its own room
 
+    name = _name(actor)
     with working() as (context, _), db.connect(context.dsn) as conn, conn.transaction():
         now = context.clock.now()
-        chosen = registry.promote(conn, context.site.id, version, at=now, actor=actor, reason=why)
+        chosen = registry.promote(conn, context.site.id, version, at=now, actor=name, reason=why)
         _check(conn, context, chosen)
+        on_record(conn, name, "forecast.promote", _task(chosen), _said(chosen), why)
     _tell(chosen, as_json=json)
     return 0
 
@@ -291,7 +292,7 @@ def rollback(
     *,
     target: Target = "it_power",
     step: Step = 15,
-    actor: Actor = COMMAND,
+    actor: Actor = "",
     why: Why = "asked for",
     json: Json = False,
 ) -> int:
@@ -299,12 +300,13 @@ def rollback(
     from forecast import registry  # noqa: PLC0415  # each verb imports only its own room
     from forecast.targets import refs_of  # noqa: PLC0415  # as above
 
-    step_s = round(_step(step).total_seconds())
+    name, step_s = _name(actor), round(_step(step).total_seconds())
     with working() as (context, _), db.connect(context.dsn) as conn, conn.transaction():
         refs_of(context.site, target)  # refuses what is no target
         now = context.clock.now()
-        chosen = registry.rollback(conn, context.site.id, target, step_s, at=now, actor=actor, reason=why)
+        chosen = registry.rollback(conn, context.site.id, target, step_s, at=now, actor=name, reason=why)
         _check(conn, context, chosen)
+        on_record(conn, name, "forecast.rollback", _task(chosen), _said(chosen), why)
     _tell(chosen, as_json=json)
     return 0
 
@@ -322,9 +324,22 @@ def _check(conn: db.Connection, context: Context, chosen: Version) -> None:
         registry.load(now)
 
 
-def _tell(chosen: Version, *, as_json: bool) -> None:
-    said = (
+def _name(actor: str) -> str:
+    """Who decides: the name that was given with who has typed it, or the one who types."""
+    return audit.typed(actor) if actor.strip() else audit.operator_of_this_machine().name
+
+
+def _task(chosen: Version) -> str:
+    return f"forecast of {chosen.target} at {chosen.step_s // 60} min"
+
+
+def _said(chosen: Version) -> str:
+    return (
         f"version {chosen.model_version_id} of {chosen.target} at {chosen.step_s // 60} min is in force,"
         f" trained {chosen.trained_at:%Y-%m-%d %H:%M} UTC"
     )
+
+
+def _tell(chosen: Version, *, as_json: bool) -> None:
+    said = _said(chosen)
     emit({"version": chosen.model_version_id, "message": said}, said, as_json=as_json)

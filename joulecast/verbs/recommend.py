@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Group
 
-from core import db
+from core import audit, db
 from core.actions import Authority, Setpoint
-from core.errors import InputError
+from core.errors import InputError, ServiceError
 from core.tariff import Objective
-from joulecast.verbs.common import Json, emit, table, working
+from joulecast.verbs.common import Json, emit, on_record, table, working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,29 +64,66 @@ def _one_of(what: str, text: str, allowed: Sequence[StrEnum]) -> str:
     return found
 
 
-def _signed(actor: str, reason: str = "given") -> None:
-    """Make sure that a decision has a name and a reason.
+def _signed(actor: str, reason: str = "given") -> str:
+    """Make sure that a decision has a name and a reason; the name, with who types it.
 
     Raises:
-        InputError: one of them is empty.
+        InputError: there is none, or it is no name.
     """
-    if not actor.strip():
-        raise InputError("--as", found="nothing", allowed="a name", do="say who you are: it goes on record")
+    name = audit.typed(actor)
     if not reason.strip():
         raise InputError("--reason", found="nothing", allowed="a sentence", do="say why: it goes on record")
+    return name
 
 
-def _decided(decide: Callable[[Context], Outcome], *, as_json: bool) -> int:
-    """Take a decision and say what became of it; the exit status."""
+def _decided(
+    decide: Callable[[Context], Outcome],
+    what: str,
+    name: str,
+    *,
+    of: str = "",
+    reason: str = "",
+    as_json: bool,
+) -> int:
+    """Take a decision, put it on record and say what became of it; the exit status.
+
+    Args:
+        decide: takes it.
+        what: as the record calls it, e.g. ``advice.accept``.
+        name: whose it is, of `_signed`.
+        of: what it is about; the site where empty.
+        reason: why.
+        as_json: whether a program reads the answer.
+    """
     with working() as (context, _):
         outcome = decide(context)
-    emit({"ok": outcome.ok, "message": outcome.message}, outcome.message, as_json=as_json)
+        said = outcome.message
+        if outcome.ok:
+            try:
+                with db.connect(context.dsn) as conn:
+                    on_record(conn, name, what, of or context.site.id, said, reason)
+            except (ServiceError, db.Error):
+                said += " The audit record could not be written."
+    emit({"ok": outcome.ok, "message": said}, said, as_json=as_json)
     return 0 if outcome.ok else 1
 
 
-def _decided_on(number: int, decide: Callable[[Context, db.Row], Outcome], *, as_json: bool) -> int:
+def _decided_on(
+    number: int,
+    decide: Callable[[Context], Outcome],
+    what: str,
+    name: str,
+    *,
+    reason: str = "",
+    as_json: bool,
+) -> int:
     """The same about a recommendation; an unknown number is bad input."""
-    return _decided(lambda context: decide(context, _known(context, number)), as_json=as_json)
+
+    def known(context: Context) -> Outcome:
+        _known(context, number)
+        return decide(context)
+
+    return _decided(known, what, name, of=f"recommendation {number}", reason=reason, as_json=as_json)
 
 
 def _moves(changes: list[dict[str, Any]]) -> str:
@@ -145,36 +182,45 @@ def propose(*, json: Json = False) -> int:
 @app.command("accept")
 def accept(number: Number, *, actor: Actor, version: Version, json: Json = False) -> int:
     """Accept a recommendation: the gates look again, then its setpoint is sent, or you are told to set it."""
-    _signed(actor)
+    name = _signed(actor)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     return _decided_on(
-        number, lambda c, _: engine.accept(c.dsn, c.site, c.clock, number, version, actor), as_json=json
+        number,
+        lambda c: engine.accept(c.dsn, c.site, c.clock, number, version, name),
+        "advice.accept",
+        name,
+        as_json=json,
     )
 
 
 @app.command("approve")
 def approve(number: Number, *, actor: Actor, version: Version, json: Json = False) -> int:
     """Agree as the second person, where the site wants two."""
-    _signed(actor)
+    name = _signed(actor)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     return _decided_on(
         number,
-        lambda c, _: engine.approve_second(c.dsn, c.site, c.clock, number, version, actor),
+        lambda c: engine.approve_second(c.dsn, c.site, c.clock, number, version, name),
+        "advice.second",
+        name,
         as_json=json,
     )
 
 
 @app.command("reject")
-def reject(number: Number, *, actor: Actor, reason: Reason, json: Json = False) -> int:
+def reject(number: Number, *, actor: Actor, version: Version, reason: Reason, json: Json = False) -> int:
     """Reject a recommendation, with the reason."""
-    _signed(actor, reason)
+    name = _signed(actor, reason)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     return _decided_on(
         number,
-        lambda c, row: engine.reject(c.dsn, c.site, c.clock, number, row["version"], actor, reason),
+        lambda c: engine.reject(c.dsn, c.site, c.clock, number, version, name, reason),
+        "advice.reject",
+        name,
+        reason=reason,
         as_json=json,
     )
 
@@ -184,49 +230,67 @@ def snooze(
     number: Number,
     *,
     actor: Actor,
+    version: Version,
     minutes: Annotated[
         float, typer.Option(min=1.0, max=1440.0, help="For so long, by the plant's clock.")
     ] = 60.0,
     json: Json = False,
 ) -> int:
     """Put a recommendation off; it is worked out anew when it comes back."""
-    _signed(actor)
+    name = _signed(actor)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
-    def put_off(context: Context, row: db.Row) -> Outcome:
+    def put_off(context: Context) -> Outcome:
         until = context.clock.now() + timedelta(minutes=minutes)
-        return engine.snooze(context.dsn, context.site, context.clock, number, row["version"], actor, until)
+        return engine.snooze(context.dsn, context.site, context.clock, number, version, name, until)
 
-    return _decided_on(number, put_off, as_json=json)
+    return _decided_on(number, put_off, "advice.snooze", name, as_json=json)
 
 
 @app.command("revert")
 def revert(number: Number, *, actor: Actor, reason: Reason, json: Json = False) -> int:
     """Give a setpoint back to the plant's own control now."""
-    _signed(actor, reason)
+    name = _signed(actor, reason)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
     return _decided_on(
-        number, lambda c, _: engine.revert(c.dsn, c.site, c.clock, number, actor, reason), as_json=json
+        number,
+        lambda c: engine.revert(c.dsn, c.site, c.clock, number, name, reason),
+        "advice.revert",
+        name,
+        reason=reason,
+        as_json=json,
     )
 
 
 @app.command("hold")
 def hold(*, actor: Actor, reason: Reason, json: Json = False) -> int:
     """Stop everything: nothing new begins, and what is in the plant goes back."""
-    _signed(actor, reason)
+    name = _signed(actor, reason)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
-    return _decided(lambda c: engine.hold(c.dsn, c.site, c.clock, actor, reason), as_json=json)
+    return _decided(
+        lambda c: engine.hold(c.dsn, c.site, c.clock, name, reason),
+        "advice.hold",
+        name,
+        reason=reason,
+        as_json=json,
+    )
 
 
 @app.command("resume")
 def resume(*, actor: Actor, reason: Reason, json: Json = False) -> int:
     """Take HOLD off."""
-    _signed(actor, reason)
+    name = _signed(actor, reason)
     from twin.advise import engine  # noqa: PLC0415  # each verb imports only its own room
 
-    return _decided(lambda c: engine.resume(c.dsn, c.site, c.clock, actor, reason), as_json=json)
+    return _decided(
+        lambda c: engine.resume(c.dsn, c.site, c.clock, name, reason),
+        "advice.resume",
+        name,
+        reason=reason,
+        as_json=json,
+    )
 
 
 @app.command("authority")
@@ -244,9 +308,14 @@ def authority(
     if setpoint:
         which = Setpoint(_one_of("setpoint", setpoint, tuple(Setpoint)))
         level = Authority(_one_of("authority", wanted, tuple(Authority)))
-        _signed(actor, reason)
+        name = _signed(actor, reason)
         return _decided(
-            lambda c: authorities.change(c.dsn, c.site, c.clock, which, level, actor, reason), as_json=json
+            lambda c: authorities.change(c.dsn, c.site, c.clock, which, level, name, reason),
+            "advice.authority",
+            name,
+            of=which.value,
+            reason=reason,
+            as_json=json,
         )
     with working() as (context, _), db.connect(context.dsn) as conn:
         found = [authorities.evidence(conn, context.site, context.clock, s) for s in context.site.setpoints]
@@ -316,9 +385,13 @@ def objective(
 
     if wanted:
         chosen = Objective(_one_of("objective", wanted, tuple(Objective)))
-        _signed(actor, reason)
+        name = _signed(actor, reason)
         return _decided(
-            lambda c: settings.choose_objective(c.dsn, c.site, c.clock, chosen, actor, reason), as_json=json
+            lambda c: settings.choose_objective(c.dsn, c.site, c.clock, chosen, name, reason),
+            "advice.objective",
+            name,
+            reason=reason,
+            as_json=json,
         )
     with working() as (context, _), db.connect(context.dsn) as conn:
         now = settings.read(conn, context.site).objective

@@ -39,8 +39,11 @@ def _connected() -> Iterator[tuple[db.Connection, Who, timedelta]]:
 
 
 def _once(name: str, password: str, *, as_json: bool) -> int:
+    from ui.access.sessions import FIRST_DAYS  # noqa: PLC0415  # each verb imports only its own room
+
     said = (
-        f"{name} signs in once with the password {password} and then chooses another; it is shown only here"
+        f"{name} signs in with the password {password} within {FIRST_DAYS} days and then chooses another; "
+        "it is shown only here"
     )
     emit({"user": name, "one_time_password": password}, said, as_json=as_json)
     return 0
@@ -87,7 +90,7 @@ def list_(*, json: Json = False) -> int:
 def _state(*, disabled: bool, must_change: bool) -> str:
     if disabled:
         return "disabled"
-    return "one-time password" if must_change else "in use"
+    return "until another password is chosen" if must_change else "in use"
 
 
 @app.command("password")

@@ -1,3 +1,3 @@
 -- A new password; the sessions end by the trigger.
-UPDATE app_user SET password_hash = %(hash)s, must_change = %(must_change)s
+UPDATE app_user SET password_hash = %(hash)s, password_at = now(), must_change = %(must_change)s
 WHERE user_name = %(name)s

@@ -148,3 +148,22 @@ def test_a_sign_in_that_ends_is_said_where_guests_may_look_on(desk: Ui, browser:
     expect(page.locator("#who")).to_contain_text("Sign in")
     expect(page.locator("#banner")).to_be_empty()
     page.context.close()
+
+
+def test_a_database_that_is_away_signs_nobody_out_and_the_page_comes_back(desk: Ui, browser: Browser) -> None:
+    page = watched(browser).page
+    people.enter(page, desk.url, "ann", "/recommendations")
+    expect(page.locator("#who")).to_contain_text("ann")
+    opened = page.context.new_page()
+    with db.connect(desk.dsn) as conn:
+        conn.execute("ALTER TABLE app_session RENAME TO gone")
+    expect(page.locator("#banner")).to_contain_text("No answer from the server", timeout=SILENT_S * 1000)
+    opened.goto(f"{desk.url}/recommendations")
+    expect(opened.locator("#banner")).to_contain_text("No answer from the server", timeout=SILENT_S * 1000)
+    with db.connect(desk.dsn) as conn:
+        conn.execute("ALTER TABLE gone RENAME TO app_session")
+    expect(page.locator("#banner")).not_to_contain_text("No answer", timeout=SILENT_S * 1000)
+    for each in (page, opened):
+        expect(each.locator("#who")).to_contain_text("ann", timeout=SILENT_S * 1000)
+        expect(each.locator("#page h1")).to_have_count(1, timeout=SILENT_S * 1000)
+    page.context.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from core import audit, db
+from core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,6 +155,43 @@ def test_a_long_text_is_cut_with_a_mark(conn: db.Connection) -> None:
     kept = audit.listed(conn, audit.Filter(), 1)[0].reason
     assert len(kept) == audit.FIELD_MAX
     assert kept.endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Ada", "ada", True),
+        ("Ada", "Bea", False),
+        ("Ada (typed by root)", "Bea (typed by root)", True),
+        ("Ada (typed by root)", "ada", True),
+        ("Ada (typed by bea)", "Bea", True),
+        ("Ada (typed by root)", "Bea (typed by carl)", False),
+        ("Ada (typed by root)", "Ada (typed by carl)", True),
+        ("Ada (typed by root)", "Bea", False),
+    ],
+)
+def test_who_may_be_one_person(one: str, other: str, same: bool) -> None:
+    assert audit.same_person(one, other) is same
+    assert audit.same_person(other, one) is same
+
+
+def test_whoever_types_is_not_who_a_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "eve")
+    own = pwd.getpwuid(os.getuid()).pw_name
+    assert audit.operator_of_this_machine().name == own
+    assert audit.typed(" Ada ") == f"Ada (typed by {own})"
+    for name in ("", " ", "Ada\x00Bea", "Bea (typed by ann)", "A" * 61):
+        with pytest.raises(InputError, match="--as: found"):
+            audit.typed(name)
+
+
+def test_what_comes_in_crowds_is_on_record_once(conn: db.Connection) -> None:
+    for name, source in (("ann", "a"), ("ann", "a"), ("ann", "b"), ("bob", "a"), ("bob", "b")):
+        audit.add_once(conn, audit.Who(name, "", source), "w", f"user {name}", timedelta(minutes=15))
+    assert [(e.actor, e.source) for e in audit.listed(conn, audit.Filter(), 9)] == [
+        ("bob", "b"),
+        ("ann", "a"),
+    ]
 
 
 def test_the_list_is_filtered(conn: db.Connection) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from stored import context_of, fill, keep, quick
 
-from core import db
+from core import audit, db
 from core.clock import SystemClock
 from forecast import reach, registry
 from forecast.protocol import Task
@@ -119,7 +119,11 @@ def test_promote_and_rollback(context: Context, say: Callable[..., tuple[int, st
     assert json.loads(out)["version"] == second
     with db.connect(context.dsn) as conn:
         record = conn.execute("SELECT actor, reason FROM model_promotion ORDER BY promotion_id").fetchall()
-    assert (record[2]["actor"], record[2]["reason"]) == ("Ann", "it drifts")
+        found = audit.listed(conn, audit.Filter(object="forecast of it_power at 15 min"), 9)
+    me = audit.operator_of_this_machine().name
+    assert (record[2]["actor"], record[2]["reason"]) == (f"Ann (typed by {me})", "it drifts")
+    assert record[3]["actor"] == me
+    assert [(e.actor, e.what) for e in found] == [(me, "forecast.promote"), (me, "forecast.rollback")]
 
 
 def test_a_broken_version_is_not_put_in_force(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core import db
+from core import audit, db
 from joulecast import cli
 from joulecast.verbs.common import DEMO_SITE
 
@@ -60,7 +60,7 @@ def test_alarms_are_listed_and_acknowledged(say: Callable[..., tuple[int, Any]],
 
 
 def test_alarms_are_shelved_taken_out_and_brought_back(
-    say: Callable[..., tuple[int, Any]], number: int
+    say: Callable[..., tuple[int, Any]], number: int, dsn: str
 ) -> None:
     signed = (str(number), "--as", "Ada", "--reason", "being replaced")
     assert say("alarm", "shelve", *signed, "--hours", "2")[0] == 0
@@ -72,6 +72,12 @@ def test_alarms_are_shelved_taken_out_and_brought_back(
     status, told = say("alarm", "shelve", *signed, "--hours", "2")
     assert (status, told["ok"]) == (1, False)
     assert "another state" in told["message"]
+    with db.connect(dsn) as conn:
+        found = audit.listed(conn, audit.Filter(object=f"alarm {number}"), 9)
+    verbs = ["alarm.comment", "alarm.take_out", "alarm.restore", "alarm.shelve"]
+    assert [e.what for e in found] == verbs, "what was refused is not among it"
+    assert {(e.actor, e.source) for e in found} == {(audit.operator_of_this_machine().name, "command line")}
+    assert found[0].new.startswith("as Ada (typed by ")
 
 
 @pytest.mark.parametrize(

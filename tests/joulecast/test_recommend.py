@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core import db
+from core import audit, db
 from joulecast import cli
 from joulecast.verbs.common import DEMO_SITE
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOW = datetime.now(UTC)
+ME = audit.operator_of_this_machine()
 AIR = "supply_air_temperature"
 
 
@@ -64,13 +67,48 @@ def test_what_stands_is_listed_and_shown(say: Callable[..., tuple[int, Any]], ca
 
 
 def test_a_card_is_put_off_and_turned_down(say: Callable[..., tuple[int, Any]], card: int) -> None:
-    status, told = say("snooze", str(card), "--as", "Ada", "--minutes", "30")
+    status, told = say("snooze", str(card), "--as", "Ada", "--version", "1", "--minutes", "30")
     assert (status, told["ok"]) == (0, True), told
-    status, told = say("reject", str(card), "--as", "Ada", "--reason", "not today")
+    signed = (str(card), "--as", "Ada", "--reason", "not today")
+    status, told = say("reject", *signed, "--version", "9")
+    assert (status, "changed meanwhile" in told["message"]) == (1, True), "another version was seen"
+    seen = say("show", str(card))[1]["version"]
+    status, told = say("reject", *signed, "--version", str(seen))
     assert (status, told["ok"]) == (0, True), told
     _, row = say("show", str(card))
     assert [event["to"] for event in row["events"]] == ["snoozed", "rejected"]
     assert row["events"][-1]["reason"] == "not today"
+    assert row["events"][-1]["actor"] == f"Ada (typed by {ME.name})"
+
+
+def test_every_decision_is_on_record_under_the_account_that_typed_it(
+    say: Callable[..., tuple[int, Any]], card: int, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "somebody")  # as anybody may who types
+    monkeypatch.setenv("USER", "somebody")
+    assert say("reject", str(card), "--as", "Ada", "--version", "1", "--reason", "not today")[0] == 0
+    assert say("hold", "--as", "Ada", "--reason", "smoke")[0] == 0
+    assert say("hold", "--as", "Ada", "--reason", " ")[0] == 2
+    assert say("resume", "--as", "Bea", "--reason", "it was toast")[0] == 0
+    assert say("resume", "--as", "Bea", "--reason", "again")[0] == 1
+    assert say("authority", AIR, "shadow", "--as", "Ada", "--reason", "no more")[0] == 0
+    assert say("objective", "cost", "--as", "Ada", "--reason", "prices")[0] == 0
+    with db.connect(dsn) as conn:
+        found = list(reversed(audit.listed(conn, audit.Filter(), 99)))
+    assert [(e.what, e.object, e.reason) for e in found] == [
+        ("advice.reject", f"recommendation {card}", "not today"),
+        ("advice.hold", "demo", "smoke"),
+        ("advice.resume", "demo", "it was toast"),
+        ("advice.authority", AIR, "no more"),
+        ("advice.objective", "demo", "prices"),
+    ]
+    assert {(e.actor, e.source) for e in found} == {(pwd.getpwuid(os.getuid()).pw_name, "command line")}
+    with db.connect(dsn) as conn:
+        conn.execute("ALTER TABLE audit RENAME TO gone")
+    status, told = say("hold", "--as", "Ada", "--reason", "smoke")
+    assert (status, told["ok"]) == (0, True), "it was done"
+    assert told["message"].endswith("somebody resumes. The audit record could not be written.")
+    assert found[2].new.startswith(f"as Bea (typed by {ME.name}): HOLD is off")
 
 
 def test_nothing_is_accepted_on_a_plant_that_is_not_read(
@@ -88,7 +126,7 @@ def test_nothing_is_accepted_on_a_plant_that_is_not_read(
 def test_hold_and_resume(say: Callable[..., tuple[int, Any]], card: int) -> None:
     assert say("hold", "--as", "Ada", "--reason", "smoke")[0] == 0
     assert say("show", str(card))[1]["state"] == "withdrawn"
-    assert say("propose")[1]["result"] == "HOLD by Ada: nothing is proposed"
+    assert say("propose")[1]["result"] == f"HOLD by Ada (typed by {ME.name}): nothing is proposed"
     assert say("resume", "--as", "Ada", "--reason", "it was toast")[0] == 0
     assert say("resume", "--as", "Ada", "--reason", "again")[0] == 1
 
@@ -113,8 +151,11 @@ def test_authority_and_objective_are_shown_and_changed(say: Callable[..., tuple[
         (("show", "999"), "999"),
         (("accept", "999", "--as", "Ada", "--version", "1"), "999"),
         (("approve", "999", "--as", " ", "--version", "1"), "--as"),
-        (("reject", "1", "--as", "Ada", "--reason", " "), "--reason"),
-        (("snooze", "1", "--as", "Ada", "--minutes", "2000"), "1440"),
+        (("reject", "1", "--as", "Ada", "--version", "1", "--reason", " "), "--reason"),
+        (("snooze", "1", "--as", "Ada", "--version", "1", "--minutes", "2000"), "1440"),
+        (("snooze", "1", "--as", "Ada"), "--version"),
+        (("hold", "--as", "Ada (typed by Bea)", "--reason", "x"), "letters, digits, spaces"),
+        (("hold", "--as", "A" * 61, "--reason", "x"), "at most 60"),
         (("hold", "--as", "", "--reason", "x"), "--as"),
         (("authority", "fan_speed", "shadow", "--as", "Ada", "--reason", "x"), AIR),
         (("authority", AIR, "--as", "Ada", "--reason", "x"), "auto_bounded"),

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from psycopg import sql
+
 from core import db
 from core.actions import Setpoint
 from core.points import PointRef, point_type
@@ -536,3 +538,17 @@ def gpus(conn: db.Connection, site: Site, now: datetime, count: int, parents: Se
         )  # fmt: skip
     conn.execute("DROP TABLE g")
     conn.execute("ANALYZE point, reading_latest")
+
+
+def breaks_off(dsn: str, table: str) -> None:
+    """From now on the database ends every connection that writes into a table."""
+    with db.connect(dsn) as conn:
+        conn.execute(
+            "CREATE OR REPLACE FUNCTION break_off() RETURNS trigger LANGUAGE plpgsql AS $$"
+            " BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN new; END $$"
+        )
+        name = sql.Identifier(table)
+        conn.execute(
+            sql.SQL("CREATE TRIGGER breaks_off BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION break_off()")
+            .format(name)
+        )  # fmt: skip

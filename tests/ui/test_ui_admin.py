@@ -144,7 +144,14 @@ def test_the_admin_page_shows_people_sessions_and_keys_and_no_secret(
     text = shown(asked, admin.PAGE)
     assert kept is not None
     assert not any(secret in text for secret in (once, key, kept["password_hash"]))
-    for word in ("ann", "one-time password not used yet", "127.0.0.1", "grafana", "in force", "users.manage"):
+    for word in (
+        "ann",
+        "until another password is chosen",
+        "127.0.0.1",
+        "grafana",
+        "in force",
+        "users.manage",
+    ):
         assert word in text
     assert '"children": "<b>Ann</b>"' in text  # text, not HTML
 
@@ -162,7 +169,7 @@ def test_an_account_is_added_changed_and_closed_from_the_page(asked: Source, dsn
         )
 
     said, once = act("admin-add", admin_name="Ann", admin_display="", admin_role="operator")
-    assert said == "ann may sign in as operator, once, with a password."
+    assert said == "ann may sign in as operator with this password within 3 days and then chooses another."
     with db.connect(dsn) as conn:
         row = db.row(conn, "user_peek", name="ann")
     assert row is not None

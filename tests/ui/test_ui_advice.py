@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import people
 import pytest
 import seed
 from dash import no_update
@@ -32,6 +33,8 @@ from ui.pages import recommendations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from dash import Dash
 
     from core.clock import ManualClock
     from core.jobs import Context
@@ -427,6 +430,41 @@ def test_hold_stops_everything_and_says_so_on_every_page(source: Source, seeded:
     assert header(source)[0] == hold.ON_TEXT
     assert "goes back to the plant's own control" in text(hold.question(stop=True))
     assert "Nothing is put back by itself" in text(hold.question(stop=False))
+
+
+def test_hold_that_somebody_else_was_quicker_with_stays_on(app: Dash, dsn: str) -> None:
+    people.account(dsn, "ann", "operator")
+    ann, source = app.server.test_client(), app.server.extensions["joulecast-source"]
+    people.sign_in(ann, "ann")
+    asked = people.send(app, ann, "hold-dialog.opened", "hold-open.n_clicks", hold_open=hold.ON_TEXT)
+    kept = asked.get_json()["response"]["hold-asked"]["data"]
+    assert hold.decide(source, "Ben", "smoke in hall 2", stop=True)[0]
+    now = {
+        "hold_open": hold.OFF_TEXT,
+        "hold_reason": "smoke",
+        "hold_asked": kept,
+    }  # as the poll has it by now
+    done = people.send(app, ann, "hold-dialog.opened", "hold-confirm.n_clicks", **now)
+    assert done.get_json()["response"]["hold-dialog"]["opened"] is False
+    assert hold.stopped(source)
+    nothing = people.send(
+        app, ann, "hold-dialog.opened", "hold-confirm.n_clicks", **now | {"hold_asked": None}
+    )
+    assert "press the button again" in nothing.text
+    assert hold.stopped(source)
+
+
+def test_a_database_that_breaks_off_in_a_decision_is_said_so(source: Source, seeded: seed.Seeded) -> None:
+    said = "The database broke off: it may have been done. Look before you try again."
+    dsn, of = source.context.dsn, {"id": seeded.proposed, "version": 1}
+    seed.breaks_off(dsn, "recommendation_event")
+    seed.breaks_off(dsn, "advice_setting")
+    assert deciding.carry_out(source, {"do": "reject", **of}, "Ann", "not today")[:2] == (False, said)
+    assert deciding.put_off(source, of, "Ann", "1")[0] == said
+    assert hold.decide(source, "Ann", "smoke", stop=True) == (False, said)
+    more = {"do": "objective", "to": "cost"}
+    assert deciding.carry_out(source, more, "Ann", "prices")[:2] == (False, said)
+    assert look(source)["state"] == "proposed"
 
 
 def test_a_suspension_says_what_to_do(source: Source, context: Context) -> None:

@@ -10,9 +10,9 @@ import seed
 from looking import acting, seen
 from test_ui_site import text
 
-from core import db
+from core import audit, db
 from core.alarms import State, Verb
-from ui import view
+from ui import actions, view
 from ui.components import alarms as parts
 from ui.data import alarms
 from ui.data.source import open_source
@@ -76,7 +76,7 @@ def test_the_gravest_and_unacknowledged_come_first_and_notifications_apart(ours:
     new = raised(ours, "bms.offline.x", 2, HOUR)
     raised(ours, "reading.flat.rack-1/inlet", 3)
     with acting():
-        assert alarms.act(ours, known, Verb.ACKNOWLEDGE, "Ann", "seen").ok
+        assert actions.alarm(ours, known, Verb.ACKNOWLEDGE, "Ann", "seen").ok
     assert [a.alarm_id for a in alarms.alarms(ours) if a.kind == "alarm"] == [urgent, new, known]
     listed = shown(ours, "list")
     assert "◆ P1" in listed
@@ -124,6 +124,28 @@ def test_somebody_may_acknowledge_one_or_all_that_were_shown(ours: Source) -> No
     assert [state(ours, n) for n in (first, second, later)] == [
         State.ACKNOWLEDGED, State.ACKNOWLEDGED, State.UNACKNOWLEDGED,
     ]  # fmt: skip
+
+
+def test_what_is_done_to_an_alarm_is_on_record(ours: Source) -> None:
+    number = raised(ours, "write.failed.1")
+    with acting("Ann", "operator"):
+        page.acknowledged(ours, [number])
+        page.acknowledged(ours, [number])  # is none any more
+        page.confirmed(ours, {"id": {"of": number, "verb": "shelve"}}, "a filter is changed", "1")
+    with db.connect(ours.context.dsn) as conn:
+        found = [(e.actor, e.what, e.object, e.reason) for e in audit.listed(conn, audit.Filter(), 9)]
+    assert found == [
+        ("Ann", "alarm.shelve", f"alarm {number}", "a filter is changed"),
+        ("Ann", "alarm.acknowledge", f"alarm {number}", "seen on the page"),
+    ]
+
+
+def test_a_database_that_breaks_off_is_said_so(ours: Source) -> None:
+    number = raised(ours, "write.failed.1")
+    seed.breaks_off(ours.context.dsn, "alarm_event")
+    with acting("Ann", "operator"):
+        assert page.acknowledged(ours, [number]).startswith("The database broke off: it may have been done.")
+    assert state(ours, number) is State.UNACKNOWLEDGED
 
 
 @pytest.mark.parametrize("sent", [None, "x", [], ["1"], [None], {"of": 1}])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from core import audit, db
 from ui import app as ui_app
-from ui.access import accounts, auth
+from ui.access import accounts, auth, guard
 from ui.api import v1
 from ui.api.read import ROWS_MAX
 
@@ -224,6 +224,8 @@ def test_recommendations_are_decided_by_who_may(full: Api, seeded: seed.Seeded) 
     for wrong, status, said in (
         ({**body, "version": one["version"] + 1}, 409, "changed meanwhile"),
         ({"version": one["version"]}, 422, "reason"),
+        ({**body, "reason": "a\x00b"}, 422, "a character that cannot be kept"),
+        ({**body, "reason": " "}, 422, "Say why"),
         ({**body, "actor": "somebody else"}, 422, "actor is no parameter"),
         ({**body, "version": True}, 422, "version"),
         ([1], 400, "JSON object"),
@@ -249,6 +251,20 @@ def test_the_name_of_the_key_goes_on_record(full: Api, seeded: seed.Seeded, cont
     assert row == {"actor": "key night-shift"}
     found = full.post(f"/recommendations/{seeded.proposed}/revert", {"version": 1, "reason": "too warm"})
     assert found.status_code == 409
+
+
+def test_a_key_is_none_of_two_people(full: Api, seeded: seed.Seeded) -> None:
+    source = full.client.application.extensions["joulecast-source"]
+    advice = source.context.site.advice.model_copy(update={"two_persons": True})
+    source.context = replace(source.context, site=source.context.site.model_copy(update={"advice": advice}))
+    path, body = f"/recommendations/{seeded.proposed}/accept", {"version": 1}
+    full.who = auth.User("key night-shift", auth.Role.OPERATOR, frozenset({"view", "advice.decide"}))
+    found = full.post(path, body)
+    assert found.status_code == 409
+    said = full.check(found, "/recommendations/{id}/accept", "post")["detail"]
+    assert said == "This site wants two people to agree, and a key is none: sign in to accept."
+    full.who = auth.User("ann", auth.Role.OPERATOR)
+    assert "waits for a second name" in full.post(path, body).get_json()["message"]
 
 
 def test_every_post_needs_a_permission_and_a_page_or_a_key(api: Api) -> None:
@@ -283,6 +299,17 @@ def test_a_database_that_is_away_is_said_so(full: Api, context: Context) -> None
     assert "did not answer" in full.check(found, "/alarms")["detail"]
 
 
+def test_a_database_that_breaks_off_in_a_decision_is_said_so(
+    full: Api, seeded: seed.Seeded, dsn: str
+) -> None:
+    full.who = auth.User("Ann", auth.Role.OPERATOR)
+    seed.breaks_off(dsn, "recommendation_event")
+    found = full.post(f"/recommendations/{seeded.proposed}/reject", {"version": 1, "reason": "no"})
+    assert found.status_code == 503
+    said = full.check(found, "/recommendations/{id}/reject", "post")["detail"]
+    assert said == "The database broke off: it may have been done. Look before you try again."
+
+
 def test_a_key_does_what_its_scopes_allow_and_needs_no_page(context: Context, seeded: seed.Seeded) -> None:
     with db.connect(context.dsn) as conn:
         key = accounts.add_key(conn, people.TESTER, "night-shift", "operator", ["view", "advice.decide"])
@@ -295,7 +322,10 @@ def test_a_key_does_what_its_scopes_allow_and_needs_no_page(context: Context, se
         return found
 
     assert send("GET", "/kpis", key).status_code == 200
-    assert send("GET", "/series?name=it_power", key).status_code == 403  # export is none of its scopes
+    lacks = send("GET", "/series?name=it_power", key)
+    assert lacks.status_code == 403
+    said = "The key night-shift has not the scope export; it has advice.decide, view."
+    assert lacks.get_json(force=True)["detail"] == said
     path, body = f"/recommendations/{seeded.proposed}/reject", {"version": 1, "reason": "no"}
     for wrong, status in (("", 403), ("jck_wrong", 401), (key + "x", 401)):
         found = send("POST", path, wrong, body)
@@ -307,7 +337,21 @@ def test_a_key_does_what_its_scopes_allow_and_needs_no_page(context: Context, se
         accounts.revoke_key(conn, people.TESTER, "night-shift")
     assert (done.actor, done.role) == ("key night-shift", "operator")
     assert send("GET", "/kpis", key).status_code == 401
+    with db.connect(context.dsn) as conn:
+        key = accounts.add_key(conn, people.TESTER, "hand", "operator", ["advice.decide"])
+    live = client.get("/api/live", headers={"Authorization": f"Bearer {key}"})
+    assert (live.status_code, live.mimetype) == (403, "application/problem+json")
     ui_app.close(app)
+
+
+def test_a_key_is_offered_what_some_route_asks_for() -> None:
+    assert set(auth.SCOPES) == {route.permission for route in v1.ROUTES}
+
+
+def test_a_body_that_is_too_large_is_a_problem_of_its_own(api: Api) -> None:
+    api.who = auth.User("Ann", auth.Role.OPERATOR)
+    found = api.post("/recommendations/1/reject", {"version": 1, "reason": "x" * guard.BODY_MAX_BYTES})
+    assert (found.status_code, found.mimetype) == (413, "application/problem+json")
 
 
 PARAMETERS = ("points", "name", "from", "to", "step", "format", "target", "grid", "state", "limit", "x")

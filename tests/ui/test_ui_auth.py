@@ -148,6 +148,7 @@ def test_after_five_failures_even_the_right_password_waits(client: FlaskClient, 
         environ_overrides={"REMOTE_ADDR": "10.9.8.7"},
     )
     assert answer.status_code == 429  # of this name, wherever from
+    assert on_record(dsn).count("ann sign_in.refused user ann") == 1  # once, so that nobody fills the record
     change(dsn, "UPDATE sign_in_attempt SET at = at - interval '15 minutes'")
     assert people.sign_in(client, "ann").status_code == 303
 
@@ -157,6 +158,8 @@ def test_an_address_that_guesses_names_waits_too(client: FlaskClient, dsn: str) 
     for i in range(sessions.ATTEMPTS_MAX):
         assert people.sign_in(client, f"name{i}", "guess guess guess").status_code == 401
     assert people.sign_in(client, "ann").status_code == 429
+    assert people.sign_in(client, "bob").status_code == 429
+    assert [line for line in on_record(dsn) if "refused" in line] == ["ann sign_in.refused user ann"]
 
 
 def test_what_a_person_mistyped_is_forgiven_when_they_get_in(client: FlaskClient, dsn: str) -> None:
@@ -253,6 +256,26 @@ def test_a_session_that_is_used_goes_on_until_its_end(client_of: Any, dsn: str) 
     assert who(client) == ""
 
 
+def test_a_page_that_lies_open_does_not_keep_a_sign_in(app: Dash, dsn: str) -> None:
+    client = app.server.test_client()
+    people.account(dsn, "ann", "operator")
+    people.sign_in(client, "ann")
+    change(dsn, "UPDATE app_session SET last_seen_at = now() - interval '5 minutes'")
+
+    def unused() -> timedelta:
+        with db.connect(dsn) as conn:
+            row = conn.execute("SELECT now() - last_seen_at AS idle FROM app_session").fetchone()
+        assert row is not None
+        found: timedelta = row["idle"]
+        return found
+
+    polled = people.send(app, client, "beat.data", "tick.n_intervals", tick=7)
+    assert polled.get_json()["response"]["beat"]["data"]["user"] == "ann"
+    assert unused() > timedelta(minutes=4)
+    people.send(app, client, "hold-dialog.opened", "hold-open.n_clicks")
+    assert unused() < timedelta(minutes=1)
+
+
 @pytest.mark.parametrize(
     "evil",
     [
@@ -318,6 +341,29 @@ def test_who_has_a_one_time_password_chooses_one_before_anything_else(client: Fl
     assert people.sign_in(client, "ann", "my own long words").location == "/"
 
 
+def test_a_password_that_was_made_for_somebody_opens_nothing_after_three_days(
+    client: FlaskClient, dsn: str
+) -> None:
+    with db.connect(dsn) as conn:
+        once = accounts.add(conn, people.TESTER, "ann", "operator")
+    older = "UPDATE app_user SET password_at = now() - %s::interval"
+    change(dsn, older, "71 hours")
+    assert people.sign_in(client, "ann", once).status_code == 303
+    change(dsn, older, "73 hours")
+    answer = people.sign_in(client, "ann", once)
+    assert answer.status_code == 401
+    assert "joulecast user password ann" in answer.text
+    assert on_record(dsn)[-1] == "ann sign_in.failed user ann"
+    assert "joulecast user password" not in people.sign_in(client, "ann", "guess guess").text
+    with db.connect(dsn) as conn:
+        once = accounts.reset(conn, people.TESTER, "ann")
+    assert people.sign_in(client, "ann", once).status_code == 303
+    words = "my own long words"
+    people.post(client, "/password", now=once, wanted=words, again=words)
+    change(dsn, older, "1 year")
+    assert people.sign_in(client, "ann", words).status_code == 303  # their own
+
+
 @pytest.mark.parametrize(
     ("now", "wanted", "again", "said"),
     [
@@ -350,6 +396,9 @@ def test_a_stolen_browser_cannot_guess_the_password(client: FlaskClient, dsn: st
         for i in range(sessions.ATTEMPTS_MAX + 1)
     ]
     assert codes == [400] * sessions.ATTEMPTS_MAX + [429]
+    kept = on_record(dsn)
+    assert kept.count("ann user.password.failed user ann") == sessions.ATTEMPTS_MAX
+    assert kept[-1] == "ann sign_in.refused user ann"
 
 
 def test_choosing_a_password_ends_the_sign_ins_elsewhere(app: Dash, dsn: str) -> None:
@@ -444,6 +493,22 @@ def test_without_a_database_nobody_is_let_in(client_of: Any, dsn: str) -> None:
     assert open_.get("/", base_url=HOST).status_code == 200
     assert who(open_) == ""
     assert people.sign_in(open_, "ann").status_code == 503
+
+
+def test_while_the_database_is_away_nobody_is_told_that_their_sign_in_is_over(
+    client: FlaskClient, dsn: str
+) -> None:
+    people.account(dsn, "ann", "operator")
+    people.sign_in(client, "ann")
+    change(dsn, "ALTER TABLE app_session RENAME TO gone")
+    away = people.press(client, "hold-confirm", "hold-result")
+    assert away.status_code == 503
+    assert "who asks cannot be found out" in away.text
+    assert client.get("/_dash-layout", base_url=HOST).status_code == 200
+    stranger = client.application.test_client()
+    assert stranger.get("/recommendations", base_url=HOST).status_code == 200
+    change(dsn, "ALTER TABLE gone RENAME TO app_session")
+    assert who(client) == "ann"
 
 
 def test_an_address_behind_a_proxy_is_believed_only_where_the_settings_say_so(
@@ -547,6 +612,13 @@ def test_a_cookie_beside_a_key_does_not_count(client: FlaskClient, dsn: str) -> 
     people.sign_in(client, "ann")
     answer = client.post("/api/v1/none", base_url=HOST, headers={"Authorization": "Bearer jck_wrong"})
     assert answer.status_code == 401
+
+
+def test_an_empty_header_is_no_key_and_lets_no_other_site_in(client: FlaskClient, dsn: str) -> None:
+    people.account(dsn, "ann", "operator")
+    people.sign_in(client, "ann")
+    headers = {"Authorization": "", "Origin": "https://evil.example"}
+    assert client.post("/api/v1/none", base_url=HOST, headers=headers).status_code == 403
 
 
 # Accounts

@@ -194,7 +194,12 @@ def test_a_callback_refuses_who_may_not(app: Dash) -> None:
         "inputs": [{"id": f"hold-{name}", "property": "n_clicks", "value": 1} for name in HOLD_BUTTONS],
         "state": [
             {"id": id_, "property": prop, "value": None}
-            for id_, prop in (("hold-open", "children"), ("hold-reason", "value"), ("view", "data"))
+            for id_, prop in (
+                ("hold-open", "children"),
+                ("hold-reason", "value"),
+                ("hold-asked", "data"),
+                ("view", "data"),
+            )
         ],
         "changedPropIds": ["hold-open.n_clicks"],
     }

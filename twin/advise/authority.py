@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from core import db
+from core import audit, db
 from core.actions import AUTHORITIES, Authority, Setpoint
 from twin.advise import life, settings
 from twin.advise.life import no, yes
@@ -171,8 +171,8 @@ def _promote(
     if not found.asked_by:
         _decide(conn, site, clock, "promotion_asked", found, wanted, name, reason)
         return yes(f"{name} asks for {wanted.value} on {words(setpoint)}; a second person has to agree.")
-    if found.asked_by.casefold() == name.casefold():
-        return no(f"{name} has asked for it; a second, different person has to agree.")
+    if audit.same_person(found.asked_by, name):
+        return no(f"{found.asked_by} has asked for it; a second, different person has to agree.")
     _decide(conn, site, clock, "authority", found, wanted, name, reason)
     return yes(f"Advice on {words(setpoint)} is {wanted.value}: {found.asked_by} and {name} agree.")
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from core import db
+from core import audit, db
 from core.actions import TIME_LIMITS, Authority, Change, State
 from core.errors import NotReadyError
 from twin.advise import brief, life, settings
@@ -106,14 +106,14 @@ def approve_second(
         clock: the plant's time.
         recommendation_id: which one.
         version: the version of the card that was seen.
-        actor: the second person's name; not the first one's.
+        actor: the second person's name; not the first one's, nor typed at the same prompt.
     """
     name = actor.strip()
     with life.alone(dsn, site) as conn:
         card = life.known(conn, site, recommendation_id)
         if card.state is not State.AWAITING_SECOND or card.version != version:
             return no(f"Recommendation {card.number} waits for no second name (it is {card.state}).")
-        if not name or name.casefold() in {first.casefold() for first in card.names}:
+        if not name or any(audit.same_person(name, first) for first in card.names):
             return no(f"A second name is needed, other than {' and '.join(card.names)}.")
         taken = life.step(conn, card, State.PRECHECK, clock, "agreed as second", actor=name)
         return carry_on(conn, site, clock, replace(taken, names=(*card.names, name)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from core import audit, db
 from core.errors import InputError
 from ui.access import passwords
-from ui.access.auth import KEY_PREFIX, PERMISSIONS, Role
+from ui.access.auth import KEY_PREFIX, PERMISSIONS, SCOPES, Role
 from ui.access.sessions import key_of
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ def choose_password(conn: db.Connection, who: Who, name: str, now: str, wanted: 
     """
     found = _found(conn, name)
     if found["disabled_at"] is not None or not passwords.right(found["password_hash"], now):
+        audit.add(conn, who, "user.password.failed", f"user {found['user_name']}")
         return "The password that you have now is another one."
     problem = passwords.problem(wanted, found["user_name"])
     if not problem and wanted == now:
@@ -205,7 +206,7 @@ def add_key(conn: db.Connection, who: Who, name: str, role: str, scopes: Sequenc
         InputError: a name is taken or none, or the role has not what the scopes ask for.
     """
     wanted, chosen = known_name(name), known_role(role)
-    may = sorted(permission for permission, roles in PERMISSIONS.items() if chosen in roles)
+    may = [scope for scope in SCOPES if chosen in PERMISSIONS[scope]]
     asked = sorted(set(scopes))
     strange = [scope for scope in asked if scope not in may]
     if strange or not asked:

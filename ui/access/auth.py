@@ -19,6 +19,9 @@ KEY_PREFIX: Final = "jck_"
 """Every program's key begins so, which makes one that lies about easy to find."""
 _BEARER: Final = "Bearer "
 _COOKIE: Final = "joulecast-session"
+_CALLBACKS: Final = "/_dash-update-component"
+_TICK: Final = ["tick.n_intervals"]
+"""What has changed where nobody has done anything: the poll's interval."""
 
 
 class Role(StrEnum):
@@ -51,6 +54,8 @@ PERMISSIONS: Final[dict[str, frozenset[Role]]] = {
     "account": _PEOPLE,
 }
 """By permission, the roles that have it. An admin decides nothing about the plant: duties are apart."""
+SCOPES: Final = ("advice.decide", "export", "view")
+"""The permissions that some route of the API asks for: a program's key may have these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +104,20 @@ def load(source: Source) -> bool:
     if header and request.path.startswith("/api/"):
         found = key_user(source, header)
     elif session:
-        person = sessions.find(source, session)
+        person = sessions.find(source, session, _by_somebody)
         found = User(person.name, Role(person.role), must_change=person.must_change) if person else None
     else:
         return False
     g.joulecast_user = found or GUEST
     return found is None
+
+
+def _by_somebody() -> bool:
+    """Whether somebody does something; a page that lies open asks its question every tick by itself."""
+    if request.path != _CALLBACKS:
+        return True
+    body = request.get_json(silent=True)
+    return not isinstance(body, dict) or body.get("changedPropIds") != _TICK
 
 
 def key_user(source: Source, header: str) -> User | None:
@@ -137,4 +150,7 @@ def denied(permission: str) -> str:
     roles = " or ".join(sorted(PERMISSIONS[permission]))
     if user().role is Role.GUEST:
         return f"Sign in as {roles} to do this."
+    scopes = user().scopes
+    if scopes is not None and permission not in scopes:
+        return f"The {user().name} has not the scope {permission}; it has {', '.join(sorted(scopes))}."
     return f"You are signed in as {user().name}, {user().role}; this takes {roles}."

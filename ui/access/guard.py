@@ -77,7 +77,8 @@ def register(app: Dash, source: Source) -> None:
     } | ({"Strict-Transport-Security": _HSTS} if settings.ui_https else {})
 
     def refuse_strangers() -> None:
-        by_key = request.path.startswith("/api/") and "Authorization" in request.headers  # no cookie counts
+        header = request.headers.get("Authorization")
+        by_key = request.path.startswith("/api/") and bool(header)  # then no cookie counts: see auth.load
         if (
             request.method in _CHANGING
             and not by_key
@@ -110,8 +111,9 @@ def admitted(source: Source) -> Answer | None:
     try:
         lapsed = auth.load(source)
     except ServiceError as error:
-        if guests_may and not request.path.startswith("/api/"):
-            return None  # as a guest: the pages say themselves what is wrong with the database
+        only_looks = request.method == "GET" and not request.path.startswith("/api/")
+        if guests_may and (only_looks or request.path in login.PATHS):
+            return None  # as a guest: what a page is made of says nothing of the plant
         abort(503, f"who asks cannot be found out: {error}")
     if request.path in login.PATHS:
         return None

@@ -12,6 +12,8 @@ from core import audit, db
 from ui.access import passwords
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ui.data import Source
 
 LONGEST: Final = timedelta(hours=12)
@@ -19,6 +21,12 @@ LONGEST: Final = timedelta(hours=12)
 ATTEMPTS_MAX: Final = 5
 """Sign-ins that may fail, of a name and from an address, within `ATTEMPTS_SPAN`."""
 ATTEMPTS_SPAN: Final = timedelta(minutes=15)
+FIRST_DAYS: Final = 3
+"""A password that was made for somebody opens sign-ins for so long [d], until another is chosen."""
+TOO_OLD: Final = (
+    f"This password was made for you more than {FIRST_DAYS} days ago and opens nothing any more. An admin "
+    "makes a new one, or whoever may use the machine: joulecast user password {name}."
+)
 WRONG: Final = "Name and password do not belong together, or the account is not in use."
 TOO_MANY: Final = "Too many sign-ins have failed. Wait 15 minutes, or ask an admin for a new password."
 
@@ -53,8 +61,13 @@ def idle(source: Source) -> timedelta:
     return timedelta(minutes=source.context.settings.ui_idle_min)
 
 
-def find(source: Source, session: str) -> Person | None:
+def find(source: Source, session: str, used: Callable[[], bool]) -> Person | None:
     """Whose session this is, if it is one still.
+
+    Args:
+        source: the database.
+        session: its id.
+        used: whether somebody does something with it; otherwise it gets older.
 
     Raises:
         ServiceError: the database cannot be asked, so nobody is known.
@@ -64,7 +77,7 @@ def find(source: Source, session: str) -> Person | None:
         row = db.row(conn, "session_find", key=key, idle=idle(source))
         if row is None:
             return None
-        if row["to_touch"]:
+        if row["to_touch"] and used():
             db.rows(conn, "session_touch", key=key)
     return Person(row["user_name"], row["role"], row["must_change"])
 
@@ -90,6 +103,10 @@ def sign_in(source: Source, name: str, password: str, address: str, before: str 
         if not (row and now and now["disabled_at"] is None and now["password_hash"] == row["password_hash"]):
             audit.add(conn, audit.Who(name, "", address), "sign_in.failed", f"user {name}")
             return SignedIn(problem=WRONG)
+        if now["must_change"] and now["password_age"] > timedelta(days=FIRST_DAYS):
+            too_old = audit.Who(name, now["role"], address)
+            audit.add(conn, too_old, "sign_in.failed", f"user {name}", reason="a first password too old")
+            return SignedIn(problem=TOO_OLD.format(name=name))
         forgive(conn, name, address)
         db.rows(conn, "session_prune", idle=idle(source))
         db.rows(conn, "session_end", key=key_of(before))
@@ -126,6 +143,8 @@ def attempt(source: Source, name: str, address: str) -> bool:
         good = bool(seen and max(seen["of_name"], seen["from_source"]) <= ATTEMPTS_MAX)
         if row and not good:
             db.rows(conn, "attempt_forget", id=row["attempt_id"])
+            whose = audit.Who(name, "", address)
+            audit.add_once(conn, whose, "sign_in.refused", f"user {name}", ATTEMPTS_SPAN)
     return good
 
 

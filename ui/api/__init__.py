@@ -8,6 +8,7 @@ from flask import Response, jsonify
 
 from ui.api import v1
 from ui.api.live import live_json
+from ui.api.problem import Problem, answer
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -27,6 +28,10 @@ def register(server: Flask, source: Source) -> None:
 
     @server.get("/api/live")
     def live() -> Response:
+        try:
+            v1.require("view")
+        except Problem as problem:
+            return answer(problem.status, problem.detail)
         response: Response = jsonify(live_json(source))
         response.headers["Cache-Control"] = "no-store"
         return response

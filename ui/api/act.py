@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 def accept(source: Source, number: int, body: models.Decision) -> models.Done:
     """Accept it in the version that was seen; every gate is asked again."""
+    if source.context.site.advice.two_persons and auth.user().scopes is not None:
+        raise Problem(409, "This site wants two people to agree, and a key is none: sign in to accept.")
     return _done(source, number, actions.accept(source, number, body.version, auth.user().name))
 
 
 def reject(source: Source, number: int, body: models.Reasoned) -> models.Done:
     """Reject it, with a reason."""
-    return _done(source, number, actions.reject(source, number, body.version, auth.user().name, body.reason))
+    return _done(source, number, actions.reject(source, number, body.version, auth.user().name, _why(body)))
 
 
 def snooze(source: Source, number: int, body: models.PutOff) -> models.Done:
@@ -33,7 +35,14 @@ def revert(source: Source, number: int, body: models.Reasoned) -> models.Done:
     seen = source.rows("recommendation_show", site=source.context.site.id, number=number)
     if seen and seen[0]["version"] != body.version:
         raise Problem(409, f"Recommendation {number} has changed meanwhile; look at it again.")
-    return _done(source, number, actions.revert(source, number, auth.user().name, body.reason))
+    return _done(source, number, actions.revert(source, number, auth.user().name, _why(body)))
+
+
+def _why(body: models.Reasoned) -> str:
+    """The reason, where it will do."""
+    if problem := actions.reason_problem(body.reason):
+        raise Problem(422, problem)
+    return body.reason
 
 
 def _done(source: Source, number: int, outcome: actions.Outcome) -> models.Done:

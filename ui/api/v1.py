@@ -140,6 +140,8 @@ def _view(route: Route, source: Source) -> Callable[..., Response]:
             status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 503)
             text = f"{error}".removesuffix(".") + "."
             return answer(status, text if isinstance(error, InputError) else fmt.sentence(text))
+        except HTTPException:
+            raise  # has its status already, e.g. of a body that is too large
         except Exception:
             log.exception("%s %s failed", route.method, route.path)
             return answer(500, "It failed; the reason is in the log of the ui service.")
@@ -147,10 +149,15 @@ def _view(route: Route, source: Source) -> Callable[..., Response]:
     return view
 
 
-def _answered(route: Route, source: Source, **path: int) -> Response:
-    if not auth.user().may(route.permission):
+def require(permission: str) -> None:
+    """Let nobody go on who may not."""
+    if not auth.user().may(permission):
         guest = auth.user().role is auth.Role.GUEST
-        raise Problem(401 if guest else 403, auth.denied(route.permission))
+        raise Problem(401 if guest else 403, auth.denied(permission))
+
+
+def _answered(route: Route, source: Source, **path: int) -> Response:
+    require(route.permission)
     if path.get("number", 0) > NUMBER_MAX:
         raise Problem(404, "There is no such recommendation.")
     asked = _asked(route)

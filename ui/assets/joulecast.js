@@ -20,10 +20,16 @@
 
   /* A server that no longer knows who asks answers 401: the page would look alive and be dead. */
   let signedOut = false;
+  /* While the database is away nobody is known and a page that is opened stays empty: it is asked for once more. */
+  let missed = false;
   const ask = window.fetch.bind(window);
   window.fetch = (what, how) => ask(what, how).then((answer) => {
     const url = typeof what === "string" ? what : what.url || "";
-    if (url.indexOf("_dash-update-component") >= 0) { signedOut = answer.status === 401; }
+    if (url.indexOf("_dash-update-component") >= 0) {
+      signedOut = answer.status === 401;
+      if (answer.ok && missed && !document.querySelector("#page > *")) { window.location.reload(); }
+      missed = answer.status === 503;
+    }
     return answer;
   });
   let lastUser = null;

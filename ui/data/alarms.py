@@ -6,16 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from core import alarms as life
-from core import db
-from core.alarms import State, Verb
-from core.errors import JoulecastError
+from core.alarms import State
 from core.points import PointRef
 from ui.data.live import snapshot, total
 from ui.data.shown import Kind, Shown, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from ui.data.source import Source
@@ -134,14 +130,6 @@ class Figures:
         return sum(bad.raised for bad in self.bad_actors) / self.raised if self.raised else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What became of something that was asked for."""
-
-    ok: bool
-    message: str
-
-
 def alarms(source: Source, pinned: int | None = None) -> tuple[Alarm, ...]:
     """Whatever is not normal, the gravest first; and the pinned one, whatever it is."""
     rows = source.rows("ui_alarms", site=source.context.site.id, now=source.now, pinned=pinned or 0)
@@ -210,39 +198,3 @@ def figures(source: Source, start: datetime, end: datetime) -> Figures | None:
         f"alarm figures {start:%FT%R} {minute:%FT%R} {end - start}", _KEEP_FIGURES_WALL_S, read
     )
     return found
-
-
-def act(
-    source: Source, number: int, verb: Verb, actor: str, reason: str, until: datetime | None = None
-) -> Said:
-    """Do something to an alarm, and say what became of it."""
-    context = source.context
-    try:
-        with db.connect(context.dsn) as conn:
-            done = life.act(
-                conn, context.site.id, number, verb,
-                at=source.now, actor=actor, reason=reason, until=until,
-            )  # fmt: skip
-    except JoulecastError as error:
-        return Said(ok=False, message=f"Not done: {error}")
-    if not done:
-        return Said(ok=False, message=f"Alarm {number} is in another state by now: nothing was done.")
-    return Said(ok=True, message=f"Alarm {number}: {DONE[verb]} by {actor}.")
-
-
-def acknowledge_all(source: Source, numbers: Iterable[int], actor: str) -> Said:
-    """Acknowledge those that were shown; whatever came since stays."""
-    said = [act(source, number, Verb.ACKNOWLEDGE, actor, "seen on the page") for number in numbers]
-    done = sum(one.ok for one in said)
-    rest = [one.message for one in said if not one.ok]
-    return Said(ok=not rest, message=" ".join([f"{done} acknowledged by {actor}.", *rest[:1]]))
-
-
-DONE: Final = {
-    Verb.ACKNOWLEDGE: "acknowledged",
-    Verb.SHELVE: "shelved",
-    Verb.RESTORE: "brought back",
-    Verb.TAKE_OUT: "taken out of service",
-    Verb.COMMENT: "comment kept",
-}
-"""What people do, in words."""

@@ -11,6 +11,7 @@ from dash import Input, Output, State, ctx, html, no_update
 from core.errors import JoulecastError
 from ui import format as fmt
 from ui.access import accounts, auth
+from ui.access.sessions import FIRST_DAYS
 from ui.callbacks import callback
 from ui.components.panel import empty, panel, table
 from ui.data import admin
@@ -38,13 +39,12 @@ USER_BUTTONS: Final = {
     "admin-enable": ("Enable", "btn"),
 }
 """By id: the text and the look."""
+_FIRST: Final = f"with this password within {FIRST_DAYS} days and then chooses another"
 KEY_BUTTONS: Final = {
     "admin-key-add": ("Make a key", "btn primary"),
     "admin-key-revoke": ("Revoke", "btn"),
 }
 _ROLES: Final = [{"value": role.value, "label": role.value} for role in accounts.ROLES]
-_OF_PEOPLE: Final = ("account",)
-"""Permissions that no program needs."""
 
 
 def layout(_: Source) -> list[Child]:
@@ -114,12 +114,11 @@ def _change_account() -> Child:
 
 
 def _new_key() -> Child:
-    scopes = [name for name in auth.PERMISSIONS if name not in _OF_PEOPLE]
     return html.Div(
         [
             dmc.TextInput(id="admin-key-name", label="Name of the program"),
             dmc.Select(id="admin-key-role", label="Role", data=_ROLES, value="viewer", allowDeselect=False),
-            dmc.MultiSelect(id="admin-key-scopes", label="May", data=scopes, value=["view"]),
+            dmc.MultiSelect(id="admin-key-scopes", label="May", data=list(auth.SCOPES), value=["view"]),
             *_buttons("admin-key-add"),
             dmc.Select(id="admin-key", label="Key in force", data=[]),
             *_buttons("admin-key-revoke"),
@@ -205,13 +204,13 @@ def change_account(source: Source, button: str, values: Mapping[str, Any]) -> tu
         match button:
             case "admin-add":
                 secret = accounts.add(conn, by, name, role, display)
-                said = f"{name.lower()} may sign in as {role}, once, with a password."
+                said = f"{name.lower()} may sign in as {role} {_FIRST}."
             case "admin-password":
                 secret = accounts.reset(conn, by, who)
-                said = f"{who} signs in once with a new password."
+                said = f"{who} may sign in {_FIRST}."
             case "admin-enable":
                 secret = accounts.enable(conn, by, who)
-                said = f"{who} may sign in again, once, with a new password."
+                said = f"{who} may sign in again {_FIRST}."
             case "admin-change-role":
                 accounts.change_role(conn, by, who, new_role)
                 said = f"{who} is {new_role} from now on."
@@ -270,7 +269,7 @@ def users_table(source: Source) -> Child:
 def _state(user: accounts.Account) -> str:
     if user.disabled_at is not None:
         return "✕ disabled"
-    return "one-time password not used yet" if user.must_change else "in use"
+    return "until another password is chosen" if user.must_change else "in use"
 
 
 def sessions_table(source: Source) -> Child:

@@ -322,8 +322,8 @@ def acknowledged(source: Source, numbers: Any) -> str:
         return "There is nothing to acknowledge."
     actor = auth.user().name
     if len(known) == 1:
-        return alarms.act(source, known[0], Verb.ACKNOWLEDGE, actor, "seen on the page").message
-    return alarms.acknowledge_all(source, known, actor).message
+        return actions.alarm(source, known[0], Verb.ACKNOWLEDGE, actor, actions.SEEN).message
+    return actions.acknowledge_all(source, known, actor).message
 
 
 def asked(source: Source, pressed: Any) -> dict[str, Any]:
@@ -364,7 +364,7 @@ def confirmed(source: Source, wanted: Any, reason: Any, hours: Any) -> dict[str,
         if hours not in HOURS:
             return {"problem": f"Choose how long: {', '.join(HOURS.values())}."}
         until = source.now + timedelta(hours=float(hours))
-    said = alarms.act(source, number, verb, auth.user().name, text.strip(), until)
+    said = actions.alarm(source, number, verb, auth.user().name, text.strip(), until)
     return {"opened": False, "problem": "", "result": said.message}
 
 

@@ -53,7 +53,7 @@ def layout(_: Source) -> list[Child]:
                         className="controls",
                     ),
                     html.Div(id="audit-rows"),
-                    note="every change somebody makes; rows are only ever added",
+                    note="what people, keys and commands change; rows are only ever added",
                 ),
                 panel(
                     "Is it as it was written?",

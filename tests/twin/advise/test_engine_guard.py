@@ -205,6 +205,7 @@ def test_two_people_promote_on_evidence(world: World) -> None:
     assert first.ok
     assert "second person" in first.message
     assert not ask(world, Authority.AUTO_BOUNDED, "ADA").ok
+    assert not ask(world, Authority.AUTO_BOUNDED, "Eve (typed by ada)").ok
     assert world.authority() is Authority.SUPERVISED
     second = ask(world, Authority.AUTO_BOUNDED, "Grace")
     assert "Ada and Grace agree" in second.message

@@ -58,6 +58,16 @@ def test_two_names_must_differ(world: World) -> None:
     assert world.way(number)[1:] == ["accepted", "awaiting_second", "precheck", "queued"]
 
 
+def test_one_prompt_is_one_person(world: World) -> None:
+    world.site = at(world.site, two_persons=True)
+    number = world.propose()
+    assert "second name" in world.accept(number, "Ada (typed by root)").message
+    refused = decide(world, "approve_second", number, "Grace (typed by root)")
+    assert not refused.ok
+    assert "other than Ada (typed by root)" in refused.message
+    assert decide(world, "approve_second", number, "Grace").ok
+
+
 def test_nobody_else_agrees_and_it_expires(world: World) -> None:
     world.site = at(world.site, two_persons=True)
     number = world.propose()
