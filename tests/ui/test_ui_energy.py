@@ -121,6 +121,19 @@ def test_cost_carbon_and_water_of_known_sums() -> None:
     assert parts.priced(energies([1.0], [1.0]), "EUR")[2] == "no tariff in site.toml"
 
 
+def test_sums_are_of_the_intervals_that_pue_is_of() -> None:
+    found = energies(
+        [130.0, 130.0, 130.0, np.nan],
+        [100.0, np.nan, 100.0, 100.0],
+        price_per_kwh=np.full(4, 0.1),
+        carbon_g_per_kwh=np.full(4, 300.0),
+    )
+    assert (found.facility_sum_kwh, found.it_sum_kwh) == (260.0, 200.0)
+    assert found.pue.value == pytest.approx(260.0 / 200.0)
+    assert found.cost == pytest.approx(26.0)
+    assert found.carbon_kg == pytest.approx(78.0)
+
+
 def test_the_tariff_of_the_site_prices_its_own_hours(source: Source, clock: ManualClock) -> None:
     found = energy.read(source, clock.now() - 2 * HOUR, clock.now())  # Monday, 11:00 to 13:00 at the site
     assert found.price_per_kwh is not None

@@ -83,6 +83,25 @@ def test_figures_are_those_of_the_readings(source: Source, site: Site, clock: Ma
     assert f"{26 / 37:.0%}"[:1] == parts.kinds(found).partition("measured in ")[2][:1]
 
 
+def test_energies_of_the_annex_make_its_pue_where_the_it_meter_was_out(
+    source: Source, context: Context, site: Site, clock: ManualClock
+) -> None:
+    with db.connect(context.dsn) as conn:
+        seed.one_reading(conn, site, site.meters.facility[0], clock.now() - timedelta(hours=30), 2e6)
+        conn.execute(
+            "DELETE FROM reading USING point WHERE point.point_id = reading.point_id"
+            " AND point.name = 'it_power' AND time >= %s",
+            (clock.now() - timedelta(hours=5),),
+        )
+    found = report.read(source, MARCH)
+    figures = by_name(parts.eed(found, site))
+    assert figures["EDC"].value is not None
+    assert figures["EIT"].value is not None
+    assert figures["EDC"].value / figures["EIT"].value == pytest.approx(figures["PUE"].value)
+    assert "sums, cost and carbon as well" in parts.kinds(found)
+    assert found.peak_kw == pytest.approx(2000), "of the facility's meter, though the IT's was silent then"
+
+
 def test_every_indicator_of_the_annex_has_a_value_or_a_reason(source: Source, site: Site) -> None:
     figures = parts.eed(report.read(source, MARCH), site)
     names = by_name(figures)

@@ -95,7 +95,7 @@ def kinds(found: Report) -> str:
     pue = found.energy.pue
     mark = "▲ Only part of it: f" if partial(found) else "F"
     said = f"{mark}acility and IT were both measured in {fmt.percent(pue.complete_ratio, 1)} of the period"
-    return f"{said}; only these intervals count, in sums as well."
+    return f"{said}; only these intervals count, in sums, cost and carbon as well."
 
 
 def _of(title: str, figures: tuple[Figure, ...], note: str, *, symbols: bool = False) -> Section:
@@ -134,7 +134,12 @@ def energy(found: Report, site: Site) -> tuple[Figure, ...]:
             "kWh",
             "facility less everything that another meter says",
         ),
-        _measured("Highest power", found.peak_kw, "kW", f"mean of {of.step.total_seconds() / 60:.0f} min"),
+        _measured(
+            "Highest power",
+            found.peak_kw,
+            "kW",
+            f"mean of {of.step.total_seconds() / 60:.0f} min, of every interval that the facility's meters know",
+        ),
         _measured(
             "PUE",
             pue,

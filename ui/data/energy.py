@@ -101,14 +101,20 @@ class Energy:
         return kpi.breakdown(self.facility_kwh, self.it_kwh, self.parts_kwh)
 
     @property
+    def counted_kwh(self) -> tuple[Floats, Floats]:
+        """(n,) facility and IT, each NaN where the other is not known: PUE and all sums are of these."""
+        both = np.isfinite(self.facility_kwh) & np.isfinite(self.it_kwh)
+        return np.where(both, self.facility_kwh, np.nan), np.where(both, self.it_kwh, np.nan)
+
+    @property
     def facility_sum_kwh(self) -> float | None:
-        """Of the intervals that are known; none where none is."""
-        return total(self.facility_kwh)
+        """Of the intervals that count; none where none does."""
+        return total(self.counted_kwh[0])
 
     @property
     def it_sum_kwh(self) -> float | None:
-        """Likewise."""
-        return total(self.it_kwh)
+        """Likewise; facility over IT is the PUE."""
+        return total(self.counted_kwh[1])
 
     @property
     def cooling_kwh(self) -> Floats:
@@ -118,15 +124,15 @@ class Energy:
 
     @property
     def cost(self) -> float | None:
-        """Of the facility's energy in the known intervals, in the tariff's currency."""
-        return None if self.price_per_kwh is None else total(self.facility_kwh * self.price_per_kwh)
+        """Of the facility's energy in the intervals that count, in the tariff's currency."""
+        return None if self.price_per_kwh is None else total(self.counted_kwh[0] * self.price_per_kwh)
 
     @property
     def carbon_kg(self) -> float | None:
-        """Of the facility's energy in the intervals in which it and the grid's intensity are known [kg]."""
+        """Of the facility's energy in the intervals that count and whose intensity is known [kg]."""
         if self.carbon_g_per_kwh is None:
             return None
-        return total(self.facility_kwh * self.carbon_g_per_kwh / _G_PER_KG)
+        return total(self.counted_kwh[0] * self.carbon_g_per_kwh / _G_PER_KG)
 
     @property
     def cue(self) -> Shown:

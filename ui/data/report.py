@@ -68,7 +68,7 @@ class Report:
     over: bool
     energy: Energy
     peak_kw: float | None
-    """Highest mean of an interval of the facility's power [kW]."""
+    """Highest mean of an interval of the facility's power [kW], whether or not the IT's is known."""
     saved: Saved
     advised: tuple[Advised, ...]
     alarms: tuple[Alarms, ...]
