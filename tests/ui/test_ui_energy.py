@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC, datetime, timedelta
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -23,7 +25,8 @@ from ui.access import auth
 from ui.charts import energy as charts
 from ui.components import amounts
 from ui.components import energy as parts
-from ui.data import energy, later
+from ui.components import report as report_parts
+from ui.data import energy, later, report
 from ui.data.shown import Kind, missing
 from ui.pages import energy as page
 
@@ -63,6 +66,7 @@ def energies(facility: list[float], it: list[float], start: datetime = NOON, **m
         "price_per_kwh": None,
         "water_l": missing("L", Kind.MEASURED, "not metered"),
         "unseen": (),
+        "silent": (),
         "category": 2,
     }
     return energy.Energy(**(given | more))
@@ -104,6 +108,33 @@ def test_a_meter_that_never_spoke_is_named_and_no_figure_is_made(empty_source: S
     assert "utility/facility_power" in text(parts.definition(found, site, AMSTERDAM))
     assert page.pue_chart(found, empty_source)["layout"]["yaxis"]["range"] == [1.0, 1.1]
     assert page.duration_chart(found, empty_source)["data"][0]["x"] == []
+
+
+def test_a_meter_that_was_silent_for_the_whole_period_is_said_and_missing_in_every_sum(
+    source: Source, context: Context, clock: ManualClock, site: Site
+) -> None:
+    start = clock.now() - 6 * HOUR
+    (chiller, *_) = site.meters.chiller
+    with db.connect(context.dsn) as conn:
+        point = db.rows(conn, "point_ids", site=site.id, refs=[str(chiller)])[0]["point_id"]
+        conn.execute("DELETE FROM reading WHERE point_id = %s AND time >= %s", (point, start))
+    found = energy.read(source, start, clock.now())
+    assert found.silent == (str(chiller),)
+    assert f"{chiller}: silent in this period" in text(parts.definition(found, site, AMSTERDAM))
+    said = text(parts.subsystems(found))
+    assert "Not measured, so among the unaccounted: Chillers." in said
+    assert "Every meter was there" not in said
+    assert found.breakdown.residual_kwh > 9.0 * 6
+    assert not np.isfinite(found.cooling_kwh).any()
+    columns, rows = page.sheet(found)
+    assert np.isnan(rows[0][columns.index("chillers_kwh")])
+    before = energy.read(source, start - 6 * HOUR, start)
+    compared = text(parts.comparison(found, before, "EUR"))
+    assert re.search(r'"Cooling energy, kWh".*?"children": "(.*?)"', compared)[1] == "—"  # type: ignore[index]  # it is there
+    month = report_parts.energy(replace(report.read(source, date(2026, 3, 1)), energy=found), site)
+    told = {figure.name: figure for figure in month}
+    assert (told["MLC"].value, told["MLC"].kind) == (None, report_parts.SILENT)
+    assert (told["Chillers"].value, told["Chillers"].kind) == (None, report_parts.SILENT)
 
 
 def test_cost_carbon_and_water_of_known_sums() -> None:

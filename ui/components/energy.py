@@ -108,7 +108,11 @@ def definition(found: Energy, site: Site, zone: ZoneInfo) -> Child:
     """What this PUE is of, as ISO/IEC 30134-2 wants it said."""
     pue, meters = found.pue, site.meters
     unmetered = [name for name, refs in _not_named(site) if not refs]
-    lacking = [*found.unseen, *(f"{name}: none named in site.toml" for name in unmetered)]
+    lacking = [
+        *found.unseen,
+        *(f"{ref}: silent in this period" for ref in found.silent),
+        *(f"{name}: none named in site.toml" for name in unmetered),
+    ]
     return facts(
         [
             ("Standard", "ISO/IEC 30134-2: energy of the facility over energy of the IT, same period"),
@@ -154,9 +158,12 @@ def subsystems(found: Energy) -> Child:
     rows.append(row(rest, of.residual_kwh, fmt.fixed(1 + of.residual_kwh / of.it_kwh, 3)))
     unit = amounts.energy(of.facility_kwh)[1]
     whole = ("Facility", amounts.energy(of.facility_kwh)[0], fmt.percent(1.0, 1), fmt.fixed(of.pue, 3), "")
-    said = "Every meter was there in every interval."
+    there = "every meter" if not found.unknown_parts else "every meter of what is listed"
+    said = f"{fmt.sentence(there)} was there in every interval."
     if of.complete_ratio < COMPLETE:
-        said = f"Of the {fmt.percent(of.complete_ratio, 1)} of the intervals in which every meter was there."
+        said = f"Of the {fmt.percent(of.complete_ratio, 1)} of the intervals in which {there} was there."
+    if found.unknown_parts:
+        said += f" ▲ Not measured, so among the unaccounted: {', '.join(found.unknown_parts)}."
     if of.residual_kwh < 0:
         said += " The parts' meters say more than the facility's: one of them is off."
     return [
@@ -174,10 +181,13 @@ def comparison(this: Energy, before: Energy, currency: str) -> Child:
     """The period beside the one before it; a difference only where both are known."""
     least = min(found.pue.complete_ratio for found in (this, before))
     sums = least >= ENOUGH_RATIO
+    cooled = sums and min(np.isfinite(found.cooling_kwh).mean() for found in (this, before)) >= ENOUGH_RATIO
     rows = [
         _compared("Facility energy, kWh", this.facility_sum_kwh, before.facility_sum_kwh, 0, change=sums),
         _compared("IT energy, kWh", this.it_sum_kwh, before.it_sum_kwh, 0, change=sums),
-        _compared("Cooling energy, kWh", total(this.cooling_kwh), total(before.cooling_kwh), 0, change=sums),
+        _compared(
+            "Cooling energy, kWh", total(this.cooling_kwh), total(before.cooling_kwh), 0, change=cooled
+        ),
         _compared("PUE", _pue(this), _pue(before), 3),
         _compared("CUE, kg/kWh", this.cue.value, before.cue.value, 3),
         _compared("WUE, L/kWh", this.wue.value, before.wue.value, 3),

@@ -6,24 +6,28 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from core import kpi
 from core.actions import State
 from ui import format as fmt
 from ui.components import amounts
 from ui.components.advice import action
 from ui.components.energy import completeness
-from ui.data.energy import ENOUGH_RATIO
+from ui.data.energy import ENOUGH_RATIO, LOSSES
 from ui.data.shown import Kind
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from core.site import Site
+    from ui.data.energy import Energy
     from ui.data.report import Report
     from ui.data.shown import Shown
 
 NOT_METERED: Final = "not metered"
 NOT_KNOWN: Final = "not known"
+SILENT: Final = "a meter was silent"
 EED: Final = "Delegated Regulation (EU) 2024/1364"
 _L_PER_M3: Final = 1000.0
 _UNKNOWN: Final = "site.toml does not hold it"
@@ -125,9 +129,10 @@ def energy(found: Report, site: Site) -> tuple[Figure, ...]:
         _measured("Facility energy", of.facility_sum_kwh, "kWh"),
         _measured("IT energy", of.it_sum_kwh, "kWh"),
         *(
-            _measured(name, kwh if parts.complete_ratio else None, "kWh", _share(kwh, parts.facility_kwh))
+            _measured(name, kwh if parts.complete_ratio else None, "kWh", _share(kwh, parts))
             for name, kwh in parts.overhead_kwh.items()
         ),
+        *(Figure(name, None, "kWh", SILENT, "among the unaccounted") for name in of.unknown_parts),
         _measured(
             "Unaccounted",
             parts.residual_kwh if parts.complete_ratio else None,
@@ -138,7 +143,7 @@ def energy(found: Report, site: Site) -> tuple[Figure, ...]:
             "Highest power",
             found.peak_kw,
             "kW",
-            f"mean of {of.step.total_seconds() / 60:.0f} min, of every interval that the facility's meters know",
+            f"mean of {of.step.total_seconds() / 60:.0f} min, whether or not the IT was measured then",
         ),
         _measured(
             "PUE",
@@ -147,9 +152,7 @@ def energy(found: Report, site: Site) -> tuple[Figure, ...]:
             f"ISO/IEC 30134-2, category {of.category:d}; {completeness(of.pue.complete_ratio)}",
             3,
         ),
-        _measured(
-            "MLC", _ratio(kpi.mlc(of.cooling_kwh, of.it_kwh)), "", "cooling over IT energy, ASHRAE 90.4", 3
-        ),
+        _mlc(of),
         _shown("WUE", of.wue, "ISO/IEC 30134-9"),
         _shown("CUE", of.cue, "ISO/IEC 30134-8"),
         Figure("REF", None, "", NOT_METERED, "ISO/IEC 30134-3: no meter of renewable energy"),
@@ -175,8 +178,20 @@ def _carbon(found: Report) -> Figure:
     )
 
 
-def _share(kwh: float, whole_kwh: float) -> str:
-    return f"{fmt.percent(kwh / whole_kwh, 1)} of the facility" if whole_kwh else ""
+def _share(kwh: float, of: kpi.Breakdown) -> str:
+    if not of.complete_ratio or not of.facility_kwh:
+        return ""
+    return f"{fmt.percent(kwh / of.facility_kwh, 1)} of the facility; {completeness(of.complete_ratio)}"
+
+
+def _mlc(of: Energy) -> Figure:
+    """Of the intervals in which every meter of cooling is known."""
+    value, known = _ratio(kpi.mlc(of.cooling_kwh, of.it_kwh)), np.isfinite(of.cooling_kwh + of.it_kwh)
+    said = "cooling over IT energy, ASHRAE 90.4"
+    if value is None:
+        silent = SILENT if set(of.unknown_parts) - {LOSSES} else NOT_METERED
+        return Figure("MLC", None, "", silent, said)
+    return _measured("MLC", value, "", f"{said}; {completeness(float(known.mean()))}", 3)
 
 
 def _ratio(value: float) -> float | None:

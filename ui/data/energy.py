@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
+    from core import db
     from core.points import PointRef
     from core.series import Floats
     from ui.data.source import Source
@@ -57,7 +58,7 @@ class Energy:
     facility_kwh: Floats
     it_kwh: Floats
     parts_kwh: dict[str, Floats]
-    """By subsystem, those that are metered."""
+    """By subsystem, those that `site.toml` names meters of; all NaN where one of them said nothing."""
     wet_bulb_c: Floats
     carbon_g_per_kwh: Floats | None
     carbon_kind: Kind
@@ -68,6 +69,8 @@ class Energy:
     """Of the whole period."""
     unseen: tuple[str, ...]
     """Points of the meters that have never sent anything, and meters that `site.toml` does not name."""
+    silent: tuple[str, ...]
+    """Points of the meters that have spoken before or since, but not in this period."""
     category: kpi.Category
 
     @property
@@ -97,8 +100,19 @@ class Energy:
 
     @property
     def breakdown(self) -> kpi.Breakdown:
-        """By subsystem, with what no meter accounts for."""
-        return kpi.breakdown(self.facility_kwh, self.it_kwh, self.parts_kwh)
+        """By subsystem of which anything is known, with what no meter accounts for."""
+        return kpi.breakdown(self.facility_kwh, self.it_kwh, self.known_parts_kwh)
+
+    @property
+    def known_parts_kwh(self) -> dict[str, Floats]:
+        """The subsystems of which anything is known."""
+        return {name: kwh for name, kwh in self.parts_kwh.items() if np.isfinite(kwh).any()}
+
+    @property
+    def unknown_parts(self) -> tuple[str, ...]:
+        """The others: what they drew is among what no meter accounts for."""
+        known = self.known_parts_kwh
+        return tuple(name for name in self.parts_kwh if name not in known)
 
     @property
     def counted_kwh(self) -> tuple[Floats, Floats]:
@@ -118,7 +132,7 @@ class Energy:
 
     @property
     def cooling_kwh(self) -> Floats:
-        """(n,) everything that removes heat."""
+        """(n,) everything that removes heat; NaN where one of its meters is not known."""
         cooling = [kwh for name, kwh in self.parts_kwh.items() if name != LOSSES]
         return np.sum(cooling, axis=0) if cooling else np.full(len(self.it_kwh), np.nan)
 
@@ -243,23 +257,25 @@ def read(source: Source, start: datetime, end: datetime) -> Energy:
         step=step,
         facility_kwh=facility,
         it_kwh=it,
-        parts_kwh={name: kwh for name, kwh in parts.items() if np.isfinite(kwh).any()},
+        parts_kwh=parts,
         wet_bulb_c=wet_bulb,
         carbon_g_per_kwh=grams,
         carbon_kind=kind,
         price_per_kwh=site.tariff.energy_prices(start, step, count, site.zone) if priced else None,
         water_l=_water(source, start, end),
         unseen=tuple(read_.unseen),
+        silent=tuple(read_.silent),
         category=kpi.Category(meters.category),
     )
 
 
 class _Reader:
-    """Reads series of one period, and remembers what has never been seen."""
+    """Reads series of one period, and remembers what has never been seen and what was silent."""
 
     def __init__(self, source: Source, start: datetime, end: datetime, step: timedelta) -> None:
         self.source, self.start, self.end, self.step = source, start, end, step
         self.unseen: list[str] = []
+        self.silent: list[str] = []
 
     def values(self, refs: tuple[PointRef, ...]) -> Floats:
         """(n,) sum over points [canonical unit]."""
@@ -270,7 +286,16 @@ class _Reader:
             if missing_:
                 self.unseen += missing_
                 return np.full(max(int((self.end - self.start) / self.step), 0), np.nan)
-            return store.series_sum(conn, site, refs, self.start, self.end, self.step).values
+            found = self._sum(conn, refs)
+            if not np.isfinite(found).any():
+                alone = [str(ref) for ref in refs if not np.isfinite(self._sum(conn, (ref,))).any()]
+                self.silent += alone or [f"{' and '.join(map(str, refs))} at the same time"]
+            return found
+
+    def _sum(self, conn: db.Connection, refs: tuple[PointRef, ...]) -> Floats:
+        return store.series_sum(
+            conn, self.source.context.site.id, refs, self.start, self.end, self.step
+        ).values
 
     def kwh(self, refs: tuple[PointRef, ...]) -> Floats:
         """(n,) energy by interval."""
@@ -297,14 +322,14 @@ def by_bucket(found: Energy, zone: ZoneInfo) -> list[tuple[datetime, kpi.Breakdo
         # an hour that is there twice is told apart by its offset
         hour = int(time.timestamp() // HOUR.total_seconds()) if short else 0
         starts.setdefault((at.date(), hour), []).append(index)
-    times = found.times
+    times, parts = found.times, found.known_parts_kwh
     return [
         (
             times[indices[0]],
             kpi.breakdown(
                 found.facility_kwh[indices],
                 found.it_kwh[indices],
-                {name: kwh[indices] for name, kwh in found.parts_kwh.items()},
+                {name: kwh[indices] for name, kwh in parts.items()},
             ),
         )
         for indices in starts.values()
