@@ -27,7 +27,7 @@ from ui.components import amounts
 from ui.components import energy as parts
 from ui.components import report as report_parts
 from ui.data import energy, later, report
-from ui.data.shown import Kind, missing
+from ui.data.shown import Kind, Shown, missing
 from ui.pages import energy as page
 
 if TYPE_CHECKING:
@@ -173,23 +173,63 @@ def test_the_tariff_of_the_site_prices_its_own_hours(source: Source, clock: Manu
     assert Tariff().energy_price(NOON) == 0
 
 
-def test_water_meters_are_counters_and_make_a_wue(
-    source: Source, context: Context, clock: ManualClock, site: Site
-) -> None:
+def water(context: Context, asset: str, m3_by_minutes_ago: dict[int, float]) -> None:
+    """Write what a water meter said."""
     with db.connect(context.dsn) as conn:
         db.rows(
-            conn, "register_point", site=site.id, asset="tower", name=energy.WATER, unit="m3", role="sensor",
-            state_class="total_increasing", source="seed",
+            conn, "register_point", site=context.site.id, asset=asset, name=energy.WATER, unit="m3",
+            role="sensor", state_class="total_increasing", source="seed",
         )  # fmt: skip
-        (row,) = db.rows(conn, "point_ids", site=site.id, refs=["tower/make_up_water"])
-        for minutes, m3 in ((60, 100.0), (30, 100.5), (0, 101.2)):
+        (row,) = db.rows(conn, "point_ids", site=context.site.id, refs=[f"{asset}/{energy.WATER}"])
+        for minutes, m3 in m3_by_minutes_ago.items():
             conn.execute(
                 "INSERT INTO reading (time, value, point_id) VALUES (%s, %s, %s)",
-                (clock.now() - timedelta(minutes=minutes + 1), m3, row["point_id"]),
+                (context.clock.now() - timedelta(minutes=minutes), m3, row["point_id"]),
             )
-    found = energy.read(source, clock.now() - 2 * HOUR, clock.now())
+
+
+def test_water_meters_are_counters_and_make_a_wue(
+    source: Source, context: Context, clock: ManualClock
+) -> None:
+    water(context, "tower", {61: 100.0, 31: 100.5, 1: 101.2})
+    found = energy.read(source, clock.now() - HOUR, clock.now())
     assert found.water_l.value == pytest.approx(1200)
     assert found.wue.value == pytest.approx(1200 / (found.it_sum_kwh or 0))
+    water(context, "second-tower", {57: 7.0, 2: 7.5})
+    found = energy.read(source, clock.now() - HOUR, clock.now())
+    assert found.water_l.value == pytest.approx(1700), "both, the second one from its first reading on"
+
+
+def test_water_that_ran_while_its_meter_was_away_is_of_no_period(
+    source: Source, context: Context, clock: ManualClock
+) -> None:
+    water(context, "tower", {10 * 24 * 60: 0.0, 118: 100.0, 60: 100.5, 1: 101.0})
+    found = energy.read(source, clock.now() - 2 * HOUR, clock.now())
+    assert found.water_l.value == pytest.approx(1000)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [{60: 5.0, 1: 6.0}, {10_000: 5.0, 60: 6.0, 1: 7.0}, {119: 5.0, 60: 6.0}, {10_000: 5.0}],
+    ids=["seen in the middle", "away at the start", "away at the end", "away"],
+)
+def test_without_one_of_the_water_meters_there_is_no_water(
+    source: Source, context: Context, clock: ManualClock, second: dict[int, float]
+) -> None:
+    water(context, "tower", {121: 100.0, 60: 100.5, 1: 101.0})
+    water(context, "second-tower", second)
+    found = energy.read(source, clock.now() - 2 * HOUR, clock.now())
+    assert found.water_l.value is None
+    assert found.wue.reason == "second-tower/make_up_water: no readings near both ends of the period"
+
+
+def test_water_is_of_the_whole_period_and_so_is_the_energy_below_it() -> None:
+    litres = Shown(1500.0, "L", Kind.MEASURED)
+    found = energies([130.0] * 100, [10.0] * 91 + [np.nan] * 9, water_l=litres)
+    assert found.wue.value == pytest.approx(1.5)
+    assert "known in 91.0 % of the period" in text(parts.tiles(found, "EUR", AMSTERDAM)).replace(
+        "\N{NARROW NO-BREAK SPACE}", " "
+    )
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def tiles(found: Energy, currency: str, zone: ZoneInfo) -> Child:
             f"category {found.category:d} · {how}",
         ),
         figure("Facility energy", facility, facility_unit, f"IT {of_it} · {spelled(found, zone)}"),
-        figure("WUE", *ratio(found.wue), why(found.wue)),
+        figure("WUE", *ratio(found.wue), f"{why(found.wue)}{water_over(found)}"),
         figure("CUE", *ratio(found.cue), carbon_said(found)),
         figure("Energy cost", *priced(found, currency)),
     ]
@@ -84,6 +84,13 @@ def ratio(shown: Shown) -> tuple[str, str]:
 def why(shown: Shown) -> str:
     """What a figure is, or why there is none."""
     return str(shown.kind) if shown.alive else shown.reason
+
+
+def water_over(found: Energy) -> str:
+    """What is to be said of the IT energy below a WUE; nothing where it is complete."""
+    if not found.wue.alive or found.it_ratio >= COMPLETE:
+        return ""
+    return f"; IT energy known in {fmt.percent(found.it_ratio, 1)} of the period, taken for all of it"
 
 
 def carbon_said(found: Energy) -> str:

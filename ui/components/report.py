@@ -13,7 +13,7 @@ from core.actions import State
 from ui import format as fmt
 from ui.components import amounts
 from ui.components.advice import action
-from ui.components.energy import completeness
+from ui.components.energy import completeness, water_over
 from ui.data.energy import ENOUGH_RATIO, LOSSES
 from ui.data.shown import Kind
 
@@ -153,7 +153,7 @@ def energy(found: Report, site: Site) -> tuple[Figure, ...]:
             3,
         ),
         _mlc(of),
-        _shown("WUE", of.wue, "ISO/IEC 30134-9"),
+        _shown("WUE", of.wue, f"ISO/IEC 30134-9{water_over(of)}"),
         _shown("CUE", of.cue, "ISO/IEC 30134-8"),
         Figure("REF", None, "", NOT_METERED, "ISO/IEC 30134-3: no meter of renewable energy"),
         Figure("ERF", None, "", NOT_METERED, "ISO/IEC 30134-6: no meter of reused heat"),
@@ -347,7 +347,7 @@ def _sustainability(found: Report) -> tuple[Figure, ...]:
     pue = of.pue.value if of.pue.complete_ratio else None
     return (
         _measured("Power usage effectiveness", pue, "", "EDC / EIT", 3, "PUE"),
-        _shown("Water usage effectiveness", of.wue, "WIN / EIT", "WUE"),
+        _shown("Water usage effectiveness", of.wue, f"WIN / EIT{water_over(of)}", "WUE"),
         _none("Energy reuse factor", "ERF", NOT_METERED, "EREUSE / EDC"),
         _none("Renewable energy factor", "REF", NOT_METERED, "ERES-TOT / EDC"),
     )

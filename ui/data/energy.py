@@ -44,6 +44,8 @@ SUBSYSTEMS: Final = {
 """Groups of meters beside facility, IT and UPS, and what they are called."""
 ENOUGH_RATIO: Final = 0.9
 """A figure that leans on the IT's energy of a whole period needs at least so much of it [1]."""
+WATER_SLACK_RATIO: Final = 0.1
+"""A water meter's readings may miss the ends of a period by so much of it [1]."""
 _G_PER_KG: Final = 1000.0
 _L_PER_M3: Final = 1000.0
 _KEEP_WALL_S: Final = 300.0
@@ -159,14 +161,22 @@ class Energy:
         return _shown(kpi.cue_kg_per_kwh(carbon, self.it_kwh), "kg/kWh", self.carbon_kind)
 
     @property
+    def it_ratio(self) -> float:
+        """Share of the intervals in which the IT's energy is known [1]."""
+        return float(np.isfinite(self.it_kwh).mean()) if len(self.it_kwh) else 0.0
+
+    @property
     def wue(self) -> Shown:
-        """Water over IT energy [L/kWh]; of sums, so it needs nearly all of the IT's."""
-        it_kwh = self.it_sum_kwh
+        """Water over IT energy [L/kWh], both of the whole period.
+
+        Of the IT's energy nearly all has to be known; the rest is taken to have been like it.
+        """
+        it_kwh = total(self.it_kwh)
         if self.water_l.value is None:
             return missing("L/kWh", Kind.MEASURED, self.water_l.reason)
-        if not it_kwh or float(np.isfinite(self.it_kwh).mean()) < ENOUGH_RATIO:
+        if not it_kwh or self.it_ratio < ENOUGH_RATIO:
             return missing("L/kWh", Kind.MEASURED, "too much of the IT's energy is missing in this period")
-        return _shown(self.water_l.value / it_kwh, "L/kWh", Kind.MEASURED)
+        return _shown(self.water_l.value / (it_kwh / self.it_ratio), "L/kWh", Kind.MEASURED)
 
 
 def total(values: Floats) -> float | None:
@@ -303,14 +313,21 @@ class _Reader:
 
 
 def _water(source: Source, start: datetime, end: datetime) -> Shown:
-    (row,) = source.rows("ui_water", site=source.context.site.id, start=start, end=end)
-    if not row["refs"]:
+    """The water of the period, if every meter has readings near both of its ends."""
+    slack = WATER_SLACK_RATIO * (end - start)
+    rows = source.rows("ui_water", site=source.context.site.id, start=start, end=end, slack=slack)
+    if not rows:
         return missing("L", Kind.MEASURED, f"not metered: no point {WATER} has sent anything")
-    if row["dropped"]:
+    if rows[0]["dropped"]:
         return missing("L", Kind.MEASURED, "readings of the water meters are not kept so long")
-    if row["water_m3"] is None:
-        return missing("L", Kind.MEASURED, f"{', '.join(row['refs'])}: no two readings in this period")
-    return Shown(row["water_m3"] * _L_PER_M3, "L", Kind.MEASURED)
+    short = [
+        row["ref"]
+        for row in rows
+        if row["water_m3"] is None or row["first"] - start > slack or end - row["last"] > slack
+    ]
+    if short:
+        return missing("L", Kind.MEASURED, f"{', '.join(short)}: no readings near both ends of the period")
+    return Shown(sum(row["water_m3"] for row in rows) * _L_PER_M3, "L", Kind.MEASURED)
 
 
 def by_bucket(found: Energy, zone: ZoneInfo) -> list[tuple[datetime, kpi.Breakdown]]:
