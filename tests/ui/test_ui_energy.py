@@ -63,6 +63,7 @@ def energies(facility: list[float], it: list[float], start: datetime = NOON, **m
         "wet_bulb_c": np.full(len(it), 10.0),
         "carbon_g_per_kwh": None,
         "carbon_kind": Kind.ASSUMED,
+        "grid_ratio": 0.0,
         "price_per_kwh": None,
         "water_l": missing("L", Kind.MEASURED, "not metered"),
         "unseen": (),
@@ -149,6 +150,7 @@ def test_cost_carbon_and_water_of_known_sums() -> None:
     assert found.cue.value == pytest.approx(400 * 0.3 / 300)
     assert found.cue.kind is Kind.ASSUMED
     assert found.wue.reason == "not metered"
+    assert "a grid signal of more than 3%" in energies([1.0], [1.0], grid_ratio=0.03).cue.reason
     assert parts.priced(energies([1.0], [1.0]), "EUR")[2] == "no tariff in site.toml"
 
 
@@ -163,6 +165,37 @@ def test_sums_are_of_the_intervals_that_pue_is_of() -> None:
     assert found.pue.value == pytest.approx(260.0 / 200.0)
     assert found.cost == pytest.approx(26.0)
     assert found.carbon_kg == pytest.approx(78.0)
+
+
+@pytest.mark.parametrize(
+    ("hours", "kind", "grams", "said"),
+    [
+        (3, Kind.ASSUMED, 330.0, "from site.toml, as the grid said it in"),
+        (23, Kind.MEASURED, 200.0, "said by the grid in 9"),
+        (24, Kind.MEASURED, 200.0, "said by the grid · "),
+    ],
+    ids=["began at the end", "nearly all", "all"],
+)
+def test_carbon_of_part_of_a_period_is_not_shown_as_that_of_the_period(
+    source: Source, context: Context, clock: ManualClock, hours: int, kind: Kind, grams: float, said: str
+) -> None:
+    end = clock.now()
+    with db.connect(context.dsn) as conn:
+        db.rows(
+            conn, "register_point", site=context.site.id, asset="grid", name="carbon_intensity", unit="g/kWh",
+            role="sensor", state_class="measurement", source="seed",
+        )  # fmt: skip
+        (row,) = db.rows(conn, "point_ids", site=context.site.id, refs=["grid/carbon_intensity"])
+        conn.execute(
+            "INSERT INTO reading (time, value, point_id)"
+            " SELECT t, 200, %s FROM generate_series(%s::timestamptz, %s, interval '30 min') AS t",
+            (row["point_id"], end - hours * HOUR, end - timedelta(minutes=30)),
+        )
+    found = energy.read(source, end - 24 * HOUR, end)
+    assert found.carbon_kind is kind
+    unknown = 4 * (24 - hours) if kind is Kind.MEASURED else 0
+    assert found.carbon_kg == pytest.approx(found.facility_kwh[unknown:].sum() * grams / 1000)
+    assert said in parts.carbon_said(found)
 
 
 def test_the_tariff_of_the_site_prices_its_own_hours(source: Source, clock: ManualClock) -> None:

@@ -12,6 +12,7 @@ from ui import format as fmt
 from ui.components import amounts
 from ui.components.panel import empty, facts, table
 from ui.data.energy import ENOUGH_RATIO, total
+from ui.data.shown import Kind
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -97,9 +98,19 @@ def carbon_said(found: Energy) -> str:
     """What the carbon rests on."""
     if not found.cue.alive:
         return found.cue.reason
-    basis = "intensity said by the grid" if found.carbon_kind == "measured" else "intensity from site.toml"
     carbon = fmt.fixed(found.carbon_kg, 0)
-    return f"{found.carbon_kind}: {basis} · {carbon} kgCO₂ of the facility"
+    return f"{found.carbon_kind}: {carbon_basis(found)} · {carbon} kgCO₂ of the facility"
+
+
+def carbon_basis(found: Energy) -> str:
+    """Whose intensity it is, and of how much where it is not of all."""
+    share = fmt.percent(found.grid_ratio, 1)
+    if found.carbon_kind == Kind.MEASURED:
+        some = (
+            f" in {share} of the intervals, the only ones that count" if found.grid_ratio < COMPLETE else ""
+        )
+        return f"intensity said by the grid{some}"
+    return f"intensity from site.toml{f', as the grid said it in {share} only' if found.grid_ratio else ''}"
 
 
 def priced(found: Energy, currency: str) -> tuple[str, str, str]:

@@ -13,7 +13,7 @@ from core.actions import State
 from ui import format as fmt
 from ui.components import amounts
 from ui.components.advice import action
-from ui.components.energy import completeness, water_over
+from ui.components.energy import carbon_basis, completeness, water_over
 from ui.data.energy import ENOUGH_RATIO, LOSSES
 from ui.data.shown import Kind
 
@@ -154,10 +154,10 @@ def energy(found: Report, site: Site) -> tuple[Figure, ...]:
         ),
         _mlc(of),
         _shown("WUE", of.wue, f"ISO/IEC 30134-9{water_over(of)}"),
-        _shown("CUE", of.cue, "ISO/IEC 30134-8"),
+        _shown("CUE", of.cue, f"ISO/IEC 30134-8; {carbon_basis(of)}" if of.cue.alive else "ISO/IEC 30134-8"),
         Figure("REF", None, "", NOT_METERED, "ISO/IEC 30134-3: no meter of renewable energy"),
         Figure("ERF", None, "", NOT_METERED, "ISO/IEC 30134-6: no meter of reused heat"),
-        _carbon(found),
+        _carbon(of),
     ]
     if of.price_per_kwh is not None:
         said = "measured energy at the tariff of site.toml"
@@ -169,13 +169,10 @@ def energy(found: Report, site: Site) -> tuple[Figure, ...]:
     return tuple(figures)
 
 
-def _carbon(found: Report) -> Figure:
-    value = found.energy.carbon_kg
-    kind = str(found.energy.carbon_kind) if value is not None else NOT_KNOWN
-    source = "the grid's own figure" if kind == Kind.MEASURED else "intensity from site.toml"
-    return Figure(
-        "Carbon of the facility's energy", value, "kgCO₂", kind, source if value is not None else ""
-    )
+def _carbon(of: Energy) -> Figure:
+    value = of.carbon_kg
+    kind, said = (NOT_KNOWN, of.cue.reason) if value is None else (str(of.carbon_kind), carbon_basis(of))
+    return Figure("Carbon of the facility's energy", value, "kgCO₂", kind, said)
 
 
 def _share(kwh: float, of: kpi.Breakdown) -> str:

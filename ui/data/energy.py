@@ -43,7 +43,7 @@ SUBSYSTEMS: Final = {
 }
 """Groups of meters beside facility, IT and UPS, and what they are called."""
 ENOUGH_RATIO: Final = 0.9
-"""A figure that leans on the IT's energy of a whole period needs at least so much of it [1]."""
+"""A figure that leans on the IT's energy, or the grid's carbon, of a whole period needs so much of it [1]."""
 WATER_SLACK_RATIO: Final = 0.1
 """A water meter's readings may miss the ends of a period by so much of it [1]."""
 _G_PER_KG: Final = 1000.0
@@ -64,7 +64,9 @@ class Energy:
     wet_bulb_c: Floats
     carbon_g_per_kwh: Floats | None
     carbon_kind: Kind
-    """Measured where the grid says it, assumed where `site.toml` does."""
+    """Measured where the grid says it of nearly all that counts, assumed where `site.toml` does."""
+    grid_ratio: float
+    """Share of the intervals that count in which the grid says it [1]."""
     price_per_kwh: Floats | None
     """In the tariff's currency; none without a tariff."""
     water_l: Shown
@@ -154,9 +156,9 @@ class Energy:
     def cue(self) -> Shown:
         """Carbon over IT energy [kg/kWh]."""
         if self.carbon_g_per_kwh is None:
-            return missing(
-                "kg/kWh", self.carbon_kind, "neither a grid signal nor [tariff] carbon_g_per_kwh is there"
-            )
+            grid = f"a grid signal of more than {self.grid_ratio:.0%}" if self.grid_ratio else "a grid signal"
+            reason = f"neither {grid} nor [tariff] carbon_g_per_kwh is there"
+            return missing("kg/kWh", self.carbon_kind, reason)
         carbon = self.facility_kwh * self.carbon_g_per_kwh / _G_PER_KG
         return _shown(kpi.cue_kg_per_kwh(carbon, self.it_kwh), "kg/kWh", self.carbon_kind)
 
@@ -256,8 +258,11 @@ def read(source: Source, start: datetime, end: datetime) -> Energy:
     wet_bulb = read_.values((site.sensors.wet_bulb,))
     with source.connection() as conn:
         grams = carbon_g_per_kwh(conn, site, start, end, step)
-    kind = Kind.MEASURED
-    if grams is None or not np.isfinite(grams).any():
+    said = np.isfinite(grams) if grams is not None else np.zeros(count, dtype=bool)
+    counts = np.isfinite(facility) & np.isfinite(it)
+    of = said[counts] if counts.any() else said
+    grid_ratio, kind = float(of.mean()) if len(of) else 0.0, Kind.MEASURED
+    if grid_ratio < ENOUGH_RATIO:
         grams, kind = None, Kind.ASSUMED
         if site.tariff.carbon_g_per_kwh is not None:
             grams = np.full(count, site.tariff.carbon_g_per_kwh)
@@ -271,6 +276,7 @@ def read(source: Source, start: datetime, end: datetime) -> Energy:
         wet_bulb_c=wet_bulb,
         carbon_g_per_kwh=grams,
         carbon_kind=kind,
+        grid_ratio=grid_ratio,
         price_per_kwh=site.tariff.energy_prices(start, step, count, site.zone) if priced else None,
         water_l=_water(source, start, end),
         unseen=tuple(read_.unseen),
