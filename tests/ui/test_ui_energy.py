@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ui.data import Source
     from ui.data.energy import Energy
 
-HOUR = timedelta(hours=1)
+HOUR, QUARTER = timedelta(hours=1), timedelta(minutes=15)
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -59,6 +59,7 @@ def energies(facility: list[float], it: list[float], start: datetime = NOON, **m
         "step": HOUR,
         "facility_kwh": np.array(facility),
         "it_kwh": np.array(it),
+        "spoken": np.ones(len(it)),
         "parts_kwh": {},
         "wet_bulb_c": np.full(len(it), 10.0),
         "carbon_g_per_kwh": None,
@@ -94,7 +95,7 @@ def test_a_period_longer_than_the_readings_says_how_much_of_it_there_is(
     source: Source, clock: ManualClock
 ) -> None:
     found = energy.read(source, clock.now() - timedelta(days=7), clock.now())
-    assert found.step == HOUR
+    assert found.step == QUARTER
     assert found.pue.complete_ratio == pytest.approx(26 / 168, abs=1 / 168)
     assert "% of it" in text(parts.tiles(found, "EUR", AMSTERDAM))
 
@@ -277,12 +278,49 @@ def test_days_are_the_sites_own_and_have_23_24_or_25_hours(day: str, hours: int)
     assert sums[day] == pytest.approx(hours)
 
 
+@pytest.mark.parametrize(
+    ("days", "usual", "step"),
+    [(31, QUARTER / 15, QUARTER), (62, QUARTER, QUARTER), (31, 2 * QUARTER, HOUR), (365, QUARTER, HOUR)],
+)
+def test_a_month_is_read_in_quarters_where_the_meters_speak_so_often(
+    days: int, usual: timedelta, step: timedelta
+) -> None:
+    assert energy.step_of(NOON, NOON + timedelta(days=days), usual) == step
+
+
+@pytest.mark.parametrize(
+    ("spoke", "every_min", "share"),
+    [("true", 15, 1.0), ("true", 5, 1.0), ("true", 1, 1.0), ("extract(minute FROM t) < 2", 1, 2 / 60)],
+    ids=["every 15 min", "every 5 min", "every minute", "two minutes an hour"],
+)
+@pytest.mark.parametrize("rolled_up", [False, True], ids=["readings", "rollups"])
+def test_completeness_is_of_the_time_and_not_of_the_intervals(
+    empty_source: Source, site: Site, spoke: str, every_min: int, share: float, rolled_up: bool
+) -> None:
+    now = empty_source.now
+    with empty_source.connection() as conn:
+        ids = seed.points(conn, site)
+        for refs, watts in ((site.meters.facility, 130e3), (site.meters.it, 100e3)):
+            for ref in refs:
+                conn.execute(
+                    "INSERT INTO reading (time, value, point_id)"  # noqa: S608  # our own words
+                    " SELECT t, %s, %s FROM generate_series(%s::timestamptz, %s, %s) AS t"
+                    f" WHERE {spoke}",
+                    (watts, ids[str(ref)], now - timedelta(days=3), now, timedelta(minutes=every_min)),
+                )
+        if rolled_up:
+            conn.execute("SELECT rollup_start()")
+            conn.execute("CALL roll_up(%s, %s)", (now - timedelta(days=3), now))
+            conn.execute("DELETE FROM rollup_dirty")
+            conn.execute("TRUNCATE reading")
+    found = energy.read(empty_source, now - timedelta(days=3), now)
+    assert found.pue.value == pytest.approx(1.3)
+    assert found.pue.complete_ratio == pytest.approx(share, abs=0.01)
+
+
 def test_days_that_begin_within_an_hour_of_utc_are_read_in_quarters() -> None:
     kolkata, quarter = ZoneInfo("Asia/Kolkata"), timedelta(minutes=15)
     start = datetime(2026, 2, 28, 18, 30, tzinfo=UTC)
-    assert energy.step_of(start, start + timedelta(days=31), kolkata) == quarter
-    assert energy.step_of(start, start + timedelta(days=300), kolkata) == HOUR
-    assert energy.step_of(start, start + timedelta(days=31), AMSTERDAM) == HOUR
     found = energies([1.3] * 288, [0.25] * 288, start, step=quarter)
     assert [of.it_kwh for _, of in energy.by_bucket(found, kolkata)] == pytest.approx([24.0] * 3)
 

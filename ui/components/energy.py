@@ -131,6 +131,10 @@ def definition(found: Energy, site: Site, zone: ZoneInfo) -> Child:
         *(f"{ref}: silent in this period" for ref in found.silent),
         *(f"{name}: none named in site.toml" for name in unmetered),
     ]
+    complete = (
+        f"both spoke in {fmt.percent(pue.complete_ratio, 1)} of the period, to the minute; "
+        "only intervals with both count"
+    )
     return facts(
         [
             ("Standard", "ISO/IEC 30134-2: energy of the facility over energy of the IT, same period"),
@@ -140,10 +144,7 @@ def definition(found: Energy, site: Site, zone: ZoneInfo) -> Child:
             ("Missing meters", "; ".join(lacking) or "none"),
             ("Period", f"{spelled(found, zone)}, {fmt.number(found.hours)} h"),
             ("Intervals", f"{found.step.total_seconds() / 60:.0f} min means of power times time"),
-            (
-                "Completeness",
-                f"{fmt.percent(pue.complete_ratio, 1)} of the intervals have both meters; only these count",
-            ),
+            ("Completeness", complete),
         ]
     )
 
@@ -179,7 +180,7 @@ def subsystems(found: Energy) -> Child:
     there = "every meter" if not found.unknown_parts else "every meter of what is listed"
     said = f"{fmt.sentence(there)} was there in every interval."
     if of.complete_ratio < COMPLETE:
-        said = f"Of the {fmt.percent(of.complete_ratio, 1)} of the intervals in which {there} was there."
+        said = f"Of the {fmt.percent(of.complete_ratio, 1)} of the period in which {there} was there."
     if found.unknown_parts:
         said += f" ▲ Not measured, so among the unaccounted: {', '.join(found.unknown_parts)}."
     if of.residual_kwh < 0:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from core import kpi, store
+from core import db, kpi, store
 from core.errors import NotReadyError
 from core.series import floor_time
 from core.units import W_PER_KW
@@ -21,17 +21,16 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
-    from core import db
     from core.points import PointRef
     from core.series import Floats
     from ui.data.source import Source
 
 HOUR: Final = timedelta(hours=1)
 QUARTER: Final = timedelta(minutes=15)
-FINE_UP_TO: Final = timedelta(days=2)
-"""Periods up to this are read in quarters of an hour, longer ones by the hour."""
-FINE_DAYS_UP_TO: Final = timedelta(days=62)
-"""Where the zone is not whole hours from UTC, up to this."""
+SHORT_UP_TO: Final = timedelta(days=2)
+"""Periods up to this are shown by the hour, longer ones by the day."""
+FINE_UP_TO: Final = timedelta(days=62)
+"""Periods up to this are read in quarters of an hour, where the meters speak so often; others by the hour."""
 WATER: Final = "make_up_water"
 LOSSES: Final = "UPS and distribution"
 SUBSYSTEMS: Final = {
@@ -59,6 +58,8 @@ class Energy:
     step: timedelta
     facility_kwh: Floats
     it_kwh: Floats
+    spoken: Floats
+    """Share of each interval in which every meter of facility and IT spoke [1]: see `_Voice`."""
     parts_kwh: dict[str, Floats]
     """By subsystem, those that `site.toml` names meters of; all NaN where one of them said nothing."""
     wet_bulb_c: Floats
@@ -95,17 +96,25 @@ class Energy:
     @property
     def short(self) -> bool:
         """Whether it is shown by the hour rather than by the day."""
-        return self.end - self.start <= FINE_UP_TO
+        return self.end - self.start <= SHORT_UP_TO
 
     @property
     def pue(self) -> kpi.Pue:
-        """Facility over IT."""
-        return kpi.pue_of_period(self.facility_kwh, self.it_kwh, category=self.category, hours=self.hours)
+        """Facility over IT; complete as far as both spoke in the intervals that count."""
+        found = kpi.pue_of_period(self.facility_kwh, self.it_kwh, category=self.category, hours=self.hours)
+        return replace(found, complete_ratio=self._complete(*self.counted_kwh))
 
     @property
     def breakdown(self) -> kpi.Breakdown:
-        """By subsystem of which anything is known, with what no meter accounts for."""
-        return kpi.breakdown(self.facility_kwh, self.it_kwh, self.known_parts_kwh)
+        """By subsystem of which anything is known, with what no meter accounts for; complete likewise."""
+        parts = self.known_parts_kwh
+        found = kpi.breakdown(self.facility_kwh, self.it_kwh, parts)
+        return replace(found, complete_ratio=self._complete(*self.counted_kwh, *parts.values()))
+
+    def _complete(self, *kwh: Floats) -> float:
+        """Share of the period in which all of these are known and facility and IT spoke [1]."""
+        known = np.isfinite(np.stack(kwh)).all(axis=0)
+        return float(np.where(known, self.spoken, 0.0).mean()) if len(known) else 0.0
 
     @property
     def known_parts_kwh(self) -> dict[str, Floats]:
@@ -176,7 +185,7 @@ class Energy:
         it_kwh = total(self.it_kwh)
         if self.water_l.value is None:
             return missing("L/kWh", Kind.MEASURED, self.water_l.reason)
-        if not it_kwh or self.it_ratio < ENOUGH_RATIO:
+        if not it_kwh or self._complete(self.it_kwh) < ENOUGH_RATIO:
             return missing("L/kWh", Kind.MEASURED, "too much of the IT's energy is missing in this period")
         return _shown(self.water_l.value / (it_kwh / self.it_ratio), "L/kWh", Kind.MEASURED)
 
@@ -226,11 +235,15 @@ def compare(source: Source, start: datetime, end: datetime) -> Compared:
     return Compared(this, before, twin, reason)
 
 
-def step_of(start: datetime, end: datetime, zone: ZoneInfo) -> timedelta:
-    """The interval that a period is read in; days may begin within an hour of UTC."""
-    offset = start.astimezone(zone).utcoffset() or timedelta()
-    fine = end - start <= FINE_UP_TO or (offset % HOUR and end - start <= FINE_DAYS_UP_TO)
-    return QUARTER if fine else HOUR
+def step_of(start: datetime, end: datetime, usual: timedelta) -> timedelta:
+    """The interval that a period is read in.
+
+    Args:
+        start: when it begins.
+        end: when it ends.
+        usual: in what steps readings come from the slowest of the meters.
+    """
+    return QUARTER if end - start <= FINE_UP_TO and usual <= QUARTER else HOUR
 
 
 def read(source: Source, start: datetime, end: datetime) -> Energy:
@@ -244,8 +257,10 @@ def read(source: Source, start: datetime, end: datetime) -> Energy:
     from twin.replay import carbon_g_per_kwh  # noqa: PLC0415  # the twin's libraries load when they are needed
 
     site = source.context.site
-    step = step_of(start, end, site.zone)
     meters = site.meters
+    others = meters.ups_input + sum((getattr(meters, key) for key in SUBSYSTEMS), ())
+    voice = _Voice(source, meters.facility + meters.it, others, floor_time(start, HOUR), end)
+    step = step_of(start, end, voice.usual)
     start, end = floor_time(start, step), floor_time(end, step)
     count = max(int((end - start) / step), 0)
     read_ = _Reader(source, start, end, step)
@@ -272,6 +287,7 @@ def read(source: Source, start: datetime, end: datetime) -> Energy:
         step=step,
         facility_kwh=facility,
         it_kwh=it,
+        spoken=voice.spoken(start, step, count),
         parts_kwh=parts,
         wet_bulb_c=wet_bulb,
         carbon_g_per_kwh=grams,
@@ -283,6 +299,48 @@ def read(source: Source, start: datetime, end: datetime) -> Energy:
         silent=tuple(read_.silent),
         category=kpi.Category(meters.category),
     )
+
+
+class _Voice:
+    """When some meters spoke.
+
+    A meter speaks in steps, the median time from one minute with a reading to the next. A reading speaks for
+    the time to the next one; after a gap, longer than three steps and two minutes more than one, only for one
+    step. So a meter that comes every 15 min is complete, and one that speaks two minutes an hour is not.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        refs: tuple[PointRef, ...],
+        others: tuple[PointRef, ...],
+        start: datetime,
+        end: datetime,
+    ) -> None:
+        if end - start > FINE_UP_TO:
+            others = ()  # their steps would not be asked for
+        with source.connection() as conn:
+            ids = store.point_ids(conn, source.context.site.id, refs + others)
+            rows = db.rows(conn, "ui_energy_gaps", points=list(ids.values()), since=start, until=end)
+        ours = {ids[str(ref)] for ref in refs if str(ref) in ids}
+        self.usual = timedelta(seconds=max([row["usual_s"] or 0.0 for row in rows], default=0.0))
+        """In what steps the slowest of all speaks; 0 where none is known."""
+        self._gaps = [
+            (row["silent_from"], row["silent_to"])
+            for row in rows
+            if row["silent_to"] and row["point_id"] in ours
+        ]
+
+    def spoken(self, start: datetime, step: timedelta, count: int) -> Floats:
+        """(n,) share of each interval in which all of them spoke [1]."""
+        edges = np.arange(count + 1, dtype=np.float64)
+        silent, until = np.zeros(count + 1), 0.0
+        for from_, to in sorted(self._gaps):
+            first, last = max((from_ - start) / step, until), (to - start) / step
+            if last > first:
+                silent += np.clip(edges, first, last) - first
+                until = last
+        return np.clip(1.0 - np.diff(silent), 0.0, 1.0)
 
 
 class _Reader:

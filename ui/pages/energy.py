@@ -153,10 +153,12 @@ def weather_chart(found: Compared, source: Source) -> Figure:
     this, twin = found.this, found.twin
     per_hour = round(energy.HOUR / this.step)
     count = len(this.it_kwh) // per_hour * per_hour
-    facility, it, wet_bulb = (
-        values[:count].reshape(-1, per_hour).mean(axis=1)
-        for values in (this.facility_kwh, this.it_kwh, this.wet_bulb_c)
+    facility, it = (
+        values[:count].reshape(-1, per_hour).mean(axis=1) for values in (this.facility_kwh, this.it_kwh)
     )
+    blocks = this.wet_bulb_c[:count].reshape(-1, per_hour)
+    said = np.isfinite(blocks).sum(axis=1)  # weather may come by the hour only
+    wet_bulb = np.where(said > 0, np.nansum(blocks, axis=1) / np.maximum(said, 1), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(it > 0, facility / it, np.nan)
     expected = (twin.wet_bulb_c, twin.twin_facility_kw / twin.it_kw) if twin else None
