@@ -335,12 +335,20 @@ def test_hours_of_a_short_period_are_told_apart_where_the_clock_is_set_back() ->
 def test_bars_of_pue_begin_at_one_and_end_at_it() -> None:
     of = breakdown([130.0], [100.0], {"Chillers": [20.0]})
     figure = charts.pue([(NOON, of)], AMSTERDAM, NOON, by_hour=False)
+    assert figure["data"][0]["x"] == ["2026-03-02"]
     bars = figure["data"][:-1]
     assert [bar["name"] for bar in bars] == ["Chillers", charts.REST]
     assert bars[0]["base"] == [1.0]
     assert bars[1]["base"][0] + bars[1]["y"][0] == pytest.approx(1.3)
     assert figure["data"][-1]["y"] == [pytest.approx(1.3)]
     json.dumps(figure, allow_nan=False)
+
+
+def test_hours_of_the_other_half_of_the_year_are_at_the_offset_of_then(empty_source: Source) -> None:
+    july = energies([1.3] * 6, [1.0] * 6, datetime(2025, 7, 1, 10, tzinfo=UTC))
+    figure = page.pue_chart(july, empty_source)
+    assert figure["data"][0]["x"][0] == "2025-07-01T12:00:00"
+    assert "UTC+02:00" in figure["layout"]["xaxis"]["title"]["text"]
 
 
 def test_a_load_duration_curve_falls_from_the_highest_to_the_lowest() -> None:

@@ -203,6 +203,9 @@ def test_a_day_on_which_the_clocks_change_is_right_to_the_label(
         utc = of.start + (datetime.fromisoformat(at) - start)
         assert name.startswith(f"{utc.astimezone(site.zone):%H:%M}")
     assert [offset[1] for offset in player.offsets(of, UTC)] == [0]  # type: ignore[arg-type]  # a zone as well
+    if hours == 23:
+        assert player.index_of(of, "02:30", site.zone) is None, "there is no such time"
+        assert player.index_of(of, "03:30", site.zone) == 2 * 12 + 6
     if hours == 25:
         assert changed == 36
         twice = [player.index_of(of, text, site.zone) for text in ("02:30", "02:30+02:00", "02:30+01:00")]

@@ -453,6 +453,8 @@ def index_of(of: Played, text: str, zone: ZoneInfo) -> int | None:
     if naive is None:
         return None
     time = naive if naive.tzinfo else naive.replace(tzinfo=zone)
+    if time.astimezone(UTC).astimezone(time.tzinfo) != time:
+        return None  # the clocks skip it
     index = (time.astimezone(UTC) - of.start) // of.step
     return index if 0 <= index < of.count else None
 

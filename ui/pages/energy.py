@@ -139,7 +139,7 @@ def pue_chart(found: Energy, source: Source) -> Figure:
     buckets = energy.by_bucket(found, source.context.site.zone)
     by_hour = found.short
     zone = source.zone if by_hour else source.context.site.zone
-    return charts.pue(buckets, zone, source.now, by_hour=by_hour)
+    return charts.pue(buckets, zone, found.end, by_hour=by_hour)
 
 
 def duration_chart(found: Energy, source: Source) -> Figure:
