@@ -19,7 +19,7 @@ from core import db
 from core.errors import InputError
 from ui import pdf, view
 from ui.components import report as parts
-from ui.data import later, report
+from ui.data import later, report, status
 from ui.pages import reports as page
 
 if TYPE_CHECKING:
@@ -60,6 +60,23 @@ def test_months_begin_with_the_first_reading(source: Source, empty_source: Sourc
     assert report.months(source) == (MARCH,)
     assert report.months(empty_source) == (MARCH,)
     assert report._before(MARCH, 3) == date(2025, 12, 1)
+
+
+def test_months_and_days_whose_readings_are_dropped_are_offered_from_what_is_rolled_up(
+    empty_source: Source, site: Site
+) -> None:
+    old, now = datetime(2025, 11, 10, tzinfo=UTC), empty_source.now
+    with empty_source.connection() as conn:
+        seed.readings(conn, site, old, old + timedelta(hours=2))
+        conn.execute("SELECT rollup_start()")
+        conn.execute("CALL roll_up(%s, %s)", (old, old + timedelta(hours=3)))
+        conn.execute("TRUNCATE reading, rollup_dirty")
+        conn.execute("UPDATE storage_state SET raw_from = %s", (now - timedelta(days=90),))
+        seed.readings(conn, site, now - timedelta(hours=2), now)
+    months = report.months(empty_source)
+    assert (months[0], months[-1], len(months)) == (MARCH, date(2025, 11, 1), 5)
+    assert report.read(empty_source, date(2025, 11, 1)).energy.it_sum_kwh
+    assert status.days(empty_source) == (date(2026, 3, 2), date(2025, 11, 10))
 
 
 def test_figures_are_those_of_the_readings(source: Source, site: Site, clock: ManualClock) -> None:

@@ -114,7 +114,10 @@ def span_of(month: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def months(source: Source) -> tuple[date, ...]:
-    """The months from the first reading of the meters of PUE on, newest first; this one at least."""
+    """The months from the first reading of the meters of PUE on, newest first; this one at least.
+
+    What is rolled up counts where the readings are dropped: a month is made of it.
+    """
 
     def read() -> tuple[date, ...]:
         site = source.context.site
