@@ -50,7 +50,9 @@ def test_a_month_of_the_site_lasts_from_midnight_to_midnight_there() -> None:
     assert report.span_of(date(2026, 12, 1), AMSTERDAM)[1] == datetime(2026, 12, 31, 23, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("asked", ["2026-13", "2026-3", "0000-01", "=1+1", "2026-04", "x" * 3000, ""])
+@pytest.mark.parametrize(
+    "asked", ["2026-13", "2026-3", "0000-01", "=1+1", "2026-04", "x" * 3000, "", "0001-01", "1969-12"]
+)
 def test_a_month_that_is_none_is_refused_in_a_sentence(asked: str) -> None:
     with pytest.raises(InputError, match="choose a month of the list"):
         report.parse_month(asked, date(2026, 3, 2))
@@ -140,6 +142,8 @@ def test_every_indicator_of_the_annex_has_a_value_or_a_reason(source: Source, si
     assert names["PDIT"].value == site.plant.it_design_kw
     assert names["TIN"].value == pytest.approx(20.0)
     assert names["ERF"].value is None
+    sections = parts.sections(report.read(source, MARCH), site, AMSTERDAM)
+    assert "Official Journal before filing" in next(s.note for s in sections if parts.EED in s.title)
     with view.use(view.parse("?units=ip", site)):
         assert by_name(parts.eed(report.read(source, MARCH), site))["TIN"].shown == "68.0 °F"
 
@@ -240,10 +244,11 @@ def test_the_csv_has_numbers_and_reasons(app: Dash, seeded: seed.Seeded) -> None
     assert float(values["energy", "PUE"][0]) == pytest.approx(1.26, abs=0.02)
     assert values["energy", "REF"] == ["", "", "not metered", "ISO/IEC 30134-3: no meter of renewable energy"]
     assert values["eu_2024_1364", "Total energy consumption (EDC)"][1] == "kWh"
+    assert "Official Journal before filing" in values["eu_2024_1364", "names"][3]
 
 
 def test_a_file_of_no_month_is_refused_with_a_sentence(app: Dash) -> None:
-    for month in ("2026-13", "2027-01", "x"):
+    for month in ("2026-13", "2027-01", "x", "0001-01", "9999-12"):
         found = app.server.test_client().get(f"/reports/{month}.pdf")
-        assert found.status_code == 400
+        assert found.status_code == 400, month
         assert found.get_data(as_text=True).startswith("month: found")

@@ -29,6 +29,10 @@ NOT_METERED: Final = "not metered"
 NOT_KNOWN: Final = "not known"
 SILENT: Final = "a meter was silent"
 EED: Final = "Delegated Regulation (EU) 2024/1364"
+EED_NAMES: Final = (
+    "The names follow annexes II and III of the regulation as far as known: compare them with the Official "
+    "Journal before filing."
+)
 _L_PER_M3: Final = 1000.0
 _UNKNOWN: Final = "site.toml does not hold it"
 LISTED: Final = 60
@@ -76,7 +80,7 @@ def sections(found: Report, site: Site, zone: ZoneInfo) -> tuple[Section, ...]:
         _of(
             f"Indicators of {EED}",
             eed(found, site),
-            "Named as in its annexes II and III, which ask for a calendar year: these are of this month. "
+            f"{EED_NAMES} The annexes ask for a calendar year: these are of this month. "
             "What is not metered or known here has to be brought from elsewhere before it is reported.",
             symbols=True,
         ),
