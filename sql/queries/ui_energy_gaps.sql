@@ -1,6 +1,7 @@
 -- By point, in what steps its usable readings come, and when it did not speak: after a gap of more than three
 -- steps, and two minutes more than one, all but the first step of it. To the minute, from the rollups where
--- they are right, from the readings since. The step is the median of the last two days that it spoke in.
+-- they are right, from the readings since. The step is the median of the last two days that are rolled up and
+-- of what is not yet.
 WITH span AS (
     SELECT
         CASE
@@ -19,27 +20,23 @@ WITH span AS (
 here AS (
     SELECT
         p.point_id,
-        s.raw_from
+        s.raw_from,
+        (
+            SELECT r.bucket
+            FROM reading_1m AS r
+            WHERE r.point_id = p.point_id AND r.bucket >= %(since)s AND r.bucket < s.raw_from
+            ORDER BY r.bucket DESC
+            LIMIT 1
+        ) AS rolled_to
     FROM unnest(%(points)s::integer[]) AS p (point_id)
     CROSS JOIN span AS s
 ),
 
-minute AS (
+fresh AS (
     SELECT
         h.point_id,
-        m.at
-    FROM here AS h
-    CROSS JOIN
-        LATERAL (
-            SELECT r.bucket AS at
-            FROM reading_1m AS r
-            WHERE r.point_id = h.point_id AND r.bucket >= %(since)s AND r.bucket < h.raw_from
-            OFFSET 0 -- noqa: AM09
-        ) AS m
-    UNION ALL
-    SELECT
-        h.point_id,
-        m.at
+        m.at,
+        coalesce(lag(m.at) OVER (PARTITION BY h.point_id ORDER BY m.at), h.rolled_to) AS before
     FROM here AS h
     CROSS JOIN
         LATERAL (
@@ -51,39 +48,64 @@ minute AS (
         ) AS m
 ),
 
-step AS (
-    SELECT
-        m.point_id,
-        m.at,
-        lag(m.at) OVER w AS before,
-        max(m.at) OVER (PARTITION BY m.point_id) AS newest
-    FROM minute AS m
-    WINDOW w AS (PARTITION BY m.point_id ORDER BY m.at)
-),
-
 usual AS (
     SELECT
         s.point_id,
-        percentile_disc(0.5) WITHIN GROUP (ORDER BY s.at - s.before) AS step
-    FROM step AS s
-    WHERE s.at > s.newest - interval '2 days'
+        percentile_disc(0.5) WITHIN GROUP (ORDER BY s.lasted) AS step
+    FROM (
+        SELECT
+            f.point_id,
+            f.at - f.before AS lasted
+        FROM fresh AS f
+        UNION ALL
+        SELECT
+            h.point_id,
+            m.lasted
+        FROM here AS h
+        CROSS JOIN
+            LATERAL (
+                SELECT r.bucket - lag(r.bucket) OVER (ORDER BY r.bucket) AS lasted
+                FROM reading_1m AS r
+                WHERE
+                    r.point_id = h.point_id AND r.bucket >= %(since)s
+                    AND r.bucket > h.rolled_to - interval '2 days' AND r.bucket <= h.rolled_to
+                OFFSET 0 -- noqa: AM09
+            ) AS m
+    ) AS s
     GROUP BY s.point_id
 ),
 
+-- of the rollups only what may be a gap: a lag over the primary key needs no sorting
 pause AS (
     SELECT
-        s.point_id,
-        s.before,
-        s.at
-    FROM step AS s
+        h.point_id,
+        m.before,
+        m.at
+    FROM here AS h
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                r.bucket AS at,
+                lag(r.bucket) OVER (ORDER BY r.bucket) AS before
+            FROM reading_1m AS r
+            WHERE r.point_id = h.point_id AND r.bucket >= %(since)s AND r.bucket < h.raw_from
+            OFFSET 0 -- noqa: AM09
+        ) AS m
+    WHERE m.before IS NULL OR m.at - m.before > interval '3 minutes'
+    UNION ALL
+    SELECT
+        f.point_id,
+        f.before,
+        f.at
+    FROM fresh AS f
     UNION ALL
     SELECT
         h.point_id,
-        max(s.at) AS before,
+        coalesce(max(f.at), h.rolled_to) AS before,
         %(until)s::timestamptz AS at
     FROM here AS h
-    LEFT JOIN step AS s ON h.point_id = s.point_id
-    GROUP BY h.point_id
+    LEFT JOIN fresh AS f ON h.point_id = f.point_id
+    GROUP BY h.point_id, h.rolled_to
 )
 
 SELECT

@@ -293,11 +293,12 @@ def test_a_month_is_read_in_quarters_where_the_meters_speak_so_often(
     [("true", 15, 1.0), ("true", 5, 1.0), ("true", 1, 1.0), ("extract(minute FROM t) < 2", 1, 2 / 60)],
     ids=["every 15 min", "every 5 min", "every minute", "two minutes an hour"],
 )
-@pytest.mark.parametrize("rolled_up", [False, True], ids=["readings", "rollups"])
+@pytest.mark.parametrize("rolled_up_h", [0, 50, 72], ids=["readings", "both", "rollups"])
 def test_completeness_is_of_the_time_and_not_of_the_intervals(
-    empty_source: Source, site: Site, spoke: str, every_min: int, share: float, rolled_up: bool
+    empty_source: Source, site: Site, spoke: str, every_min: int, share: float, rolled_up_h: int
 ) -> None:
     now = empty_source.now
+    start = now - timedelta(days=3)
     with empty_source.connection() as conn:
         ids = seed.points(conn, site)
         for refs, watts in ((site.meters.facility, 130e3), (site.meters.it, 100e3)):
@@ -306,13 +307,14 @@ def test_completeness_is_of_the_time_and_not_of_the_intervals(
                     "INSERT INTO reading (time, value, point_id)"  # noqa: S608  # our own words
                     " SELECT t, %s, %s FROM generate_series(%s::timestamptz, %s, %s) AS t"
                     f" WHERE {spoke}",
-                    (watts, ids[str(ref)], now - timedelta(days=3), now, timedelta(minutes=every_min)),
+                    (watts, ids[str(ref)], start, now, timedelta(minutes=every_min)),
                 )
-        if rolled_up:
+        if rolled_up_h:
+            until = start + rolled_up_h * HOUR
             conn.execute("SELECT rollup_start()")
-            conn.execute("CALL roll_up(%s, %s)", (now - timedelta(days=3), now))
-            conn.execute("DELETE FROM rollup_dirty")
-            conn.execute("TRUNCATE reading")
+            conn.execute("CALL roll_up(%s, %s)", (start, until))
+            conn.execute("UPDATE rollup_dirty SET from_minute = %s", (until,))
+            conn.execute("DELETE FROM reading WHERE time < %s", (until,))
     found = energy.read(empty_source, now - timedelta(days=3), now)
     assert found.pue.value == pytest.approx(1.3)
     assert found.pue.complete_ratio == pytest.approx(share, abs=0.01)

@@ -113,8 +113,8 @@ class Energy:
 
     def _complete(self, *kwh: Floats) -> float:
         """Share of the period in which all of these are known and facility and IT spoke [1]."""
-        known = np.isfinite(np.stack(kwh)).all(axis=0)
-        return float(np.where(known, self.spoken, 0.0).mean()) if len(known) else 0.0
+        counts = np.where(np.isfinite(np.stack(kwh)).all(axis=0), self.spoken, 0.0)
+        return float(counts.mean()) if len(counts) else 0.0
 
     @property
     def known_parts_kwh(self) -> dict[str, Floats]:
