@@ -137,6 +137,11 @@ def test_a_meter_that_was_silent_for_the_whole_period_is_said_and_missing_in_eve
     told = {figure.name: figure for figure in month}
     assert (told["MLC"].value, told["MLC"].kind) == (None, report_parts.SILENT)
     assert (told["Chillers"].value, told["Chillers"].kind) == (None, report_parts.SILENT)
+    longer = energy.read(source, start - 6 * HOUR, clock.now())
+    month = report_parts.energy(replace(report.read(source, date(2026, 3, 1)), energy=longer), site)
+    notes = {figure.name: figure.note.replace("\N{NARROW NO-BREAK SPACE}", " ") for figure in month}
+    for name in ("MLC", "Chillers", "Pumps"):
+        assert "; of 50.0 % of the period only" in notes[name], name
 
 
 def test_cost_carbon_and_water_of_known_sums() -> None:

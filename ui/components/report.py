@@ -6,14 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from core import kpi
 from core.actions import State
 from ui import format as fmt
 from ui.components import amounts
 from ui.components.advice import action
-from ui.components.energy import carbon_basis, completeness, water_over
+from ui.components.energy import COMPLETE, carbon_basis, completeness, water_over
 from ui.data.energy import ENOUGH_RATIO, LOSSES
 from ui.data.shown import Kind
 
@@ -133,7 +131,7 @@ def energy(found: Report, site: Site) -> tuple[Figure, ...]:
         _measured("Facility energy", of.facility_sum_kwh, "kWh"),
         _measured("IT energy", of.it_sum_kwh, "kWh"),
         *(
-            _measured(name, kwh if parts.complete_ratio else None, "kWh", _share(kwh, parts))
+            _measured(name, kwh if parts.complete_ratio else None, "kWh", _share(kwh, of))
             for name, kwh in parts.overhead_kwh.items()
         ),
         *(Figure(name, None, "kWh", SILENT, "among the unaccounted") for name in of.unknown_parts),
@@ -179,20 +177,26 @@ def _carbon(of: Energy) -> Figure:
     return Figure("Carbon of the facility's energy", value, "kgCO₂", kind, said)
 
 
-def _share(kwh: float, of: kpi.Breakdown) -> str:
-    if not of.complete_ratio or not of.facility_kwh:
+def _share(kwh: float, of: Energy) -> str:
+    whole = of.breakdown
+    if not whole.complete_ratio or not whole.facility_kwh:
         return ""
-    return f"{fmt.percent(kwh / of.facility_kwh, 1)} of the facility; {completeness(of.complete_ratio)}"
+    return f"{fmt.percent(kwh / whole.facility_kwh, 1)} of the facility{_less(whole.complete_ratio, of)}"
+
+
+def _less(ratio: float, of: Energy) -> str:
+    """How much of the period a figure is of, where that is less than for the PUE."""
+    less = ratio < of.pue.complete_ratio - (1 - COMPLETE)
+    return f"; of {fmt.percent(ratio, 1)} of the period only" if less else ""
 
 
 def _mlc(of: Energy) -> Figure:
     """Of the intervals in which every meter of cooling is known."""
-    value, known = _ratio(kpi.mlc(of.cooling_kwh, of.it_kwh)), np.isfinite(of.cooling_kwh + of.it_kwh)
-    said = "cooling over IT energy, ASHRAE 90.4"
+    value, said = _ratio(kpi.mlc(of.cooling_kwh, of.it_kwh)), "cooling over IT energy, ASHRAE 90.4"
     if value is None:
         silent = SILENT if set(of.unknown_parts) - {LOSSES} else NOT_METERED
         return Figure("MLC", None, "", silent, said)
-    return _measured("MLC", value, "", f"{said}; {completeness(float(known.mean()))}", 3)
+    return _measured("MLC", value, "", said + _less(of.complete(of.cooling_kwh, of.it_kwh), of), 3)
 
 
 def _ratio(value: float) -> float | None:

@@ -102,16 +102,16 @@ class Energy:
     def pue(self) -> kpi.Pue:
         """Facility over IT; complete as far as both spoke in the intervals that count."""
         found = kpi.pue_of_period(self.facility_kwh, self.it_kwh, category=self.category, hours=self.hours)
-        return replace(found, complete_ratio=self._complete(*self.counted_kwh))
+        return replace(found, complete_ratio=self.complete(*self.counted_kwh))
 
     @property
     def breakdown(self) -> kpi.Breakdown:
         """By subsystem of which anything is known, with what no meter accounts for; complete likewise."""
         parts = self.known_parts_kwh
         found = kpi.breakdown(self.facility_kwh, self.it_kwh, parts)
-        return replace(found, complete_ratio=self._complete(*self.counted_kwh, *parts.values()))
+        return replace(found, complete_ratio=self.complete(*self.counted_kwh, *parts.values()))
 
-    def _complete(self, *kwh: Floats) -> float:
+    def complete(self, *kwh: Floats) -> float:
         """Share of the period in which all of these are known and facility and IT spoke [1]."""
         counts = np.where(np.isfinite(np.stack(kwh)).all(axis=0), self.spoken, 0.0)
         return float(counts.mean()) if len(counts) else 0.0
@@ -185,7 +185,7 @@ class Energy:
         it_kwh = total(self.it_kwh)
         if self.water_l.value is None:
             return missing("L/kWh", Kind.MEASURED, self.water_l.reason)
-        if not it_kwh or self._complete(self.it_kwh) < ENOUGH_RATIO:
+        if not it_kwh or self.complete(self.it_kwh) < ENOUGH_RATIO:
             return missing("L/kWh", Kind.MEASURED, "too much of the IT's energy is missing in this period")
         return _shown(self.water_l.value / (it_kwh / self.it_ratio), "L/kWh", Kind.MEASURED)
 
