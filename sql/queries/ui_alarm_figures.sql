@@ -1,5 +1,6 @@
 -- How the alarms of a period came, after EEMUA 191 and ISA-18.2, from what is on record; notifications, and
--- what was put aside when it was raised, asked for nobody.
+-- what was put aside when it was raised, asked for nobody. Windows are ten minutes of the clock, of which
+-- `since` begins one.
 WITH raised AS (
     SELECT
         e.at,
@@ -19,10 +20,10 @@ WITH raised AS (
 
 windows AS (
     SELECT
-        floor(extract(EPOCH FROM at - %(since)s::timestamptz) / 600) AS number,
+        date_bin('10 minutes', at, timestamptz '1970-01-01 00:00+00') AS begun,
         count(*) AS raised
     FROM raised
-    GROUP BY number
+    GROUP BY begun
 ),
 
 sources AS (

@@ -246,6 +246,23 @@ def test_figures_are_counted_from_what_is_on_record(ours: Source) -> None:
     assert "▲ missed" in said
 
 
+def test_windows_are_of_the_clock_so_that_figures_do_not_change_by_themselves(
+    ours: Source, clock: ManualClock
+) -> None:
+    raised(ours, "bms.offline.x", 1, ago=8 * DAY)
+    for i in range(12):  # from 09:44 to 09:55: six before 09:50, six from then on
+        raised(ours, f"write.failed.{i}", 3, ago=2 * HOUR + 16 * MINUTE - i * MINUTE)
+    said = []
+    for _ in range(5):
+        found = alarms.figures(ours, ours.now - 7 * DAY, ours.now)
+        assert found
+        said.append((found.raised, found.floods, found.most))
+        assert found.start.minute % 10 == 0
+        assert found.windows == 7 * 144 + (ours.now.minute % 10 > 0)
+        clock.advance(2 * MINUTE)
+    assert set(said) == {(12, 0, 6)}
+
+
 def test_what_is_shelved_when_it_is_raised_counts_for_nothing(ours: Source) -> None:
     number = raised(ours, "write.failed.1", ago=3 * HOUR)
     with db.connect(ours.context.dsn) as conn:

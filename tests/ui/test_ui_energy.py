@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC, datetime, timedelta
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -23,8 +25,9 @@ from ui.access import auth
 from ui.charts import energy as charts
 from ui.components import amounts
 from ui.components import energy as parts
-from ui.data import energy, later
-from ui.data.shown import Kind, missing
+from ui.components import report as report_parts
+from ui.data import energy, later, report
+from ui.data.shown import Kind, Shown, missing
 from ui.pages import energy as page
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from ui.data import Source
     from ui.data.energy import Energy
 
-HOUR = timedelta(hours=1)
+HOUR, QUARTER = timedelta(hours=1), timedelta(minutes=15)
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -56,13 +59,16 @@ def energies(facility: list[float], it: list[float], start: datetime = NOON, **m
         "step": HOUR,
         "facility_kwh": np.array(facility),
         "it_kwh": np.array(it),
+        "spoken": np.ones(len(it)),
         "parts_kwh": {},
         "wet_bulb_c": np.full(len(it), 10.0),
         "carbon_g_per_kwh": None,
         "carbon_kind": Kind.ASSUMED,
+        "grid_ratio": 0.0,
         "price_per_kwh": None,
         "water_l": missing("L", Kind.MEASURED, "not metered"),
         "unseen": (),
+        "silent": (),
         "category": 2,
     }
     return energy.Energy(**(given | more))
@@ -89,7 +95,7 @@ def test_a_period_longer_than_the_readings_says_how_much_of_it_there_is(
     source: Source, clock: ManualClock
 ) -> None:
     found = energy.read(source, clock.now() - timedelta(days=7), clock.now())
-    assert found.step == HOUR
+    assert found.step == QUARTER
     assert found.pue.complete_ratio == pytest.approx(26 / 168, abs=1 / 168)
     assert "% of it" in text(parts.tiles(found, "EUR", AMSTERDAM))
 
@@ -106,6 +112,38 @@ def test_a_meter_that_never_spoke_is_named_and_no_figure_is_made(empty_source: S
     assert page.duration_chart(found, empty_source)["data"][0]["x"] == []
 
 
+def test_a_meter_that_was_silent_for_the_whole_period_is_said_and_missing_in_every_sum(
+    source: Source, context: Context, clock: ManualClock, site: Site
+) -> None:
+    start = clock.now() - 6 * HOUR
+    (chiller, *_) = site.meters.chiller
+    with db.connect(context.dsn) as conn:
+        point = db.rows(conn, "point_ids", site=site.id, refs=[str(chiller)])[0]["point_id"]
+        conn.execute("DELETE FROM reading WHERE point_id = %s AND time >= %s", (point, start))
+    found = energy.read(source, start, clock.now())
+    assert found.silent == (str(chiller),)
+    assert f"{chiller}: silent in this period" in text(parts.definition(found, site, AMSTERDAM))
+    said = text(parts.subsystems(found))
+    assert "Not measured, so among the unaccounted: Chillers." in said
+    assert "Every meter was there" not in said
+    assert found.breakdown.residual_kwh > 9.0 * 6
+    assert not np.isfinite(found.cooling_kwh).any()
+    columns, rows = page.sheet(found)
+    assert np.isnan(rows[0][columns.index("chillers_kwh")])
+    before = energy.read(source, start - 6 * HOUR, start)
+    compared = text(parts.comparison(found, before, "EUR"))
+    assert re.search(r'"Cooling energy, kWh".*?"children": "(.*?)"', compared)[1] == "—"  # type: ignore[index]  # it is there
+    month = report_parts.energy(replace(report.read(source, date(2026, 3, 1)), energy=found), site)
+    told = {figure.name: figure for figure in month}
+    assert (told["MLC"].value, told["MLC"].kind) == (None, report_parts.SILENT)
+    assert (told["Chillers"].value, told["Chillers"].kind) == (None, report_parts.SILENT)
+    longer = energy.read(source, start - 6 * HOUR, clock.now())
+    month = report_parts.energy(replace(report.read(source, date(2026, 3, 1)), energy=longer), site)
+    notes = {figure.name: figure.note.replace("\N{NARROW NO-BREAK SPACE}", " ") for figure in month}
+    for name in ("MLC", "Chillers", "Pumps"):
+        assert "; of 50.0 % of the period only" in notes[name], name
+
+
 def test_cost_carbon_and_water_of_known_sums() -> None:
     found = energies(
         [150.0, 250.0, np.nan],
@@ -118,7 +156,52 @@ def test_cost_carbon_and_water_of_known_sums() -> None:
     assert found.cue.value == pytest.approx(400 * 0.3 / 300)
     assert found.cue.kind is Kind.ASSUMED
     assert found.wue.reason == "not metered"
+    assert "a grid signal of more than 3%" in energies([1.0], [1.0], grid_ratio=0.03).cue.reason
     assert parts.priced(energies([1.0], [1.0]), "EUR")[2] == "no tariff in site.toml"
+
+
+def test_sums_are_of_the_intervals_that_pue_is_of() -> None:
+    found = energies(
+        [130.0, 130.0, 130.0, np.nan],
+        [100.0, np.nan, 100.0, 100.0],
+        price_per_kwh=np.full(4, 0.1),
+        carbon_g_per_kwh=np.full(4, 300.0),
+    )
+    assert (found.facility_sum_kwh, found.it_sum_kwh) == (260.0, 200.0)
+    assert found.pue.value == pytest.approx(260.0 / 200.0)
+    assert found.cost == pytest.approx(26.0)
+    assert found.carbon_kg == pytest.approx(78.0)
+
+
+@pytest.mark.parametrize(
+    ("hours", "kind", "grams", "said"),
+    [
+        (3, Kind.ASSUMED, 330.0, "from site.toml, as the grid said it in"),
+        (23, Kind.MEASURED, 200.0, "said by the grid in 9"),
+        (24, Kind.MEASURED, 200.0, "said by the grid · "),
+    ],
+    ids=["began at the end", "nearly all", "all"],
+)
+def test_carbon_of_part_of_a_period_is_not_shown_as_that_of_the_period(
+    source: Source, context: Context, clock: ManualClock, hours: int, kind: Kind, grams: float, said: str
+) -> None:
+    end = clock.now()
+    with db.connect(context.dsn) as conn:
+        db.rows(
+            conn, "register_point", site=context.site.id, asset="grid", name="carbon_intensity", unit="g/kWh",
+            role="sensor", state_class="measurement", source="seed",
+        )  # fmt: skip
+        (row,) = db.rows(conn, "point_ids", site=context.site.id, refs=["grid/carbon_intensity"])
+        conn.execute(
+            "INSERT INTO reading (time, value, point_id)"
+            " SELECT t, 200, %s FROM generate_series(%s::timestamptz, %s, interval '30 min') AS t",
+            (row["point_id"], end - hours * HOUR, end - timedelta(minutes=30)),
+        )
+    found = energy.read(source, end - 24 * HOUR, end)
+    assert found.carbon_kind is kind
+    unknown = 4 * (24 - hours) if kind is Kind.MEASURED else 0
+    assert found.carbon_kg == pytest.approx(found.facility_kwh[unknown:].sum() * grams / 1000)
+    assert said in parts.carbon_said(found)
 
 
 def test_the_tariff_of_the_site_prices_its_own_hours(source: Source, clock: ManualClock) -> None:
@@ -129,23 +212,63 @@ def test_the_tariff_of_the_site_prices_its_own_hours(source: Source, clock: Manu
     assert Tariff().energy_price(NOON) == 0
 
 
-def test_water_meters_are_counters_and_make_a_wue(
-    source: Source, context: Context, clock: ManualClock, site: Site
-) -> None:
+def water(context: Context, asset: str, m3_by_minutes_ago: dict[int, float]) -> None:
+    """Write what a water meter said."""
     with db.connect(context.dsn) as conn:
         db.rows(
-            conn, "register_point", site=site.id, asset="tower", name=energy.WATER, unit="m3", role="sensor",
-            state_class="total_increasing", source="seed",
+            conn, "register_point", site=context.site.id, asset=asset, name=energy.WATER, unit="m3",
+            role="sensor", state_class="total_increasing", source="seed",
         )  # fmt: skip
-        (row,) = db.rows(conn, "point_ids", site=site.id, refs=["tower/make_up_water"])
-        for minutes, m3 in ((60, 100.0), (30, 100.5), (0, 101.2)):
+        (row,) = db.rows(conn, "point_ids", site=context.site.id, refs=[f"{asset}/{energy.WATER}"])
+        for minutes, m3 in m3_by_minutes_ago.items():
             conn.execute(
                 "INSERT INTO reading (time, value, point_id) VALUES (%s, %s, %s)",
-                (clock.now() - timedelta(minutes=minutes + 1), m3, row["point_id"]),
+                (context.clock.now() - timedelta(minutes=minutes), m3, row["point_id"]),
             )
-    found = energy.read(source, clock.now() - 2 * HOUR, clock.now())
+
+
+def test_water_meters_are_counters_and_make_a_wue(
+    source: Source, context: Context, clock: ManualClock
+) -> None:
+    water(context, "tower", {61: 100.0, 31: 100.5, 1: 101.2})
+    found = energy.read(source, clock.now() - HOUR, clock.now())
     assert found.water_l.value == pytest.approx(1200)
     assert found.wue.value == pytest.approx(1200 / (found.it_sum_kwh or 0))
+    water(context, "second-tower", {57: 7.0, 2: 7.5})
+    found = energy.read(source, clock.now() - HOUR, clock.now())
+    assert found.water_l.value == pytest.approx(1700), "both, the second one from its first reading on"
+
+
+def test_water_that_ran_while_its_meter_was_away_is_of_no_period(
+    source: Source, context: Context, clock: ManualClock
+) -> None:
+    water(context, "tower", {10 * 24 * 60: 0.0, 118: 100.0, 60: 100.5, 1: 101.0})
+    found = energy.read(source, clock.now() - 2 * HOUR, clock.now())
+    assert found.water_l.value == pytest.approx(1000)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [{60: 5.0, 1: 6.0}, {10_000: 5.0, 60: 6.0, 1: 7.0}, {119: 5.0, 60: 6.0}, {10_000: 5.0}],
+    ids=["seen in the middle", "away at the start", "away at the end", "away"],
+)
+def test_without_one_of_the_water_meters_there_is_no_water(
+    source: Source, context: Context, clock: ManualClock, second: dict[int, float]
+) -> None:
+    water(context, "tower", {121: 100.0, 60: 100.5, 1: 101.0})
+    water(context, "second-tower", second)
+    found = energy.read(source, clock.now() - 2 * HOUR, clock.now())
+    assert found.water_l.value is None
+    assert found.wue.reason == "second-tower/make_up_water: no readings near both ends of the period"
+
+
+def test_water_is_of_the_whole_period_and_so_is_the_energy_below_it() -> None:
+    litres = Shown(1500.0, "L", Kind.MEASURED)
+    found = energies([130.0] * 100, [10.0] * 91 + [np.nan] * 9, water_l=litres)
+    assert found.wue.value == pytest.approx(1.5)
+    assert "known in 91.0 % of the period" in text(parts.tiles(found, "EUR", AMSTERDAM)).replace(
+        "\N{NARROW NO-BREAK SPACE}", " "
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,12 +283,51 @@ def test_days_are_the_sites_own_and_have_23_24_or_25_hours(day: str, hours: int)
     assert sums[day] == pytest.approx(hours)
 
 
+@pytest.mark.parametrize(
+    ("days", "usual", "step"),
+    [(31, QUARTER / 15, QUARTER), (62, QUARTER, QUARTER), (31, 2 * QUARTER, HOUR), (365, QUARTER, HOUR)],
+)
+def test_a_month_is_read_in_quarters_where_the_meters_speak_so_often(
+    days: int, usual: timedelta, step: timedelta
+) -> None:
+    assert energy.step_of(NOON, NOON + timedelta(days=days), usual) == step
+
+
+@pytest.mark.parametrize(
+    ("spoke", "every_min", "share"),
+    [("true", 15, 1.0), ("true", 5, 1.0), ("true", 1, 1.0), ("extract(minute FROM t) < 2", 1, 2 / 60)],
+    ids=["every 15 min", "every 5 min", "every minute", "two minutes an hour"],
+)
+@pytest.mark.parametrize("rolled_up_h", [0, 50, 72], ids=["readings", "both", "rollups"])
+def test_completeness_is_of_the_time_and_not_of_the_intervals(
+    empty_source: Source, site: Site, spoke: str, every_min: int, share: float, rolled_up_h: int
+) -> None:
+    now = empty_source.now
+    start = now - timedelta(days=3)
+    with empty_source.connection() as conn:
+        ids = seed.points(conn, site)
+        for refs, watts in ((site.meters.facility, 130e3), (site.meters.it, 100e3)):
+            for ref in refs:
+                conn.execute(
+                    "INSERT INTO reading (time, value, point_id)"  # noqa: S608  # our own words
+                    " SELECT t, %s, %s FROM generate_series(%s::timestamptz, %s, %s) AS t"
+                    f" WHERE {spoke}",
+                    (watts, ids[str(ref)], start, now, timedelta(minutes=every_min)),
+                )
+        if rolled_up_h:
+            until = start + rolled_up_h * HOUR
+            conn.execute("SELECT rollup_start()")
+            conn.execute("CALL roll_up(%s, %s)", (start, until))
+            conn.execute("UPDATE rollup_dirty SET from_minute = %s", (until,))
+            conn.execute("DELETE FROM reading WHERE time < %s", (until,))
+    found = energy.read(empty_source, now - timedelta(days=3), now)
+    assert found.pue.value == pytest.approx(1.3)
+    assert found.pue.complete_ratio == pytest.approx(share, abs=0.01)
+
+
 def test_days_that_begin_within_an_hour_of_utc_are_read_in_quarters() -> None:
     kolkata, quarter = ZoneInfo("Asia/Kolkata"), timedelta(minutes=15)
     start = datetime(2026, 2, 28, 18, 30, tzinfo=UTC)
-    assert energy.step_of(start, start + timedelta(days=31), kolkata) == quarter
-    assert energy.step_of(start, start + timedelta(days=300), kolkata) == HOUR
-    assert energy.step_of(start, start + timedelta(days=31), AMSTERDAM) == HOUR
     found = energies([1.3] * 288, [0.25] * 288, start, step=quarter)
     assert [of.it_kwh for _, of in energy.by_bucket(found, kolkata)] == pytest.approx([24.0] * 3)
 
@@ -180,12 +342,20 @@ def test_hours_of_a_short_period_are_told_apart_where_the_clock_is_set_back() ->
 def test_bars_of_pue_begin_at_one_and_end_at_it() -> None:
     of = breakdown([130.0], [100.0], {"Chillers": [20.0]})
     figure = charts.pue([(NOON, of)], AMSTERDAM, NOON, by_hour=False)
+    assert figure["data"][0]["x"] == ["2026-03-02"]
     bars = figure["data"][:-1]
     assert [bar["name"] for bar in bars] == ["Chillers", charts.REST]
     assert bars[0]["base"] == [1.0]
     assert bars[1]["base"][0] + bars[1]["y"][0] == pytest.approx(1.3)
     assert figure["data"][-1]["y"] == [pytest.approx(1.3)]
     json.dumps(figure, allow_nan=False)
+
+
+def test_hours_of_the_other_half_of_the_year_are_at_the_offset_of_then(empty_source: Source) -> None:
+    july = energies([1.3] * 6, [1.0] * 6, datetime(2025, 7, 1, 10, tzinfo=UTC))
+    figure = page.pue_chart(july, empty_source)
+    assert figure["data"][0]["x"][0] == "2025-07-01T12:00:00"
+    assert "UTC+02:00" in figure["layout"]["xaxis"]["title"]["text"]
 
 
 def test_a_load_duration_curve_falls_from_the_highest_to_the_lowest() -> None:

@@ -176,6 +176,18 @@ def test_a_trend_shows_gaps_and_bad_readings(source: Source, context: Context, c
     assert "1 reading marked bad" in said
 
 
+def test_a_trend_of_the_other_half_of_the_year_is_at_the_offset_of_then(
+    source: Source, site: Site, context: Context
+) -> None:
+    then = datetime(2025, 7, 1, 10, tzinfo=UTC)
+    with db.connect(context.dsn) as conn:
+        seed.readings(conn, site, then, then + 10 * MINUTE)
+    figure, said = trend(source, "?point=pdu/it_power&from=2025-07-01T10:00Z&to=2025-07-01T11:00Z")
+    assert figure["data"][0]["x"][0] == "2025-07-01T12:00:00"
+    assert "UTC+02:00" in figure["layout"]["xaxis"]["title"]["text"]
+    assert "12:00" in said
+
+
 def test_a_long_trend_is_of_means_and_keeps_its_peak(
     source: Source, site: Site, context: Context, clock: ManualClock
 ) -> None:

@@ -25,6 +25,7 @@ from ui import address, view
 from ui.charts import replay as charts
 from ui.components import player as parts
 from ui.data import player, replay_export, status
+from ui.data.replay import FACILITY
 from ui.data.source import open_source
 from ui.pages import replay
 from ui.view import Units, View
@@ -202,6 +203,9 @@ def test_a_day_on_which_the_clocks_change_is_right_to_the_label(
         utc = of.start + (datetime.fromisoformat(at) - start)
         assert name.startswith(f"{utc.astimezone(site.zone):%H:%M}")
     assert [offset[1] for offset in player.offsets(of, UTC)] == [0]  # type: ignore[arg-type]  # a zone as well
+    if hours == 23:
+        assert player.index_of(of, "02:30", site.zone) is None, "there is no such time"
+        assert player.index_of(of, "03:30", site.zone) == 2 * 12 + 6
     if hours == 25:
         assert changed == 36
         twice = [player.index_of(of, text, site.zone) for text in ("02:30", "02:30+02:00", "02:30+01:00")]
@@ -274,6 +278,35 @@ def test_days_that_cannot_be_are_one_sentence(empty_source: Source) -> None:
     for day in ("0001-01-01", "yesterday", None, "2026-02-30"):
         assert replay.run_of(empty_source, day, {}) == "Choose a day, and give setpoints as numbers."
     assert "earlier" in str(replay.run_of(empty_source, "9999-12-31", {}))
+
+
+def test_the_sums_of_every_lane_are_of_the_steps_in_which_all_was_measured(
+    of_day: Callable[[date], Source], site: Site
+) -> None:
+    source = of_day(DAY)
+    gap = (datetime(2026, 3, 1, 5, tzinfo=UTC), datetime(2026, 3, 1, 10, 55, tzinfo=UTC))
+    with source.connection() as conn:
+        (wet_bulb,) = db.rows(conn, "point_ids", site=site.id, refs=[str(site.sensors.wet_bulb)])
+        conn.execute(
+            "DELETE FROM reading WHERE point_id = %s AND time BETWEEN %s AND %s", (wet_bulb["point_id"], *gap)
+        )
+        inlets = db.rows(conn, "point_ids", site=site.id, refs=[str(r) for r in site.sensors.rack_inlet])
+        conn.execute(
+            "UPDATE reading SET value = 29 WHERE point_id = ANY(%s) AND time BETWEEN %s AND %s",
+            ([row["point_id"] for row in inlets], *gap),
+        )
+    run = player.run(source, DAY, {})
+    of = run.played
+    assert sum(of.usable) == 288 - 72
+    sums = {lane: values[-1] for lane, values in of.row("energy_kwh").lanes.items()}
+    assert sums["measured"] == pytest.approx(run.replayed.lanes["measured"].energies_kwh[FACILITY])
+    assert sums["twin"] == pytest.approx(sums["measured"], rel=0.1)
+    cost = {lane: values[-1] for lane, values in of.row("cost").lanes.items()}
+    assert cost["twin"] == pytest.approx(cost["measured"], rel=0.1)
+    assert of.row("above_limit_k_min").lanes["measured"][-1] == 0, "it was warm only when not all was"
+    held = {c.name: c for c in of.constraints}["Warmest inlet, recommended"]
+    assert held.minutes["measured"] == 0
+    assert held.worst["measured"] < 27
 
 
 def test_gaps_stay_gaps(of_day: Callable[[date], Source], site: Site) -> None:

@@ -19,7 +19,7 @@ from core import db
 from core.errors import InputError
 from ui import pdf, view
 from ui.components import report as parts
-from ui.data import later, report
+from ui.data import later, report, status
 from ui.pages import reports as page
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def test_a_month_of_the_site_lasts_from_midnight_to_midnight_there() -> None:
     assert report.span_of(date(2026, 12, 1), AMSTERDAM)[1] == datetime(2026, 12, 31, 23, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("asked", ["2026-13", "2026-3", "0000-01", "=1+1", "2026-04", "x" * 3000, ""])
+@pytest.mark.parametrize(
+    "asked", ["2026-13", "2026-3", "0000-01", "=1+1", "2026-04", "x" * 3000, "", "0001-01", "1969-12"]
+)
 def test_a_month_that_is_none_is_refused_in_a_sentence(asked: str) -> None:
     with pytest.raises(InputError, match="choose a month of the list"):
         report.parse_month(asked, date(2026, 3, 2))
@@ -60,6 +62,23 @@ def test_months_begin_with_the_first_reading(source: Source, empty_source: Sourc
     assert report.months(source) == (MARCH,)
     assert report.months(empty_source) == (MARCH,)
     assert report._before(MARCH, 3) == date(2025, 12, 1)
+
+
+def test_months_and_days_whose_readings_are_dropped_are_offered_from_what_is_rolled_up(
+    empty_source: Source, site: Site
+) -> None:
+    old, now = datetime(2025, 11, 10, tzinfo=UTC), empty_source.now
+    with empty_source.connection() as conn:
+        seed.readings(conn, site, old, old + timedelta(hours=2))
+        conn.execute("SELECT rollup_start()")
+        conn.execute("CALL roll_up(%s, %s)", (old, old + timedelta(hours=3)))
+        conn.execute("TRUNCATE reading, rollup_dirty")
+        conn.execute("UPDATE storage_state SET raw_from = %s", (now - timedelta(days=90),))
+        seed.readings(conn, site, now - timedelta(hours=2), now)
+    months = report.months(empty_source)
+    assert (months[0], months[-1], len(months)) == (MARCH, date(2025, 11, 1), 5)
+    assert report.read(empty_source, date(2025, 11, 1)).energy.it_sum_kwh
+    assert status.days(empty_source) == (date(2026, 3, 2), date(2025, 11, 10))
 
 
 def test_figures_are_those_of_the_readings(source: Source, site: Site, clock: ManualClock) -> None:
@@ -83,6 +102,25 @@ def test_figures_are_those_of_the_readings(source: Source, site: Site, clock: Ma
     assert f"{26 / 37:.0%}"[:1] == parts.kinds(found).partition("measured in ")[2][:1]
 
 
+def test_energies_of_the_annex_make_its_pue_where_the_it_meter_was_out(
+    source: Source, context: Context, site: Site, clock: ManualClock
+) -> None:
+    with db.connect(context.dsn) as conn:
+        seed.one_reading(conn, site, site.meters.facility[0], clock.now() - timedelta(hours=30), 2e6)
+        conn.execute(
+            "DELETE FROM reading USING point WHERE point.point_id = reading.point_id"
+            " AND point.name = 'it_power' AND time >= %s",
+            (clock.now() - timedelta(hours=5),),
+        )
+    found = report.read(source, MARCH)
+    figures = by_name(parts.eed(found, site))
+    assert figures["EDC"].value is not None
+    assert figures["EIT"].value is not None
+    assert figures["EDC"].value / figures["EIT"].value == pytest.approx(figures["PUE"].value)
+    assert "sums, cost and carbon as well" in parts.kinds(found)
+    assert found.peak_kw == pytest.approx(2000), "of the facility's meter, though the IT's was silent then"
+
+
 def test_every_indicator_of_the_annex_has_a_value_or_a_reason(source: Source, site: Site) -> None:
     figures = parts.eed(report.read(source, MARCH), site)
     names = by_name(figures)
@@ -104,6 +142,8 @@ def test_every_indicator_of_the_annex_has_a_value_or_a_reason(source: Source, si
     assert names["PDIT"].value == site.plant.it_design_kw
     assert names["TIN"].value == pytest.approx(20.0)
     assert names["ERF"].value is None
+    sections = parts.sections(report.read(source, MARCH), site, AMSTERDAM)
+    assert "Official Journal before filing" in next(s.note for s in sections if parts.EED in s.title)
     with view.use(view.parse("?units=ip", site)):
         assert by_name(parts.eed(report.read(source, MARCH), site))["TIN"].shown == "68.0 °F"
 
@@ -204,10 +244,11 @@ def test_the_csv_has_numbers_and_reasons(app: Dash, seeded: seed.Seeded) -> None
     assert float(values["energy", "PUE"][0]) == pytest.approx(1.26, abs=0.02)
     assert values["energy", "REF"] == ["", "", "not metered", "ISO/IEC 30134-3: no meter of renewable energy"]
     assert values["eu_2024_1364", "Total energy consumption (EDC)"][1] == "kWh"
+    assert "Official Journal before filing" in values["eu_2024_1364", "names"][3]
 
 
 def test_a_file_of_no_month_is_refused_with_a_sentence(app: Dash) -> None:
-    for month in ("2026-13", "2027-01", "x"):
+    for month in ("2026-13", "2027-01", "x", "0001-01", "9999-12"):
         found = app.server.test_client().get(f"/reports/{month}.pdf")
-        assert found.status_code == 400
+        assert found.status_code == 400, month
         assert found.get_data(as_text=True).startswith("month: found")

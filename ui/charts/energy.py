@@ -32,19 +32,19 @@ _PERCENT: Final = 100.0
 
 
 def pue(
-    buckets: Sequence[tuple[datetime, Breakdown]], zone: ZoneInfo, now: datetime, *, by_hour: bool
+    buckets: Sequence[tuple[datetime, Breakdown]], zone: ZoneInfo, end: datetime, *, by_hour: bool
 ) -> Figure:
     """PUE by day or hour as bars from 1 up: what each subsystem adds, and what no meter accounts for.
 
     Args:
         buckets: start and energies of each.
         zone: the reader's.
-        now: plant's time.
+        end: of the period; the time axis is at the offset in force then.
         by_hour: whether a bucket is an hour, otherwise a day.
     """
     known = [(start, of) for start, of in buckets if of.complete_ratio and of.it_kwh > 0]
     names = list(dict.fromkeys(name for _, of in known for name in of.overhead_kwh))
-    offset = fmt.offset_of(now, zone)
+    offset = fmt.offset_of(end, zone)
     x: list[str] = (
         fmt.axis_times([start for start, _ in known], offset)
         if by_hour
@@ -84,7 +84,7 @@ def pue(
             "hovertemplate": "%{y:.3f}",
         }
     )
-    shape = figures.layout(now, zone, barmode="overlay", bargap=0.25)
+    shape = figures.layout(end, zone, barmode="overlay", bargap=0.25)
     shape["yaxis"] = {
         "range": [1.0, max([1.1, *(1.0 + (value - 1.0) * 1.08 for value in whole)])],
         "tickformat": ".2f",

@@ -23,9 +23,12 @@ SINGLE_MAX: Final = 120
 BAD_INK: Final = "#C8102E"
 
 
-def trend(found: Trend, zone: ZoneInfo, now: datetime) -> figures.Figure:
-    """One point: a line that stops at gaps, crosses where a reading is marked bad."""
-    offset = fmt.offset_of(now, zone)
+def trend(found: Trend, zone: ZoneInfo) -> figures.Figure:
+    """One point: a line that stops at gaps, crosses where a reading is marked bad.
+
+    The time axis is at the offset in force at the end of the period, and says so.
+    """
+    offset = fmt.offset_of(found.end, zone)
     unit, indices = fmt.display_unit(found.unit), thin(found, SHOWN_MAX)
     x = [_x(float(found.times_s[i]), offset) if i is not None else None for i in indices]
     y = [fmt.display_value(float(found.values[i]), found.unit) if i is not None else None for i in indices]
@@ -35,7 +38,7 @@ def trend(found: Trend, zone: ZoneInfo, now: datetime) -> figures.Figure:
     traces = [figures.line(x, y, name, figures.MEASURED, unit, digits=".4~g", **style)]  # type: ignore[arg-type]  # a gap has no time
     if len(found.bad[0]):
         traces.append(_bad(found, offset, unit))
-    shape = figures.layout(now, zone, showlegend=True)
+    shape = figures.layout(found.end, zone, showlegend=True)
     ends = [found.start, found.end]
     shape["xaxis"]["range"] = fmt.axis_times(ends, offset)
     shape["yaxis"] = {"title": {"text": f"[{unit}]" if unit else "", "font": {"size": 12}}, "nticks": 7}

@@ -12,6 +12,7 @@ from ui import format as fmt
 from ui.components import amounts
 from ui.components.panel import empty, facts, table
 from ui.data.energy import ENOUGH_RATIO, total
+from ui.data.shown import Kind
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -70,7 +71,7 @@ def tiles(found: Energy, currency: str, zone: ZoneInfo) -> Child:
             f"category {found.category:d} · {how}",
         ),
         figure("Facility energy", facility, facility_unit, f"IT {of_it} · {spelled(found, zone)}"),
-        figure("WUE", *ratio(found.wue), why(found.wue)),
+        figure("WUE", *ratio(found.wue), f"{why(found.wue)}{water_over(found)}"),
         figure("CUE", *ratio(found.cue), carbon_said(found)),
         figure("Energy cost", *priced(found, currency)),
     ]
@@ -86,13 +87,30 @@ def why(shown: Shown) -> str:
     return str(shown.kind) if shown.alive else shown.reason
 
 
+def water_over(found: Energy) -> str:
+    """What is to be said of the IT energy below a WUE; nothing where it is complete."""
+    if not found.wue.alive or found.it_ratio >= COMPLETE:
+        return ""
+    return f"; IT energy known in {fmt.percent(found.it_ratio, 1)} of the period, taken for all of it"
+
+
 def carbon_said(found: Energy) -> str:
     """What the carbon rests on."""
     if not found.cue.alive:
         return found.cue.reason
-    basis = "intensity said by the grid" if found.carbon_kind == "measured" else "intensity from site.toml"
     carbon = fmt.fixed(found.carbon_kg, 0)
-    return f"{found.carbon_kind}: {basis} · {carbon} kgCO₂ of the facility"
+    return f"{found.carbon_kind}: {carbon_basis(found)} · {carbon} kgCO₂ of the facility"
+
+
+def carbon_basis(found: Energy) -> str:
+    """Whose intensity it is, and of how much where it is not of all."""
+    share = fmt.percent(found.grid_ratio, 1)
+    if found.carbon_kind == Kind.MEASURED:
+        some = (
+            f" in {share} of the intervals, the only ones that count" if found.grid_ratio < COMPLETE else ""
+        )
+        return f"intensity said by the grid{some}"
+    return f"intensity from site.toml{f', as the grid said it in {share} only' if found.grid_ratio else ''}"
 
 
 def priced(found: Energy, currency: str) -> tuple[str, str, str]:
@@ -108,7 +126,15 @@ def definition(found: Energy, site: Site, zone: ZoneInfo) -> Child:
     """What this PUE is of, as ISO/IEC 30134-2 wants it said."""
     pue, meters = found.pue, site.meters
     unmetered = [name for name, refs in _not_named(site) if not refs]
-    lacking = [*found.unseen, *(f"{name}: none named in site.toml" for name in unmetered)]
+    lacking = [
+        *found.unseen,
+        *(f"{ref}: silent in this period" for ref in found.silent),
+        *(f"{name}: none named in site.toml" for name in unmetered),
+    ]
+    complete = (
+        f"both spoke in {fmt.percent(pue.complete_ratio, 1)} of the period, to the minute; "
+        "only intervals with both count"
+    )
     return facts(
         [
             ("Standard", "ISO/IEC 30134-2: energy of the facility over energy of the IT, same period"),
@@ -118,10 +144,7 @@ def definition(found: Energy, site: Site, zone: ZoneInfo) -> Child:
             ("Missing meters", "; ".join(lacking) or "none"),
             ("Period", f"{spelled(found, zone)}, {fmt.number(found.hours)} h"),
             ("Intervals", f"{found.step.total_seconds() / 60:.0f} min means of power times time"),
-            (
-                "Completeness",
-                f"{fmt.percent(pue.complete_ratio, 1)} of the intervals have both meters; only these count",
-            ),
+            ("Completeness", complete),
         ]
     )
 
@@ -154,9 +177,12 @@ def subsystems(found: Energy) -> Child:
     rows.append(row(rest, of.residual_kwh, fmt.fixed(1 + of.residual_kwh / of.it_kwh, 3)))
     unit = amounts.energy(of.facility_kwh)[1]
     whole = ("Facility", amounts.energy(of.facility_kwh)[0], fmt.percent(1.0, 1), fmt.fixed(of.pue, 3), "")
-    said = "Every meter was there in every interval."
+    there = "every meter" if not found.unknown_parts else "every meter of what is listed"
+    said = f"{fmt.sentence(there)} was there in every interval."
     if of.complete_ratio < COMPLETE:
-        said = f"Of the {fmt.percent(of.complete_ratio, 1)} of the intervals in which every meter was there."
+        said = f"Of the {fmt.percent(of.complete_ratio, 1)} of the period in which {there} was there."
+    if found.unknown_parts:
+        said += f" ▲ Not measured, so among the unaccounted: {', '.join(found.unknown_parts)}."
     if of.residual_kwh < 0:
         said += " The parts' meters say more than the facility's: one of them is off."
     return [
@@ -174,10 +200,13 @@ def comparison(this: Energy, before: Energy, currency: str) -> Child:
     """The period beside the one before it; a difference only where both are known."""
     least = min(found.pue.complete_ratio for found in (this, before))
     sums = least >= ENOUGH_RATIO
+    cooled = sums and min(np.isfinite(found.cooling_kwh).mean() for found in (this, before)) >= ENOUGH_RATIO
     rows = [
         _compared("Facility energy, kWh", this.facility_sum_kwh, before.facility_sum_kwh, 0, change=sums),
         _compared("IT energy, kWh", this.it_sum_kwh, before.it_sum_kwh, 0, change=sums),
-        _compared("Cooling energy, kWh", total(this.cooling_kwh), total(before.cooling_kwh), 0, change=sums),
+        _compared(
+            "Cooling energy, kWh", total(this.cooling_kwh), total(before.cooling_kwh), 0, change=cooled
+        ),
         _compared("PUE", _pue(this), _pue(before), 3),
         _compared("CUE, kg/kWh", this.cue.value, before.cue.value, 3),
         _compared("WUE, L/kWh", this.wue.value, before.wue.value, 3),

@@ -11,20 +11,26 @@ from core.actions import State
 from ui import format as fmt
 from ui.components import amounts
 from ui.components.advice import action
-from ui.components.energy import completeness
-from ui.data.energy import ENOUGH_RATIO
+from ui.components.energy import COMPLETE, carbon_basis, completeness, water_over
+from ui.data.energy import ENOUGH_RATIO, LOSSES
 from ui.data.shown import Kind
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from core.site import Site
+    from ui.data.energy import Energy
     from ui.data.report import Report
     from ui.data.shown import Shown
 
 NOT_METERED: Final = "not metered"
 NOT_KNOWN: Final = "not known"
+SILENT: Final = "a meter was silent"
 EED: Final = "Delegated Regulation (EU) 2024/1364"
+EED_NAMES: Final = (
+    "The names follow annexes II and III of the regulation as far as known: compare them with the Official "
+    "Journal before filing."
+)
 _L_PER_M3: Final = 1000.0
 _UNKNOWN: Final = "site.toml does not hold it"
 LISTED: Final = 60
@@ -72,7 +78,7 @@ def sections(found: Report, site: Site, zone: ZoneInfo) -> tuple[Section, ...]:
         _of(
             f"Indicators of {EED}",
             eed(found, site),
-            "Named as in its annexes II and III, which ask for a calendar year: these are of this month. "
+            f"{EED_NAMES} The annexes ask for a calendar year: these are of this month. "
             "What is not metered or known here has to be brought from elsewhere before it is reported.",
             symbols=True,
         ),
@@ -95,7 +101,7 @@ def kinds(found: Report) -> str:
     pue = found.energy.pue
     mark = "▲ Only part of it: f" if partial(found) else "F"
     said = f"{mark}acility and IT were both measured in {fmt.percent(pue.complete_ratio, 1)} of the period"
-    return f"{said}; only these intervals count, in sums as well."
+    return f"{said}; only these intervals count, in sums, cost and carbon as well."
 
 
 def _of(title: str, figures: tuple[Figure, ...], note: str, *, symbols: bool = False) -> Section:
@@ -125,16 +131,22 @@ def energy(found: Report, site: Site) -> tuple[Figure, ...]:
         _measured("Facility energy", of.facility_sum_kwh, "kWh"),
         _measured("IT energy", of.it_sum_kwh, "kWh"),
         *(
-            _measured(name, kwh if parts.complete_ratio else None, "kWh", _share(kwh, parts.facility_kwh))
+            _measured(name, kwh if parts.complete_ratio else None, "kWh", _share(kwh, of))
             for name, kwh in parts.overhead_kwh.items()
         ),
+        *(Figure(name, None, "kWh", SILENT, "among the unaccounted") for name in of.unknown_parts),
         _measured(
             "Unaccounted",
             parts.residual_kwh if parts.complete_ratio else None,
             "kWh",
             "facility less everything that another meter says",
         ),
-        _measured("Highest power", found.peak_kw, "kW", f"mean of {of.step.total_seconds() / 60:.0f} min"),
+        _measured(
+            "Highest power",
+            found.peak_kw,
+            "kW",
+            f"mean of {of.step.total_seconds() / 60:.0f} min, whether or not the IT was measured then",
+        ),
         _measured(
             "PUE",
             pue,
@@ -142,14 +154,12 @@ def energy(found: Report, site: Site) -> tuple[Figure, ...]:
             f"ISO/IEC 30134-2, category {of.category:d}; {completeness(of.pue.complete_ratio)}",
             3,
         ),
-        _measured(
-            "MLC", _ratio(kpi.mlc(of.cooling_kwh, of.it_kwh)), "", "cooling over IT energy, ASHRAE 90.4", 3
-        ),
-        _shown("WUE", of.wue, "ISO/IEC 30134-9"),
-        _shown("CUE", of.cue, "ISO/IEC 30134-8"),
+        _mlc(of),
+        _shown("WUE", of.wue, f"ISO/IEC 30134-9{water_over(of)}"),
+        _shown("CUE", of.cue, f"ISO/IEC 30134-8; {carbon_basis(of)}" if of.cue.alive else "ISO/IEC 30134-8"),
         Figure("REF", None, "", NOT_METERED, "ISO/IEC 30134-3: no meter of renewable energy"),
         Figure("ERF", None, "", NOT_METERED, "ISO/IEC 30134-6: no meter of reused heat"),
-        _carbon(found),
+        _carbon(of),
     ]
     if of.price_per_kwh is not None:
         said = "measured energy at the tariff of site.toml"
@@ -161,17 +171,32 @@ def energy(found: Report, site: Site) -> tuple[Figure, ...]:
     return tuple(figures)
 
 
-def _carbon(found: Report) -> Figure:
-    value = found.energy.carbon_kg
-    kind = str(found.energy.carbon_kind) if value is not None else NOT_KNOWN
-    source = "the grid's own figure" if kind == Kind.MEASURED else "intensity from site.toml"
-    return Figure(
-        "Carbon of the facility's energy", value, "kgCO₂", kind, source if value is not None else ""
-    )
+def _carbon(of: Energy) -> Figure:
+    value = of.carbon_kg
+    kind, said = (NOT_KNOWN, of.cue.reason) if value is None else (str(of.carbon_kind), carbon_basis(of))
+    return Figure("Carbon of the facility's energy", value, "kgCO₂", kind, said)
 
 
-def _share(kwh: float, whole_kwh: float) -> str:
-    return f"{fmt.percent(kwh / whole_kwh, 1)} of the facility" if whole_kwh else ""
+def _share(kwh: float, of: Energy) -> str:
+    whole = of.breakdown
+    if not whole.complete_ratio or not whole.facility_kwh:
+        return ""
+    return f"{fmt.percent(kwh / whole.facility_kwh, 1)} of the facility{_less(whole.complete_ratio, of)}"
+
+
+def _less(ratio: float, of: Energy) -> str:
+    """How much of the period a figure is of, where that is less than for the PUE."""
+    less = ratio < of.pue.complete_ratio - (1 - COMPLETE)
+    return f"; of {fmt.percent(ratio, 1)} of the period only" if less else ""
+
+
+def _mlc(of: Energy) -> Figure:
+    """Of the intervals in which every meter of cooling is known."""
+    value, said = _ratio(kpi.mlc(of.cooling_kwh, of.it_kwh)), "cooling over IT energy, ASHRAE 90.4"
+    if value is None:
+        silent = SILENT if set(of.unknown_parts) - {LOSSES} else NOT_METERED
+        return Figure("MLC", None, "", silent, said)
+    return _measured("MLC", value, "", said + _less(of.complete(of.cooling_kwh, of.it_kwh), of), 3)
 
 
 def _ratio(value: float) -> float | None:
@@ -327,7 +352,7 @@ def _sustainability(found: Report) -> tuple[Figure, ...]:
     pue = of.pue.value if of.pue.complete_ratio else None
     return (
         _measured("Power usage effectiveness", pue, "", "EDC / EIT", 3, "PUE"),
-        _shown("Water usage effectiveness", of.wue, "WIN / EIT", "WUE"),
+        _shown("Water usage effectiveness", of.wue, f"WIN / EIT{water_over(of)}", "WUE"),
         _none("Energy reuse factor", "ERF", NOT_METERED, "EREUSE / EDC"),
         _none("Renewable energy factor", "REF", NOT_METERED, "ERES-TOT / EDC"),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.alarms import State
 from core.points import PointRef
+from core.series import floor_time
 from ui.data.live import snapshot, total
 from ui.data.shown import Kind, Shown, missing
 
@@ -90,7 +91,8 @@ class Figures:
     """How alarms came in a period."""
 
     start: datetime
-    """The later one of the period's start and the first event on record."""
+    """The later one of the period's start and the first event on record, to ten minutes of the clock: so
+    which alarms share a window does not depend on when it is asked."""
     end: datetime
     positions: int
     """Operator positions that share them."""
@@ -177,7 +179,8 @@ def figures(source: Source, start: datetime, end: datetime) -> Figures | None:
         first = source.rows("ui_alarm_first", site=site)[0]["since"]
         if first is None or first >= end:
             return None
-        since, positions = max(start, first), source.context.settings.alarm_positions
+        since = floor_time(max(start, first), WINDOW)
+        positions = source.context.settings.alarm_positions
         row = source.rows("ui_alarm_figures", site=site, since=since, until=end, positions=positions)[0]
         return Figures(
             start=since,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core.series import Floats
     from core.site import Site
     from twin.compare import Comparison
+    from twin.plant.curves import Flags
     from twin.state import PlantState
     from ui.data.replay import Replayed
     from ui.data.source import Source
@@ -65,7 +66,7 @@ class Row:
     places: int
     """Decimals."""
     lanes: Mapping[str, Floats]
-    """By some of `LANES`, (n,); NaN where nothing was measured."""
+    """By some of `LANES`, (n,); NaN where nothing was measured, in sums where not all was."""
     error: Floats | None = None
     """(n,) or (1,): nineteen in twenty of the twin's errors on held-out data are smaller."""
     per: str = ""
@@ -269,7 +270,7 @@ def _rows(
         ),
         Row(
             "energy_kwh", "Energy so far", "kWh", 0,
-            {lane: _so_far(values * hours) for lane, values in facility.items()},
+            {lane: _so_far(values * hours, history.usable) for lane, values in facility.items()},
         ),
         *_cost_rows(site, found, facility, hours),
         Row(
@@ -281,7 +282,8 @@ def _rows(
                 lane: _so_far(
                     np.maximum(v - site.limits.envelope.recommended_high_c, 0.0)
                     * found.step.total_seconds()
-                    / MINUTE_S
+                    / MINUTE_S,
+                    history.usable,
                 )
                 for lane, v in inlets.items()
             },
@@ -302,7 +304,8 @@ def _cost_rows(site: Site, found: Comparison, facility: Mapping[str, Floats], ho
     if not (tariff.energy_per_kwh or tariff.periods):
         return []
     prices = tariff.energy_prices(found.start, found.step, len(found.history), site.zone)
-    lanes = {lane: _so_far(values * hours * prices) for lane, values in facility.items()}
+    usable = found.history.usable
+    lanes = {lane: _so_far(values * hours * prices, usable) for lane, values in facility.items()}
     return [Row("cost", "Cost of energy so far", tariff.currency, 2, lanes)]
 
 
@@ -315,9 +318,13 @@ def _with_difference(row: Row) -> Row:
     return Row(row.key, row.name, row.unit, row.places, lanes, row.error, row.per)
 
 
-def _so_far(amounts: Floats) -> Floats:
-    """(n,) sum up to and with each step; what was not measured counts as nothing, and has no sum itself."""
-    return np.where(np.isfinite(amounts), np.cumsum(np.nan_to_num(amounts)), np.nan)
+def _so_far(amounts: Floats, usable: Flags) -> Floats:
+    """(n,) sum up to and with each step; of the steps in which all was measured, the only ones that have one.
+
+    So the sums of every lane are of the same steps: the twin's are of these.
+    """
+    counted = np.where(usable, amounts, np.nan)
+    return np.where(np.isfinite(counted), np.cumsum(np.nan_to_num(counted)), np.nan)
 
 
 def _cooling_kw(site: Site, found: Comparison) -> Floats:
@@ -370,9 +377,10 @@ def _constraints(site: Site, found: Comparison) -> tuple[Constraint, ...]:
     envelope, states = site.limits.envelope, _states(found)
     inlets = {"measured": found.history.inlet_c, **{lane: s.inlet_c for lane, s in states.items()}}
     unmet = {lane: s.unmet_kw for lane, s in states.items()}
-    step_min = found.step.total_seconds() / MINUTE_S
+    step_min, usable = found.step.total_seconds() / MINUTE_S, found.history.usable
 
-    def over(name: str, limit: float, unit: str, values: Mapping[str, Floats]) -> Constraint:
+    def over(name: str, limit: float, unit: str, of: Mapping[str, Floats]) -> Constraint:
+        values = {lane: np.where(usable, v, np.nan) for lane, v in of.items()}
         worst = {lane: float(np.nanmax(v)) if np.isfinite(v).any() else np.nan for lane, v in values.items()}
         broken = {lane: float((v > limit).sum() * step_min) for lane, v in values.items()}
         return Constraint(name, limit, unit, worst, broken)
@@ -445,6 +453,8 @@ def index_of(of: Played, text: str, zone: ZoneInfo) -> int | None:
     if naive is None:
         return None
     time = naive if naive.tzinfo else naive.replace(tzinfo=zone)
+    if time.astimezone(UTC).astimezone(time.tzinfo) != time:
+        return None  # the clocks skip it
     index = (time.astimezone(UTC) - of.start) // of.step
     return index if 0 <= index < of.count else None
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ui.data.source import Source
 
 MONTH: Final = re.compile(r"(\d{4})-(\d{2})")
+YEARS: Final = range(1970, 2201)
+"""Of which there are months."""
 BASE_C, FROM_C = 21.0, 24.0
 """Eurostat's cooling degree days: a day's mean above 21 degC, where it is at least 24 degC."""
 DAY_HOURS_LEAST: Final = 12
@@ -68,7 +70,7 @@ class Report:
     over: bool
     energy: Energy
     peak_kw: float | None
-    """Highest mean of an interval of the facility's power [kW]."""
+    """Highest mean of an interval of the facility's power [kW], whether or not the IT's is known."""
     saved: Saved
     advised: tuple[Advised, ...]
     alarms: tuple[Alarms, ...]
@@ -98,7 +100,7 @@ def parse_month(text: str, today: date) -> date:
             first = date(int(found[1]), int(found[2]), 1)
         except ValueError:
             first = None
-    if first is None or first > today:
+    if first is None or first > today or first.year not in YEARS:
         raise InputError(
             "month", found=repr(text[:20]), allowed=f"2026-03 and the like, up to {today:%Y-%m}",
             do="choose a month of the list",
@@ -114,7 +116,10 @@ def span_of(month: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def months(source: Source) -> tuple[date, ...]:
-    """The months from the first reading of the meters of PUE on, newest first; this one at least."""
+    """The months from the first reading of the meters of PUE on, newest first; this one at least.
+
+    What is rolled up counts where the readings are dropped: a month is made of it.
+    """
 
     def read() -> tuple[date, ...]:
         site = source.context.site

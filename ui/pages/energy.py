@@ -138,7 +138,7 @@ def pue_chart(found: Energy, source: Source) -> Figure:
     buckets = energy.by_bucket(found, source.context.site.zone)
     by_hour = found.short
     zone = source.zone if by_hour else source.context.site.zone
-    return charts.pue(buckets, zone, source.now, by_hour=by_hour)
+    return charts.pue(buckets, zone, found.end, by_hour=by_hour)
 
 
 def duration_chart(found: Energy, source: Source) -> Figure:
@@ -152,11 +152,12 @@ def weather_chart(found: Compared, source: Source) -> Figure:
     this, twin = found.this, found.twin
     per_hour = round(energy.HOUR / this.step)
     count = len(this.it_kwh) // per_hour * per_hour
-    facility, it, wet = (
-        values[:count].reshape(-1, per_hour) for values in (this.facility_kwh, this.it_kwh, this.wet_bulb_c)
+    facility, it = (
+        values[:count].reshape(-1, per_hour).mean(axis=1) for values in (this.facility_kwh, this.it_kwh)
     )
-    facility, it, known = facility.mean(axis=1), it.mean(axis=1), np.isfinite(wet).sum(axis=1)
-    wet_bulb = np.nansum(wet, axis=1) / np.where(known, known, np.nan)  # it may be told once an hour
+    blocks = this.wet_bulb_c[:count].reshape(-1, per_hour)
+    said = np.isfinite(blocks).sum(axis=1)  # weather may come by the hour only
+    wet_bulb = np.where(said > 0, np.nansum(blocks, axis=1) / np.maximum(said, 1), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(it > 0, facility / it, np.nan)
     expected = (twin.wet_bulb_c, twin.twin_facility_kw / twin.it_kw) if twin else None

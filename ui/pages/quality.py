@@ -191,7 +191,7 @@ def drawn(source: Source) -> tuple[figures.Figure, Child]:
         found = quality.trend(source, chosen, start, end)
     except InputError as error:
         return blank, empty(fmt.sentence(f"{error}"))
-    return charts.trend(found, source.zone, source.now), html.P(_of(source, found), className="note")
+    return charts.trend(found, source.zone), html.P(_of(source, found), className="note")
 
 
 def _of(source: Source, found: quality.Trend) -> list[Child]:

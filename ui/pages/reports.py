@@ -201,6 +201,7 @@ def as_csv(source: Source, month: str) -> export.File:
         for name, figures in groups
         for f in figures
     ]
+    rows.append(("eu_2024_1364", "names", None, "", "", parts.EED_NAMES))
     rows += [("alarms", f"P{a.priority} raised", a.raised, "", "recorded", "") for a in found.alarms]
     rows += [
         (
