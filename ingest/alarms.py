@@ -29,7 +29,9 @@ OFFLINE_AFTER: Final = timedelta(seconds=30)
 FORGOTTEN_AFTER: Final = timedelta(days=30)
 """One that is silent for longer has been taken away."""
 PRIORITY: Final = 3
-OFFLINE_PRIORITY: Final = 2
+"""Of one point."""
+ALL_PRIORITY: Final = 2
+"""When nothing is seen any more, and of a building management system: whoever is away has to be told."""
 SILENT_INTERVALS: Final = 5.0
 """A point is silent after so many of its usual intervals."""
 SILENT_MIN_S: Final = 60.0
@@ -67,6 +69,8 @@ class Alarm:
     source: str
     message: str
     action: str
+    priority: int = PRIORITY
+    """1 is the gravest."""
 
 
 def silent_after_s(interval_s: float | None, speed_ratio: float) -> float:
@@ -100,7 +104,7 @@ def alarms(rows: Sequence[db.Row], now: datetime, speed_ratio: float) -> list[Al
             f"{len(silent)} of {len(rows)} points are silent; the newest reading is of {newest:%F %R} UTC"
         )
         action = "Look at the broker, the network and the gateways"
-        return [Alarm(f"{PREFIX}silent", message, action)]
+        return [Alarm(f"{PREFIX}silent", message, action, ALL_PRIORITY)]
     found = [_silent(row) for row in silent]
     for row in rows:
         if row not in silent and row["status"] in _MARKED:
@@ -120,7 +124,7 @@ def keep(conn: db.Connection, site: str, found: Iterable[Alarm], now: datetime) 
     """Make the table say what was found: how many alarms were raised, and how many cleared."""
     every = sorted(found, key=lambda alarm: alarm.source)
     cleared = _clear_others(conn, site, PREFIX, every, now)
-    return _raise(conn, site, PRIORITY, every, now), cleared
+    return _raise(conn, site, every, now), cleared
 
 
 def _clear_others(conn: db.Connection, site: str, prefix: str, still: Sequence[Alarm], now: datetime) -> int:
@@ -129,13 +133,13 @@ def _clear_others(conn: db.Connection, site: str, prefix: str, still: Sequence[A
     return len(db.rows(conn, "ingest_clear_alarms", site=site, prefix=prefix, sources=sources, now=now))
 
 
-def _raise(conn: db.Connection, site: str, priority: int, every: Sequence[Alarm], now: datetime) -> int:
+def _raise(conn: db.Connection, site: str, every: Sequence[Alarm], now: datetime) -> int:
     """Raise these, unless they are open; how many were not."""
     raised = db.rows(
         conn,
         "ingest_raise_alarms",
         site=site,
-        priority=priority,
+        priorities=[alarm.priority for alarm in every],
         sources=[alarm.source for alarm in every],
         messages=[alarm.message for alarm in every],
         actions=[alarm.action for alarm in every],
@@ -183,7 +187,7 @@ class Heartbeats:
             silent = [_offline(row) for row in rows if now - row["last_at"] > patience]
             cleared = _clear_others(conn, site, OFFLINE, silent, now)
             told = silent if now - self._since > patience else []
-            raised = _raise(conn, site, OFFLINE_PRIORITY, told, now)
+            raised = _raise(conn, site, told, now)
         self._looked = now
         return f"looked at {len(rows)} heartbeats: {raised} alarms raised, {cleared} cleared"
 
@@ -191,4 +195,4 @@ class Heartbeats:
 def _offline(row: db.Row) -> Alarm:
     message = f"BMS offline: no heartbeat {row['name']} since {row['last_at']:%F %T} UTC"
     action = "Look at the building management system, its gateway and the network"
-    return Alarm(f"{OFFLINE}offline.{row['name']}", message, action)
+    return Alarm(f"{OFFLINE}offline.{row['name']}", message, action, ALL_PRIORITY)

@@ -14,7 +14,7 @@ from core.clock import SystemClock
 from core.jobs import Context
 from core.points import Status
 from core.settings import Settings
-from ingest import alarms
+from ingest import alarms, notify
 from ingest.batch import Batch, Message
 from ingest.codec.base import Decoded
 from ingest.jobs import JOBS
@@ -90,6 +90,30 @@ def test_when_most_are_silent_there_is_one_alarm_and_no_flood(
     alarms.watch(context)
     assert list(opened(conn)) == ["reading.silent"]
     assert "5 of 5 points" in opened(conn)["reading.silent"]
+
+
+def test_everything_silent_is_told_by_the_default_settings_and_one_sensor_is_not(
+    dsn: str, conn: db.Connection, plant: Site, clock: ManualClock
+) -> None:
+    settings = Settings(
+        dsn=dsn,
+        notify_smtp="smtp://127.0.0.1:9",
+        notify_email_from="joulecast@example.org",
+        notify_email_to="ada@example.org",
+    )
+    context = Context(settings, plant, clock, dsn)
+    told = "SELECT message ->> 'source' AS source FROM notification WHERE kind = 'alarm'"
+    refs = [str(ref) for ref in plant.refs()[:5]]
+    for ref in refs:
+        store(context, ref, minutes=10, status=FLAT if ref == refs[0] else 0)
+    alarms.watch(context)
+    assert list(opened(conn)) == [f"reading.flat.{refs[0]}"]
+    notify.notify(context)
+    assert conn.execute("SELECT * FROM notification").fetchall() == []
+    clock.advance(timedelta(minutes=5))
+    alarms.watch(context)
+    notify.notify(context)
+    assert [row["source"] for row in conn.execute(told)] == ["reading.silent"]
 
 
 def test_a_slow_point_is_not_silent_between_its_readings() -> None:
