@@ -6,6 +6,7 @@ there: with a growing wait after a failure, at most `TRIES_MAX` times, never twi
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from core.jobs import Context
     from ingest.channels import Channel
+
+log = logging.getLogger(__name__)
 
 TRIES_MAX: Final = 8
 WAIT_S: Final = 15.0
@@ -77,11 +80,11 @@ def try_out(context: Context) -> list[Told]:
     found = []
     for way in channels(context.settings, context.site.id):
         try:
-            way.send(f"{context.site.id}-test-{now:%Y%m%dT%H%M%S}", message)
+            missed = way.send(f"{context.site.id}-test-{now:%Y%m%dT%H%M%S}", message)
         except ServiceError as error:
             found.append(Told(way.name, ok=False, said=str(error)))
         else:
-            found.append(Told(way.name, ok=True, said="sent"))
+            found.append(Told(way.name, ok=not missed, said=f"sent, but {missed}" if missed else "sent"))
     return found
 
 
@@ -182,33 +185,35 @@ def _send_due(conn: db.Connection, context: Context, way: Channel, base: str) ->
         conn.commit()
         message = group[0]["message"] if len(group) == 1 else _digest(context.site.id, group, base)
         key = f"{context.site.id}-{message['kind']}-{message['number']}-{group[0]['notification_id']}"
-        error = _attempt(way, key, message)
-        _record(conn, context, group, error)
+        ok, said = _attempt(way, key, message)
+        _record(conn, context, group, said, ok=ok)
         conn.commit()
-        if error:
+        if not ok:
             return sent, len(group)
         sent += len(group)
     conn.commit()
     return sent, 0
 
 
-def _attempt(way: Channel, key: str, message: dict[str, Any]) -> str:
-    """Why it was not sent; empty where it was."""
+def _attempt(way: Channel, key: str, message: dict[str, Any]) -> tuple[bool, str]:
+    """Whether it was sent, and what is to be said about it: why not, or whom it did not reach."""
     try:
-        way.send(key, message)
+        missed = way.send(key, message)
     except ServiceError as error:
-        return str(error)
-    return ""
+        return False, str(error)
+    if missed:
+        log.warning("%s", missed)
+    return True, missed
 
 
-def _record(conn: db.Connection, context: Context, group: Sequence[db.Row], error: str) -> None:
+def _record(conn: db.Connection, context: Context, group: Sequence[db.Row], said: str, *, ok: bool) -> None:
     now, ids = context.clock.now(), [row["notification_id"] for row in group]
-    if not error:
-        db.rows(conn, "ingest_notify_sent", ids=ids, now=now)
+    if ok:
+        db.rows(conn, "ingest_notify_sent", ids=ids, now=now, missed=said or None)
         return
     tries = max(row["tries"] for row in group)
     wait = timedelta(seconds=WAIT_S * 2 ** (tries - 1) * context.clock.speed_ratio)
-    db.rows(conn, "ingest_notify_failed", ids=ids, next_at=now + wait, error=error, most=TRIES_MAX)
+    db.rows(conn, "ingest_notify_failed", ids=ids, next_at=now + wait, error=said, most=TRIES_MAX)
 
 
 def _digest(site: str, group: Sequence[db.Row], base: str) -> dict[str, Any]:

@@ -75,10 +75,10 @@ class _Smtp(socketserver.StreamRequestHandler):
                     self.server.got.append(message_from_bytes(b"".join(lines), policy=policy.default))
                     self._say(250, "taken")
                 case "QUIT":
-                    self._say(221, "bye")
+                    self._say(self.server.bye, "bye")
                     return
                 case _:
-                    self._say(250, "ok")
+                    self._say(*self.server.answer(line))
 
     def finish(self) -> None:
         """Close what STARTTLS has put in the place of the connection."""
@@ -99,6 +99,8 @@ class Mail(socketserver.ThreadingTCPServer):
         self.got: list[EmailMessage] = []
         self.logins: list[str] = []
         self.refuses = self.starttls = self.secured = False
+        self.unknown: list[str] = []
+        self.bye = 221
         self.tls: ssl.SSLContext | None = None
 
     def get_request(self) -> tuple[Any, Any]:
@@ -108,6 +110,11 @@ class Mail(socketserver.ThreadingTCPServer):
             connection = self.tls.wrap_socket(connection, server_side=True)
             self.secured = True
         return connection, address
+
+    def answer(self, line: str) -> tuple[int, str]:
+        """What it says to whom somebody writes, and to anything else."""
+        unknown = any(address in line for address in self.unknown)
+        return (550, "no such mailbox") if unknown else (250, "ok")
 
     def handle_error(self, *_: Any) -> None:
         """Whoever does not believe our certificate hangs up."""
@@ -368,6 +375,39 @@ def test_one_channel_that_is_down_keeps_no_other_from_working(desk: Desk, mail: 
     desk.clock.advance(timedelta(minutes=1))
     assert desk.run() == "0 to tell, 1 sent, 0 not sent"
     assert (len(mail.got), len(web.got)) == (1, 1)
+
+
+def test_taken_for_one_is_sent_and_who_was_refused_is_on_record(
+    desk: Desk, mail: Mail, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.by_mail(mail)
+    mail.unknown = ["bo@example.org"]
+    desk.raised()
+    assert desk.run() == "1 to tell, 1 sent, 0 not sent"
+    (row,) = desk.outbox()
+    assert row["state"] == "sent"
+    assert row["error"].endswith("refused bo@example.org")
+    assert row["error"] in caplog.text
+    (told,) = notify.try_out(desk.context)
+    assert (told.ok, told.said) == (False, f"sent, but {row['error']}")
+    desk.clock.advance(timedelta(hours=1))
+    assert desk.run() == "0 to tell, 0 sent, 0 not sent"
+    assert [mail["Subject"].partition("] ")[2] for mail in mail.got] == [
+        "P2 alarm: it is down",
+        "a test from Joulecast",
+    ]
+    mail.unknown += ["ada@example.org"]
+    desk.raised("write.failed.1")
+    assert desk.run() == "1 to tell, 0 sent, 1 not sent"
+    assert "no such mailbox" in desk.outbox()[1]["error"]
+
+
+def test_a_strange_goodbye_of_the_mail_server_undoes_nothing(desk: Desk, mail: Mail) -> None:
+    desk.by_mail(mail)
+    mail.bye = 421
+    desk.raised()
+    assert desk.run() == "1 to tell, 1 sent, 0 not sent"
+    assert len(mail.got) == 1
 
 
 def test_a_redirection_is_not_followed(desk: Desk, web: Web) -> None:
