@@ -88,7 +88,7 @@ def link_base(settings: Settings) -> str:
     Raises:
         InputError: `public_url` is no such address.
     """
-    text = settings.public_url or f"http://{settings.ui_host}:{settings.ui_port}"
+    text = settings.public_url or settings.page_url
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise _wrong("public_url", repr(text), "http(s)://host[:port][/path]", "correct it")
@@ -240,14 +240,22 @@ def signature(secret: str, body: bytes) -> str:
 
 def _webhook(url: str, secret: str | None) -> Webhook:
     allowed = "https://host[:port]/path, or http on this machine"
+    shown = "no address of a host"
     try:
         parts = urlsplit(url)
+        if parts.hostname:  # and no more of it: paths of webhooks are secrets
+            shown = f"{parts.scheme}://{parts.hostname}"
         plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
         good = bool(parts.hostname) and (parts.scheme == "https" or plain) and parts.port != 0
     except ValueError:
         good = False
-    if not good or parts.username or not url.isascii() or any(c.isspace() for c in url):
-        raise _wrong("notify_webhook", repr(url.partition("?")[0].rpartition("@")[2]), allowed, "correct it")
+    if (
+        not good
+        or parts.username
+        or not url.isascii()
+        or any(c.isspace() or not c.isprintable() for c in url)
+    ):
+        raise _wrong("notify_webhook", shown, allowed, "correct it")
     return Webhook(parts, secret or "")
 
 

@@ -627,3 +627,36 @@ def test_a_password_is_in_no_message() -> None:
     with pytest.raises(InputError, match="mail:1/path") as found:
         channels.channels(settings, "demo")
     assert "geheim" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://hooks.example.org/services/geheim", "found http://hooks.example.org;"),
+        ("https://ada:geheim@hooks.example.org/geheim", "found https://hooks.example.org;"),
+        ("https://hooks.example.org:99999/geheim", "found https://hooks.example.org;"),
+        ("https://hooks.example.org/geheim\x01", "found https://hooks.example.org;"),
+        ("hooks.example.org/services/geheim", "found no address of a host;"),
+        ("https://[geheim/", "found no address of a host;"),
+    ],
+)
+def test_a_webhooks_path_is_in_no_message(url: str, shown: str) -> None:
+    with pytest.raises(InputError) as found:
+        channels.channels(Settings(notify_webhook=url), "demo")
+    assert shown in str(found.value)
+    assert "geheim" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "link"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8050"),
+        ("0.0.0.0", "http://127.0.0.1:8050"),  # noqa: S104  # nothing is bound
+        ("::", "http://[::1]:8050"),
+        ("::1", "http://[::1]:8050"),
+        ("2001:db8::7", "http://[2001:db8::7]:8050"),
+        ("twin.example.org", "http://twin.example.org:8050"),
+    ],
+)
+def test_links_lead_to_where_the_pages_are_served(host: str, link: str) -> None:
+    assert channels.link_base(Settings(ui_host=host)) == link

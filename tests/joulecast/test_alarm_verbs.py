@@ -104,4 +104,4 @@ def test_a_test_of_messages_says_what_is_not_set_and_what_is_set_wrong(
     monkeypatch.setenv("JOULECAST_NOTIFY_WEBHOOK", "http://example.org/")
     status, told = say("notify", "test")
     assert status == 2
-    assert told["error"].startswith("setting notify_webhook: found 'http://example.org/'")
+    assert told["error"].startswith("setting notify_webhook: found http://example.org")
