@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from core import alarms as life
 from core import db
+from core.errors import InputError
+from core.site import load_site
 from ingest.watch import CLOCK, FLAT, UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from core.jobs import Context
+    from core.site import Site
 
 PREFIX: Final = "reading."
 """How the sources of this room's alarms begin."""
@@ -26,6 +29,8 @@ OFFLINE: Final = "bms."
 """How the sources of alarms about building management systems begin."""
 OFFLINE_AFTER: Final = timedelta(seconds=30)
 """Their heartbeats come every 10 s (DSX Exchange, BMS Event Bus, AsyncAPI 1.0.0) [wall time]."""
+BACK_AFTER: Final = 3
+"""So many of them in time, and the system is back: one that stumbles is one alarm."""
 FORGOTTEN_AFTER: Final = timedelta(days=30)
 """One that is silent for longer has been taken away."""
 PRIORITY: Final = 3
@@ -149,13 +154,22 @@ def _raise(conn: db.Connection, site: str, every: Sequence[Alarm], now: datetime
 
 
 def watch(context: Context) -> str:
-    """Raise and clear the alarms of the points that `site.toml` names; one never heard of has none."""
-    site, now = context.site, context.clock.now()
+    """Raise and clear the alarms of the points that `site.toml` names by now; one never heard of has none."""
+    site, now = _as_described(context), context.clock.now()
     refs = [str(ref) for ref in site.refs()]
     with db.connect(context.dsn) as conn:
         rows = db.rows(conn, "ingest_silence", site=site.id, refs=refs, readings=READINGS)
         raised, cleared = keep(conn, site.id, alarms(rows, now, context.clock.speed_ratio), now)
     return f"looked at {len(rows)} points: {raised} alarms raised, {cleared} cleared"
+
+
+def _as_described(context: Context) -> Site:
+    """The plant as its file describes it now; as it did at the start where that cannot be read."""
+    try:
+        found = load_site(context.settings.site_file)
+    except InputError:  # the worker, which looks at it too, has logged it
+        return context.site
+    return found if found.id == context.site.id else context.site
 
 
 def wake(context: Context) -> str:
@@ -177,17 +191,18 @@ class Heartbeats:
     _looked: datetime | None = field(default=None, init=False)
 
     def watch(self, context: Context) -> str:
-        """Raise an alarm for each that is silent, and clear it when it is heard again."""
+        """Raise an alarm for each that is silent, and clear it when it is heard again and again."""
         site, now = context.site.id, context.clock.now()
         patience = OFFLINE_AFTER * context.clock.speed_ratio
         if self._since is None or self._looked is None or now - self._looked > 2 * patience:
             self._since = now
         with db.connect(context.dsn) as conn:
             rows = db.rows(conn, "ingest_heartbeats", site=site, since=now - FORGOTTEN_AFTER)
-            silent = [_offline(row) for row in rows if now - row["last_at"] > patience]
-            cleared = _clear_others(conn, site, OFFLINE, silent, now)
-            told = silent if now - self._since > patience else []
-            raised = _raise(conn, site, told, now)
+            late = [row for row in rows if now - row["last_at"] > patience]
+            doubtful = [row for row in rows if row in late or row["in_row"] < BACK_AFTER]
+            cleared = _clear_others(conn, site, OFFLINE, list(map(_offline, doubtful)), now)
+            told = late if now - self._since > patience else []
+            raised = _raise(conn, site, list(map(_offline, told)), now)
         self._looked = now
         return f"looked at {len(rows)} heartbeats: {raised} alarms raised, {cleared} cleared"
 

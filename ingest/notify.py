@@ -41,6 +41,8 @@ STORM: Final = 10
 """More than so many at once are one message."""
 FRESH_S: Final = 3600.0
 """What is over for longer than this is no news [wall s]."""
+QUIET_S: Final = 900.0
+"""An alarm that comes and goes is told no more often than this, unless it gets graver [wall s]."""
 DIGEST: Final = "digest"
 
 
@@ -106,13 +108,10 @@ def _scan(conn: db.Connection, context: Context, names: Sequence[str], base: str
     site, now = context.site.id, context.clock.now()
     since = now - timedelta(seconds=FRESH_S * context.clock.speed_ratio)
     about = {"site": site, "since": since, "channels": list(names)}
+    quiet = timedelta(seconds=QUIET_S * context.clock.speed_ratio)
+    grave = {"priority": context.settings.notify_priority, "now": now, "quiet": quiet}
     messages = [
-        *(
-            _of_alarm(row, base)
-            for row in db.rows(
-                conn, "ingest_notify_alarms", priority=context.settings.notify_priority, **about
-            )
-        ),
+        *(_of_alarm(row, base) for row in db.rows(conn, "ingest_notify_alarms", **grave, **about)),
         *(_of_advice(row, base) for row in db.rows(conn, "ingest_notify_advice", **about)),
     ]
     new = 0

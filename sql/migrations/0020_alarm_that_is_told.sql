@@ -1,5 +1,6 @@
 -- Alarms reach people: what was put aside stays so only while it is no graver and is told when it comes back,
--- a cause that nobody sees suppresses nothing, a channel that does not work is an alarm.
+-- a cause that nobody sees suppresses nothing, a channel that does not work is an alarm. What comes and goes is
+-- told once in a while.
 
 -- One step of an alarm and its event, or nothing at all.
 -- False where there is no such step, which is put on record.
@@ -138,3 +139,6 @@ DROP CONSTRAINT notification_state_check,
 ADD CONSTRAINT notification_state_check CHECK (
     state IN ('waiting', 'sending', 'sent', 'failed', 'dropped')
 );
+
+-- How many heartbeats have come in time, one after the other, up to as many as anybody asks for.
+ALTER TABLE bms_heartbeat ADD COLUMN in_row integer NOT NULL DEFAULT 1;

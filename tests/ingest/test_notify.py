@@ -514,6 +514,39 @@ def test_what_was_acknowledged_or_shelved_before_is_no_news(desk: Desk, web: Web
     assert desk.run() == "0 to tell, 0 sent, 0 not sent"
 
 
+def test_an_alarm_that_comes_and_goes_is_told_once_in_a_quarter_of_an_hour(desk: Desk, web: Web) -> None:
+    def over() -> None:
+        source, now = "write.broker", desk.clock.now()
+        db.rows(desk.conn, "twin_clear_alarm", site=desk.site.id, source=source, now=now)
+
+    desk.by_hook(web)
+    for _ in range(21):  # 14 minutes
+        desk.raised()
+        desk.run()
+        desk.clock.advance(timedelta(seconds=20))
+        over()
+        desk.run()
+        desk.clock.advance(timedelta(seconds=20))
+    assert len(web.got) == 1
+    desk.clock.advance(timedelta(minutes=10))
+    desk.run()
+    assert len(web.got) == 1, "the last one is over, and its source was told when it came"
+    desk.raised()
+    desk.run()
+    assert len(web.got) == 2
+    over()
+    desk.raised()
+    desk.run()
+    assert len(web.got) == 2
+    desk.clock.advance(timedelta(minutes=15))
+    desk.run()
+    assert len(web.got) == 3, "it still stands"
+    over()
+    graver = desk.raised(priority=1)
+    desk.run()
+    assert web.got[-1].message["number"] == graver
+
+
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_what_comes_back_from_the_shelf_is_told_again(desk: Desk, web: Web, *, by_hand: bool) -> None:
     desk.by_hook(web)

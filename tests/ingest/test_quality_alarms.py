@@ -26,6 +26,7 @@ from ingest.writer import Writer
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from core import db
     from core.clock import Clock, ManualClock
@@ -78,6 +79,29 @@ def test_a_point_that_falls_silent_raises_one_alarm_and_clears_it_when_it_speaks
     store(context, refs[0], minutes=0.5)
     assert "1 cleared" in alarms.watch(context)
     assert opened(conn) == {}
+
+
+def test_a_sensor_that_was_connected_later_is_watched_and_a_broken_file_changes_nothing(
+    dsn: str, conn: db.Connection, plant: Site, site_file: Path, clock: ManualClock
+) -> None:
+    context = Context(Settings(dsn=dsn, site_file=site_file), plant, clock, dsn)
+    later = "chw-pump/energy"
+    known = [str(ref) for ref in plant.refs()[:5]]
+    assert later not in {str(ref) for ref in plant.refs()}
+    for ref in (*known, later):
+        store(context, ref, minutes=10)
+    clock.advance(timedelta(minutes=2))
+    for ref in known:
+        store(context, ref, minutes=0.5)
+    assert "looked at 5 points" in alarms.watch(context)
+    assert opened(conn) == {}
+    before = site_file.read_text(encoding="utf-8")
+    mapped = f'[[topics]]\ntopic = "new/sensor"\npoint = "{later}"\nunit = "kWh"\n'
+    site_file.write_text(before + mapped, encoding="utf-8")
+    assert "looked at 6 points" in alarms.watch(context)
+    assert list(opened(conn)) == [f"reading.silent.{later}"]
+    site_file.write_text("no TOML", encoding="utf-8")
+    assert "looked at 5 points" in alarms.watch(context)
 
 
 def test_when_most_are_silent_there_is_one_alarm_and_no_flood(
