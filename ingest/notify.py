@@ -229,7 +229,7 @@ def _record(conn: db.Connection, context: Context, group: Sequence[db.Row], said
 
 
 def _tries(group: Sequence[db.Row]) -> int:
-    return max(row["tries"] for row in group)
+    return max(int(row["tries"]) for row in group)
 
 
 def _again(context: Context, tries: int) -> dict[str, datetime]:

@@ -1,6 +1,5 @@
--- Alarms reach people: what was put aside stays so only while it is no graver and is told when it comes back,
--- a cause that nobody sees suppresses nothing, a channel that does not work is an alarm. What comes and goes is
--- told once in a while.
+-- Alarms reach people: what was put aside stays so only while it is no graver, is told when it comes back,
+-- a cause that nobody sees suppresses nothing, a channel that does not work is an alarm.
 
 -- One step of an alarm and its event, or nothing at all.
 -- False where there is no such step, which is put on record.
@@ -142,3 +141,13 @@ ADD CONSTRAINT notification_state_check CHECK (
 
 -- How many heartbeats have come in time, one after the other, up to as many as anybody asks for.
 ALTER TABLE bms_heartbeat ADD COLUMN in_row integer NOT NULL DEFAULT 1;
+
+-- What an alarm is at a time: the time on the shelf is over by itself, whether or not a service says so.
+CREATE FUNCTION alarm_state(a alarm, at timestamptz) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN a.state = 'shelved' AND a.withheld_until <= at
+            THEN alarm_becomes(a.state, 'restore', a.acknowledged_at, a.cleared_at)
+        ELSE a.state
+    END
+$$;

@@ -1,4 +1,5 @@
--- Building management systems that have been heard within a time, when last, and how often in time since they were silent.
+-- Building management systems that have been heard within a time, when last, and how
+-- often in time, one after the other.
 SELECT
     name,
     last_at,

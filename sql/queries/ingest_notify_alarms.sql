@@ -1,5 +1,5 @@
--- Alarms that ask for somebody, grave enough, that some channel has not been told of. One whose source was told
--- lately as no less grave waits, and is told then if it still stands: what comes and goes is one message.
+-- Alarms that ask for somebody, grave enough, that some channel has not been told of. One whose source was
+-- told lately as no less grave waits, and is told then if it still stands: what comes and goes is one message.
 SELECT
     a.site_id,
     a.alarm_id,
@@ -17,7 +17,11 @@ SELECT
 FROM alarm AS a
 WHERE
     a.site_id = %(site)s AND a.priority <= %(priority)s
-    AND (a.state = 'unacknowledged' OR (a.state = 'returned' AND a.cleared_at > %(since)s))
+    AND a.state <> 'normal'
+    AND (
+        alarm_state(a, %(now)s) = 'unacknowledged'
+        OR (a.state = 'returned' AND a.cleared_at > %(since)s)
+    )
     AND EXISTS (
         SELECT FROM unnest(%(channels)s::text[]) AS c (channel)
         WHERE NOT EXISTS (

@@ -1,4 +1,4 @@
--- What waits and is no news any more: somebody has seen the alarm or put it aside, or decided about the advice.
+-- What waits and is no news any more: somebody has seen the alarm, put it aside or decided about the advice.
 UPDATE notification AS n SET state = 'dropped'
 WHERE
     n.site_id = %(site)s AND n.channel = %(channel)s AND n.state = 'waiting'
@@ -7,7 +7,7 @@ WHERE
             SELECT FROM alarm AS a
             WHERE
                 n.kind IN ('alarm', 'notification') AND a.alarm_id = n.of
-                AND a.state NOT IN ('unacknowledged', 'returned')
+                AND alarm_state(a, %(now)s) NOT IN ('unacknowledged', 'returned')
         )
         OR EXISTS (
             SELECT FROM recommendation AS r

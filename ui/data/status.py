@@ -133,7 +133,9 @@ class AlarmCount:
 def alarm_counts(source: Source) -> tuple[AlarmCount, ...]:
     """How many alarms stand, the gravest first."""
     rows = source.kept(
-        "alarms", _KEEP_ALARMS_WALL_S, lambda: source.rows("ui_alarm_counts", site=source.context.site.id)
+        "alarms",
+        _KEEP_ALARMS_WALL_S,
+        lambda: source.rows("ui_alarm_counts", site=source.context.site.id, now=source.now),
     )
     return tuple(AlarmCount(**row) for row in rows)
 
