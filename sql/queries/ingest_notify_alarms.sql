@@ -1,5 +1,6 @@
 -- Alarms that ask for somebody, grave enough, that some channel has not been told of. One whose source was
--- told lately as no less grave waits, and is told then if it still stands: what comes and goes is one message.
+-- told lately as no less grave waits, and is told if it still stands then: what comes and goes is one message
+-- in a while.
 SELECT
     a.site_id,
     a.alarm_id,
@@ -34,7 +35,8 @@ WHERE
         SELECT FROM notification AS n INNER JOIN alarm AS b ON n.of = b.alarm_id AND n.kind = b.kind
         WHERE
             n.site_id = a.site_id AND n.state <> 'dropped'
-            AND n.created_at > CASE WHEN a.cleared_at IS NULL THEN %(now)s ELSE a.raised_at END - %(quiet)s
+            AND n.created_at + %(quiet)s::interval
+            > CASE WHEN a.cleared_at IS NULL THEN %(now)s ELSE a.raised_at END
             AND b.source = a.source AND b.priority <= a.priority AND b.alarm_id <> a.alarm_id
     )
 ORDER BY a.priority, a.alarm_id
