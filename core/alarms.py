@@ -231,6 +231,13 @@ KINDS: Final[dict[str, Kind]] = {
         900,
         OPERATOR,
     ),
+    "notify.failed.": Kind(
+        ALARM,
+        "The mail server, the webhook or the broker is down or refuses our messages",
+        "Whoever is not at the screen is told nothing by this channel",
+        _HOUR_S,
+        OPERATOR,
+    ),
 }
 """By the beginning of a source; the longest one that fits counts."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,10 @@ from core.errors import InputError
 SETTINGS_FILE = Path("joulecast.toml")
 PREFIX = "JOULECAST_"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # compared with, not bound to
+"""Where this machine itself reaches what is served on all its addresses."""
+_SECRET_NAME = re.compile(r"secret|password|token|key|dsn|broker|smtp|webhook", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"://.*@|password", re.IGNORECASE | re.DOTALL)
 
 
 class Settings(BaseSettings):
@@ -86,7 +91,7 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(
         default=None,
-        description="Where people reach the pages, for links in messages; none: ui_host:ui_port.",
+        description="Where people reach the pages, for links in messages; none: as this machine does.",
     )
     alarm_positions: int = Field(
         default=1, ge=1, le=100, description="Operator positions that share the alarms, for their figures."
@@ -146,6 +151,17 @@ class Settings(BaseSettings):
             return self.ui_guests == "view"
         return self.ui_host in LOOPBACK
 
+    @property
+    def page_host(self) -> str:
+        """Where this machine reaches the pages."""
+        return EVERYWHERE.get(self.ui_host, self.ui_host)
+
+    @property
+    def page_url(self) -> str:
+        """Address of the pages on this machine."""
+        host = f"[{self.page_host}]" if ":" in self.page_host else self.page_host
+        return f"http://{host}:{self.ui_port}"
+
     def make_clock(self) -> Clock:
         """The clock that this process goes by."""
         return clock_from(self.clock)
@@ -182,7 +198,14 @@ def settings_error(error: ValidationError) -> InputError:
     unknown = first["type"] == "extra_forbidden"
     return InputError(
         f"setting {key}",
-        found=repr(first["input"]),
+        found="no setting of that name" if unknown else _shown(key, first["input"]),
         allowed=", ".join(sorted(Settings.model_fields)) if unknown else first["msg"],
         do=f"correct it in the environment ({PREFIX}{key.upper()}) or in {SETTINGS_FILE}",
     )
+
+
+def _shown(key: str, value: object) -> str:
+    """A value as a message may have it: messages go into logs, so no password does."""
+    if _SECRET_NAME.search(key) or _SECRET_VALUE.search(str(value)):
+        return "a value that is not shown here, for it may hold a password"
+    return repr(value)

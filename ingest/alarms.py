@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from core import alarms as life
 from core import db
+from core.errors import InputError
+from core.site import load_site
 from ingest.watch import CLOCK, FLAT, UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from core.jobs import Context
+    from core.site import Site
 
 PREFIX: Final = "reading."
 """How the sources of this room's alarms begin."""
@@ -26,10 +29,14 @@ OFFLINE: Final = "bms."
 """How the sources of alarms about building management systems begin."""
 OFFLINE_AFTER: Final = timedelta(seconds=30)
 """Their heartbeats come every 10 s (DSX Exchange, BMS Event Bus, AsyncAPI 1.0.0) [wall time]."""
+BACK_AFTER: Final = 3
+"""So many of them in time, and the system is back: one that stumbles is one alarm."""
 FORGOTTEN_AFTER: Final = timedelta(days=30)
 """One that is silent for longer has been taken away."""
 PRIORITY: Final = 3
-OFFLINE_PRIORITY: Final = 2
+"""Of one point."""
+ALL_PRIORITY: Final = 2
+"""When nothing is seen any more, and of a building management system: whoever is away has to be told."""
 SILENT_INTERVALS: Final = 5.0
 """A point is silent after so many of its usual intervals."""
 SILENT_MIN_S: Final = 60.0
@@ -67,6 +74,8 @@ class Alarm:
     source: str
     message: str
     action: str
+    priority: int = PRIORITY
+    """1 is the gravest."""
 
 
 def silent_after_s(interval_s: float | None, speed_ratio: float) -> float:
@@ -100,7 +109,7 @@ def alarms(rows: Sequence[db.Row], now: datetime, speed_ratio: float) -> list[Al
             f"{len(silent)} of {len(rows)} points are silent; the newest reading is of {newest:%F %R} UTC"
         )
         action = "Look at the broker, the network and the gateways"
-        return [Alarm(f"{PREFIX}silent", message, action)]
+        return [Alarm(f"{PREFIX}silent", message, action, ALL_PRIORITY)]
     found = [_silent(row) for row in silent]
     for row in rows:
         if row not in silent and row["status"] in _MARKED:
@@ -120,7 +129,7 @@ def keep(conn: db.Connection, site: str, found: Iterable[Alarm], now: datetime) 
     """Make the table say what was found: how many alarms were raised, and how many cleared."""
     every = sorted(found, key=lambda alarm: alarm.source)
     cleared = _clear_others(conn, site, PREFIX, every, now)
-    return _raise(conn, site, PRIORITY, every, now), cleared
+    return _raise(conn, site, every, now), cleared
 
 
 def _clear_others(conn: db.Connection, site: str, prefix: str, still: Sequence[Alarm], now: datetime) -> int:
@@ -129,13 +138,13 @@ def _clear_others(conn: db.Connection, site: str, prefix: str, still: Sequence[A
     return len(db.rows(conn, "ingest_clear_alarms", site=site, prefix=prefix, sources=sources, now=now))
 
 
-def _raise(conn: db.Connection, site: str, priority: int, every: Sequence[Alarm], now: datetime) -> int:
+def _raise(conn: db.Connection, site: str, every: Sequence[Alarm], now: datetime) -> int:
     """Raise these, unless they are open; how many were not."""
     raised = db.rows(
         conn,
         "ingest_raise_alarms",
         site=site,
-        priority=priority,
+        priorities=[alarm.priority for alarm in every],
         sources=[alarm.source for alarm in every],
         messages=[alarm.message for alarm in every],
         actions=[alarm.action for alarm in every],
@@ -145,13 +154,22 @@ def _raise(conn: db.Connection, site: str, priority: int, every: Sequence[Alarm]
 
 
 def watch(context: Context) -> str:
-    """Raise and clear the alarms of the points that `site.toml` names; one never heard of has none."""
-    site, now = context.site, context.clock.now()
+    """Raise and clear the alarms of the points that `site.toml` names by now; one never heard of has none."""
+    site, now = _as_described(context), context.clock.now()
     refs = [str(ref) for ref in site.refs()]
     with db.connect(context.dsn) as conn:
         rows = db.rows(conn, "ingest_silence", site=site.id, refs=refs, readings=READINGS)
         raised, cleared = keep(conn, site.id, alarms(rows, now, context.clock.speed_ratio), now)
     return f"looked at {len(rows)} points: {raised} alarms raised, {cleared} cleared"
+
+
+def _as_described(context: Context) -> Site:
+    """The plant as its file describes it now; as it did at the start where that cannot be read."""
+    try:
+        found = load_site(context.settings.site_file)
+    except InputError:  # the worker, which looks at it too, has logged it
+        return context.site
+    return found if found.id == context.site.id else context.site
 
 
 def wake(context: Context) -> str:
@@ -173,17 +191,18 @@ class Heartbeats:
     _looked: datetime | None = field(default=None, init=False)
 
     def watch(self, context: Context) -> str:
-        """Raise an alarm for each that is silent, and clear it when it is heard again."""
+        """Raise an alarm for each that is silent, and clear it when it is heard again and again."""
         site, now = context.site.id, context.clock.now()
         patience = OFFLINE_AFTER * context.clock.speed_ratio
         if self._since is None or self._looked is None or now - self._looked > 2 * patience:
             self._since = now
         with db.connect(context.dsn) as conn:
             rows = db.rows(conn, "ingest_heartbeats", site=site, since=now - FORGOTTEN_AFTER)
-            silent = [_offline(row) for row in rows if now - row["last_at"] > patience]
-            cleared = _clear_others(conn, site, OFFLINE, silent, now)
-            told = silent if now - self._since > patience else []
-            raised = _raise(conn, site, OFFLINE_PRIORITY, told, now)
+            late = [row for row in rows if now - row["last_at"] > patience]
+            doubtful = [row for row in rows if row in late or row["in_row"] < BACK_AFTER]
+            cleared = _clear_others(conn, site, OFFLINE, list(map(_offline, doubtful)), now)
+            told = late if now - self._since > patience else []
+            raised = _raise(conn, site, list(map(_offline, told)), now)
         self._looked = now
         return f"looked at {len(rows)} heartbeats: {raised} alarms raised, {cleared} cleared"
 
@@ -191,4 +210,4 @@ class Heartbeats:
 def _offline(row: db.Row) -> Alarm:
     message = f"BMS offline: no heartbeat {row['name']} since {row['last_at']:%F %T} UTC"
     action = "Look at the building management system, its gateway and the network"
-    return Alarm(f"{OFFLINE}offline.{row['name']}", message, action)
+    return Alarm(f"{OFFLINE}offline.{row['name']}", message, action, ALL_PRIORITY)

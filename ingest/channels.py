@@ -12,7 +12,7 @@ import ipaddress
 import json
 import smtplib
 import ssl
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import getaddresses
@@ -46,15 +46,18 @@ class Channel(Protocol):
         """As in the table `notification`."""
         ...
 
-    def send(self, key: str, message: Mapping[str, Any]) -> None:
+    def send(self, key: str, message: Mapping[str, Any]) -> str:
         """Send a message that has ``kind``, ``number``, ``subject`` and ``text``.
 
         Args:
             key: the same for the same message, so that whoever gets it twice can tell.
             message: JSON.
 
+        Returns:
+            Whom it did not reach, though it reached others; empty where it reached all.
+
         Raises:
-            ServiceError: it did not arrive.
+            ServiceError: it reached nobody.
         """
         ...
 
@@ -85,7 +88,7 @@ def link_base(settings: Settings) -> str:
     Raises:
         InputError: `public_url` is no such address.
     """
-    text = settings.public_url or f"http://{settings.ui_host}:{settings.ui_port}"
+    text = settings.public_url or settings.page_url
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise _wrong("public_url", repr(text), "http(s)://host[:port][/path]", "correct it")
@@ -120,8 +123,8 @@ class Email:
     to: tuple[str, ...]
     name: str = "email"
 
-    def send(self, key: str, message: Mapping[str, Any]) -> None:
-        """Send one e-mail to all; it has arrived when the server has taken it for everybody."""
+    def send(self, key: str, message: Mapping[str, Any]) -> str:
+        """Send one e-mail to all; it has arrived when the server has taken it for anybody."""
         mail = EmailMessage()
         mail["From"], mail["To"] = self.sender, ", ".join(self.to)
         mail["Subject"] = " ".join(str(message["subject"]).split())
@@ -133,8 +136,7 @@ class Email:
                 refused = server.send_message(mail)
         except (OSError, smtplib.SMTPException) as error:
             raise ServiceError(f"mail server {self.host}:{self.port}: {_first_line(error)}") from error
-        if refused:
-            raise ServiceError(f"mail server {self.host}:{self.port} refused {', '.join(refused)}")
+        return f"mail server {self.host}:{self.port} refused {', '.join(refused)}" if refused else ""
 
     @contextmanager
     def _open(self) -> Iterator[smtplib.SMTP]:
@@ -143,13 +145,17 @@ class Email:
             server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=WAIT_S, context=context)
         else:
             server = smtplib.SMTP(self.host, self.port, timeout=WAIT_S)
-        with server:
+        try:
             server.ehlo()
             if not self.tls and (server.has_extn("starttls") or not is_loopback(self.host)):
                 server.starttls(context=context)
             if self.user:
                 server.login(self.user, self.password)
             yield server
+        finally:
+            with suppress(OSError, smtplib.SMTPException):  # what was taken is taken, whatever the goodbye
+                server.quit()
+            server.close()
 
 
 def _email(settings: Settings) -> Email:
@@ -196,7 +202,7 @@ class Webhook:
     secret: str
     name: str = "webhook"
 
-    def send(self, key: str, message: Mapping[str, Any]) -> None:
+    def send(self, key: str, message: Mapping[str, Any]) -> str:
         """Post; whatever answers with 2xx has it."""
         body = json.dumps(message, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json", "User-Agent": "joulecast", ID_HEADER: key}
@@ -209,6 +215,7 @@ class Webhook:
             raise ServiceError(f"{where}: {_first_line(error)}") from error
         if status not in _OK:
             raise ServiceError(f"{where} answered {status}")
+        return ""
 
     def _post(self, body: bytes, headers: dict[str, str]) -> int:
         host, port = self.parts.hostname or "", self.parts.port
@@ -233,14 +240,22 @@ def signature(secret: str, body: bytes) -> str:
 
 def _webhook(url: str, secret: str | None) -> Webhook:
     allowed = "https://host[:port]/path, or http on this machine"
+    shown = "no address of a host"
     try:
         parts = urlsplit(url)
+        if parts.hostname:  # and no more of it: paths of webhooks are secrets
+            shown = f"{parts.scheme}://{parts.hostname}"
         plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
         good = bool(parts.hostname) and (parts.scheme == "https" or plain) and parts.port != 0
     except ValueError:
         good = False
-    if not good or parts.username or not url.isascii() or any(c.isspace() for c in url):
-        raise _wrong("notify_webhook", repr(url.partition("?")[0].rpartition("@")[2]), allowed, "correct it")
+    if (
+        not good
+        or parts.username
+        or not url.isascii()
+        or any(c.isspace() or not c.isprintable() for c in url)
+    ):
+        raise _wrong("notify_webhook", shown, allowed, "correct it")
     return Webhook(parts, secret or "")
 
 
@@ -257,13 +272,14 @@ class Mqtt:
     version: Version
     name: str = "mqtt"
 
-    def send(self, key: str, message: Mapping[str, Any]) -> None:
+    def send(self, key: str, message: Mapping[str, Any]) -> str:
         """Publish, and wait until the broker has it."""
         body = json.dumps({**message, "id": key}, ensure_ascii=False).encode()
         topic = f"{self.base}/{message['kind']}/{message['number']}"
         with Publisher(self.broker, patience_s=WAIT_S, version=self.version) as publisher:
             publisher.publish(topic, body)
             publisher.flush()
+        return ""
 
 
 def _first_line(error: Exception) -> str:

@@ -531,8 +531,8 @@ class Dispatcher:
     def _raise(
         self, conn: db.Connection, source: str, priority: int, message: str, do: str, now: datetime
     ) -> None:
-        found = {"sources": [source], "messages": [message], "actions": [do]}
-        if db.rows(conn, "ingest_raise_alarms", site=self._site.id, priority=priority, now=now, **found):
+        found = {"sources": [source], "priorities": [priority], "messages": [message], "actions": [do]}
+        if db.rows(conn, "ingest_raise_alarms", site=self._site.id, now=now, **found):
             log.warning("%s", message)
 
     def _clear(

@@ -1,11 +1,13 @@
 """Tells people who are not at the screen: alarms that are raised, advice that is proposed or taken back.
 
 What is to be told is put into the table `notification`, one row for each thing and channel, and sent from
-there: with a growing wait after a failure, at most `TRIES_MAX` times, never twice. A storm is one message.
+there: with a growing wait after a failure, for a day or until somebody has seen it on the screen. A channel
+that fails again and again is an alarm of its own. A storm is one message.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -17,17 +19,30 @@ from ingest.channels import channels, link_base
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from core.jobs import Context
     from ingest.channels import Channel
 
-TRIES_MAX: Final = 8
+log = logging.getLogger(__name__)
+
 WAIT_S: Final = 15.0
 """Wait after the first failure; it doubles with each [wall s]."""
+WAIT_MAX_S: Final = 900.0
+"""But no longer than this [wall s]."""
+GIVEN_UP_S: Final = 86_400.0
+"""What could not be told for so long is given up [wall s]."""
+FAILED: Final = "notify.failed."
+"""Source of the alarm about a channel, followed by its name."""
+FAILED_PRIORITY: Final = 2
+FAILURES: Final = 3
+"""It is raised when a message has failed so often."""
 STORM: Final = 10
 """More than so many at once are one message."""
 FRESH_S: Final = 3600.0
 """What is over for longer than this is no news [wall s]."""
+QUIET_S: Final = 900.0
+"""An alarm that comes and goes is told no more often than this, unless it gets graver [wall s]."""
 DIGEST: Final = "digest"
 
 
@@ -47,10 +62,13 @@ def notify(context: Context) -> str:
         InputError: a channel is not set right.
     """
     ways = channels(context.settings, context.site.id)
-    if not ways:
-        return "no channel is set"
-    base = link_base(context.settings)
+    base = link_base(context.settings) if ways else ""
     with db.connect(context.dsn) as conn:
+        set_ = [f"{FAILED}{way.name}" for way in ways]
+        now = context.clock.now()
+        db.rows(conn, "ingest_clear_alarms", site=context.site.id, prefix=FAILED, sources=set_, now=now)
+        if not ways:
+            return "no channel is set"
         new = _scan(conn, context, [way.name for way in ways], base)
         conn.commit()
         told = [_send_due(conn, context, way, base) for way in ways]
@@ -77,11 +95,11 @@ def try_out(context: Context) -> list[Told]:
     found = []
     for way in channels(context.settings, context.site.id):
         try:
-            way.send(f"{context.site.id}-test-{now:%Y%m%dT%H%M%S}", message)
+            missed = way.send(f"{context.site.id}-test-{now:%Y%m%dT%H%M%S}", message)
         except ServiceError as error:
             found.append(Told(way.name, ok=False, said=str(error)))
         else:
-            found.append(Told(way.name, ok=True, said="sent"))
+            found.append(Told(way.name, ok=not missed, said=f"sent, but {missed}" if missed else "sent"))
     return found
 
 
@@ -90,13 +108,10 @@ def _scan(conn: db.Connection, context: Context, names: Sequence[str], base: str
     site, now = context.site.id, context.clock.now()
     since = now - timedelta(seconds=FRESH_S * context.clock.speed_ratio)
     about = {"site": site, "since": since, "channels": list(names)}
+    quiet = timedelta(seconds=QUIET_S * context.clock.speed_ratio)
+    grave = {"priority": context.settings.notify_priority, "now": now, "quiet": quiet}
     messages = [
-        *(
-            _of_alarm(row, base)
-            for row in db.rows(
-                conn, "ingest_notify_alarms", priority=context.settings.notify_priority, **about
-            )
-        ),
+        *(_of_alarm(row, base) for row in db.rows(conn, "ingest_notify_alarms", **grave, **about)),
         *(_of_advice(row, base) for row in db.rows(conn, "ingest_notify_advice", **about)),
     ]
     new = 0
@@ -172,43 +187,81 @@ def _send_due(conn: db.Connection, context: Context, way: Channel, base: str) ->
     """Send what is due on a channel, until one fails; how many were sent, and how many were not.
 
     A row is marked before it is sent: one found so marked was being sent when a process died, and whether it
-    arrived is not known; it is not sent again.
+    arrived is not known; it is sent again with the same key.
     """
     about = {"site": context.site.id, "channel": way.name, "now": context.clock.now()}
-    db.rows(conn, "ingest_notify_lost", **about)
+    db.rows(conn, "ingest_notify_lost", **about, **_again(context, 1))
+    db.rows(conn, "ingest_notify_drop", **about)
     count = len(db.rows(conn, "ingest_notify_due", **about))
     sent, most = 0, count if count > STORM else 1
     while group := db.rows(conn, "ingest_notify_take", most=most, **about):
         conn.commit()
         message = group[0]["message"] if len(group) == 1 else _digest(context.site.id, group, base)
         key = f"{context.site.id}-{message['kind']}-{message['number']}-{group[0]['notification_id']}"
-        error = _attempt(way, key, message)
-        _record(conn, context, group, error)
+        ok, said = _attempt(way, key, message)
+        _record(conn, context, group, said, ok=ok)
+        _look_after(conn, context, way, group, said, ok=ok)
         conn.commit()
-        if error:
+        if not ok:
             return sent, len(group)
         sent += len(group)
     conn.commit()
     return sent, 0
 
 
-def _attempt(way: Channel, key: str, message: dict[str, Any]) -> str:
-    """Why it was not sent; empty where it was."""
+def _attempt(way: Channel, key: str, message: dict[str, Any]) -> tuple[bool, str]:
+    """Whether it was sent, and what is to be said about it: why not, or whom it did not reach."""
     try:
-        way.send(key, message)
+        missed = way.send(key, message)
     except ServiceError as error:
-        return str(error)
-    return ""
+        return False, str(error)
+    if missed:
+        log.warning("%s", missed)
+    return True, missed
 
 
-def _record(conn: db.Connection, context: Context, group: Sequence[db.Row], error: str) -> None:
+def _record(conn: db.Connection, context: Context, group: Sequence[db.Row], said: str, *, ok: bool) -> None:
     now, ids = context.clock.now(), [row["notification_id"] for row in group]
-    if not error:
-        db.rows(conn, "ingest_notify_sent", ids=ids, now=now)
+    if ok:
+        db.rows(conn, "ingest_notify_sent", ids=ids, now=now, missed=said or None)
         return
-    tries = max(row["tries"] for row in group)
-    wait = timedelta(seconds=WAIT_S * 2 ** (tries - 1) * context.clock.speed_ratio)
-    db.rows(conn, "ingest_notify_failed", ids=ids, next_at=now + wait, error=error, most=TRIES_MAX)
+    db.rows(conn, "ingest_notify_failed", ids=ids, error=said, **_again(context, _tries(group)))
+
+
+def _tries(group: Sequence[db.Row]) -> int:
+    return max(int(row["tries"]) for row in group)
+
+
+def _again(context: Context, tries: int) -> dict[str, datetime]:
+    """When what failed is tried again, and since when it must have waited to be given up."""
+    now, ratio = context.clock.now(), context.clock.speed_ratio
+    wait_s = WAIT_S
+    for _ in range(1, tries):
+        wait_s = min(2 * wait_s, WAIT_MAX_S)
+    return {
+        "next_at": now + timedelta(seconds=wait_s * ratio),
+        "given_up": now - timedelta(seconds=GIVEN_UP_S * ratio),
+    }
+
+
+def _look_after(
+    conn: db.Connection, context: Context, way: Channel, group: Sequence[db.Row], said: str, *, ok: bool
+) -> None:
+    """A channel that does not work is an alarm until it works again; other channels tell it."""
+    about = {"site": context.site.id, "now": context.clock.now()}
+    source = f"{FAILED}{way.name}"
+    if ok:
+        db.rows(conn, "ingest_clear_alarm", source=source, before=about["now"], **about)
+    elif _tries(group) >= FAILURES:
+        db.rows(
+            conn,
+            "ingest_raise_alarms",
+            sources=[source],
+            priorities=[FAILED_PRIORITY],
+            messages=[f"messages by {way.name} do not arrive: {said}"],
+            actions=["Look at that server and the settings notify_*, then try `joulecast notify test`"],
+            **about,
+        )
 
 
 def _digest(site: str, group: Sequence[db.Row], base: str) -> dict[str, Any]:

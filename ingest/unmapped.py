@@ -88,8 +88,16 @@ def save_serves(conn: db.Connection, site: str, found: Iterable[Serves], now: da
         )
 
 
-def save_beats(conn: db.Connection, site: str, found: Iterable[Beat]) -> None:
-    """Keep when each heartbeat came last."""
+def save_beats(conn: db.Connection, site: str, found: Iterable[Beat], patience: timedelta) -> None:
+    """Keep when each heartbeat came last, and how many have come in time, one after the other.
+
+    Args:
+        conn: connection.
+        site: the site's id.
+        found: heartbeats.
+        patience: one that comes later than this after the last one is not in time.
+    """
     last = {storable(beat.name): beat.at for beat in found}  # they come in the order of time
     if last:
-        db.rows(conn, "ingest_upsert_heartbeats", site=site, names=list(last), times=list(last.values()))
+        names, times = list(last), list(last.values())
+        db.rows(conn, "ingest_upsert_heartbeats", site=site, names=names, times=times, patience=patience)

@@ -11,6 +11,7 @@ import psycopg
 from core import db
 from core.errors import ServiceError
 from ingest import storage
+from ingest.alarms import OFFLINE_AFTER
 from ingest.batch import Refusal
 from ingest.storage import Counts, PointIds
 from ingest.unmapped import Register, save_beats, save_serves
@@ -172,7 +173,7 @@ class Writer:
         storage.save_refusals(conn, refusals, now)
         self._register.save(conn, batch.unmapped, now)
         save_serves(conn, self.site, batch.serves, now)
-        save_beats(conn, self.site, batch.beats)
+        save_beats(conn, self.site, batch.beats, OFFLINE_AFTER * self.clock.speed_ratio)
         for _, rows in batch.forecasts:
             storage.save_forecast(conn, self.site, rows, now)
         for _, kind, hours in batch.schedules:

@@ -38,7 +38,6 @@ EDGE_SERVICE: Final = "edge"
 PAGE_SERVICE: Final = "ui"
 SERVICE_STOP_S: Final = 10.0
 PAGE_READY_S: Final = 120.0
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # compared with, not bound to
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Plan:
     @property
     def page(self) -> str:
         """Address of the page."""
-        return _page(self.settings)
+        return self.settings.page_url
 
     def environment(self) -> dict[str, str]:
         """Environment variables of every service: our own settings, completed."""
@@ -93,8 +92,7 @@ class Plan:
         return (sys.executable, "-m", module)
 
     def _page_answers(self, _: int) -> bool:
-        host = self.settings.ui_host
-        return process.answers(self.settings.ui_port, _EVERYWHERE.get(host, host))
+        return process.answers(self.settings.ui_port, self.settings.page_host)
 
 
 def up(settings: Settings) -> int:
@@ -272,11 +270,6 @@ def _run_info(plan: Plan, pids: dict[str, int]) -> RunInfo:
         site_file=str(plan.site_file.absolute()),
         pids=pids,
     )
-
-
-def _page(settings: Settings) -> str:
-    host = _EVERYWHERE.get(settings.ui_host, settings.ui_host)
-    return f"http://[{host}]:{settings.ui_port}" if ":" in host else f"http://{host}:{settings.ui_port}"
 
 
 def _reporter() -> Callable[[str], None]:

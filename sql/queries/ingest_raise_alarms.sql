@@ -3,11 +3,12 @@ INSERT INTO alarm (site_id, source, priority, message, action, raised_at)
 SELECT
     %(site)s,
     n.source,
-    %(priority)s,
+    n.priority,
     n.message,
     n.action,
     %(now)s
 FROM
-    unnest(%(sources)s::text[], %(messages)s::text[], %(actions)s::text[]) AS n (source, message, action)
+    unnest(%(sources)s::text[], %(priorities)s::integer[], %(messages)s::text[], %(actions)s::text[])
+        AS n (source, priority, message, action)
 ON CONFLICT (site_id, source) WHERE cleared_at IS NULL DO NOTHING
 RETURNING source

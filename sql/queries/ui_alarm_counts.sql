@@ -2,9 +2,10 @@
 SELECT
     a.priority,
     count(*)::integer AS open,
-    count(*) FILTER (WHERE a.state <> 'acknowledged')::integer AS unseen
+    count(*) FILTER (WHERE alarm_state(a, %(now)s) <> 'acknowledged')::integer AS unseen
 FROM alarm AS a
 WHERE
-    a.site_id = %(site)s AND a.kind = 'alarm' AND a.state IN ('unacknowledged', 'acknowledged', 'returned')
+    a.site_id = %(site)s AND a.kind = 'alarm' AND a.state <> 'normal'
+    AND alarm_state(a, %(now)s) IN ('unacknowledged', 'acknowledged', 'returned')
 GROUP BY a.priority
 ORDER BY a.priority

@@ -19,11 +19,7 @@ SELECT
     a.withheld_reason,
     e.comment,
     e.commented_by,
-    CASE
-        WHEN a.state = 'shelved' AND a.withheld_until <= %(now)s
-            THEN alarm_becomes(a.state, 'restore', a.acknowledged_at, a.cleared_at)
-        ELSE a.state
-    END AS state
+    alarm_state(a, %(now)s) AS state
 FROM alarm AS a
 LEFT JOIN LATERAL (
     SELECT
@@ -37,6 +33,6 @@ LEFT JOIN LATERAL (
 WHERE a.site_id = %(site)s AND (a.state <> 'normal' OR a.alarm_id = %(pinned)s)
 ORDER BY
     a.priority ASC,
-    a.state IN ('unacknowledged', 'returned') DESC,
+    alarm_state(a, %(now)s) IN ('unacknowledged', 'returned') DESC,
     a.cleared_at IS NULL DESC,
     a.raised_at DESC

@@ -5,10 +5,11 @@ SELECT
     a.message,
     a.action,
     a.raised_at,
-    a.state,
+    alarm_state(a, %(now)s) AS state,
     a.acknowledged_by
 FROM alarm AS a
 WHERE
-    a.site_id = %(site)s AND a.kind = 'alarm' AND a.state IN ('unacknowledged', 'acknowledged', 'returned')
+    a.site_id = %(site)s AND a.kind = 'alarm' AND a.state <> 'normal'
+    AND alarm_state(a, %(now)s) IN ('unacknowledged', 'acknowledged', 'returned')
 ORDER BY (a.state = 'returned') ASC, a.priority ASC, a.raised_at DESC, a.alarm_id DESC
 LIMIT %(count)s

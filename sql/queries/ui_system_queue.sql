@@ -1,4 +1,5 @@
--- What waits: minutes to be rolled up, commands on their way, refused messages, names without a mapping.
+-- What waits: minutes to be rolled up, commands on their way, refused messages, names without a mapping,
+-- messages to people, and how many of those were given up since a time.
 SELECT
     (
         SELECT coalesce(sum(extract(EPOCH FROM d.to_minute - d.from_minute)) / 60, 0)::double precision
@@ -17,4 +18,14 @@ SELECT
         SELECT count(*)
         FROM ingest_unmapped AS u
         WHERE u.site_id = %(site)s
-    ) AS unmapped
+    ) AS unmapped,
+    (
+        SELECT count(*)
+        FROM notification AS n
+        WHERE n.site_id = %(site)s AND n.state IN ('waiting', 'sending')
+    ) AS untold,
+    (
+        SELECT count(*)
+        FROM notification AS n
+        WHERE n.site_id = %(site)s AND n.state = 'failed' AND n.created_at > %(since)s
+    ) AS given_up

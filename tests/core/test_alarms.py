@@ -15,7 +15,7 @@ from core.actions import Setpoint
 from core.alarms import KINDS, STEPS, SUPPRESSED_BY, State, Verb
 from core.errors import InputError
 from ingest import alarms as reading
-from ingest import commands
+from ingest import commands, notify
 from twin.advise import guard
 from twin.advise.record import suspension_source
 
@@ -34,10 +34,10 @@ def conn(dsn: str) -> Iterator[db.Connection]:
         yield connection
 
 
-def raised(conn: db.Connection, source: str = "write.failed.7", at: datetime = NOW) -> int:
+def raised(conn: db.Connection, source: str = "write.failed.7", at: datetime = NOW, priority: int = 2) -> int:
     """Raise an alarm as the producers do; its number."""
     db.rows(
-        conn, "twin_raise_alarm", site=SITE, source=source, priority=2, message=f"{source} is ill",
+        conn, "twin_raise_alarm", site=SITE, source=source, priority=priority, message=f"{source} is ill",
         action="See to it", now=at,
     )  # fmt: skip
     return int(one(conn, "SELECT max(alarm_id) AS n FROM alarm WHERE source = %s", source)["n"])
@@ -210,6 +210,30 @@ def test_a_consequence_is_suppressed_while_its_cause_stands(
     assert state(conn, found["write.edge.gate-1"]) is State.UNACKNOWLEDGED
 
 
+@pytest.mark.parametrize("verb", [Verb.SHELVE, Verb.TAKE_OUT])
+def test_a_cause_that_nobody_sees_suppresses_nothing(conn: db.Connection, verb: Verb) -> None:
+    cause, before = raised(conn, "write.broker"), raised(conn, "write.edge.gate-1")
+    assert state(conn, before) is State.SUPPRESSED
+    assert acted(conn, cause, verb, until=NOW + HOUR if verb is Verb.SHELVE else None)
+    after = raised(conn, "write.edge.gate-2")
+    assert {state(conn, number) for number in (before, after)} == {State.UNACKNOWLEDGED}
+    cleared(conn, "write.broker")
+    assert state(conn, raised(conn, "write.broker")) in alarms.WITHHELD, "it stays put aside"
+    assert {state(conn, number) for number in (before, after)} == {State.UNACKNOWLEDGED}
+
+
+@pytest.mark.parametrize("verb", [Verb.SHELVE, Verb.TAKE_OUT])
+def test_a_graver_one_of_the_source_was_not_put_aside(conn: db.Connection, verb: Verb) -> None:
+    assert acted(conn, raised(conn), verb, until=NOW + HOUR if verb is Verb.SHELVE else None)
+    cleared(conn)
+    again = raised(conn)
+    assert state(conn, again) in alarms.WITHHELD
+    cleared(conn)
+    graver = raised(conn, priority=1)
+    assert state(conn, graver) is State.UNACKNOWLEDGED
+    assert state(conn, again) is State.NORMAL
+
+
 @pytest.mark.parametrize("until", [None, NOW, NOW + 8 * HOUR + MINUTE])
 def test_nothing_is_shelved_for_longer_than_a_shift(conn: db.Connection, until: datetime | None) -> None:
     number = raised(conn)
@@ -238,7 +262,7 @@ def test_every_source_that_the_code_raises_is_described() -> None:
     families = [
         *(f"{reading.PREFIX}{mark[0]}." for mark in reading._MARKED.values()),
         f"{reading.PREFIX}silent", f"{reading.OFFLINE}offline.", *(commands.FAILED, commands.REVERT),
-        *(commands.BROKER, commands.EDGE, guard.INLET, guard.TAKEN_BACK, guard.REVERT_FAILED),
+        *(commands.BROKER, commands.EDGE, notify.FAILED, guard.INLET, guard.TAKEN_BACK, guard.REVERT_FAILED),
         *(suspension_source(setpoint) for setpoint in Setpoint),
     ]  # fmt: skip
     for source in families:

@@ -51,6 +51,26 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path, text: str) -> None:
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('notify_stmp = "smtp://ann:s3cret@mail"', "setting notify_stmp: found no setting of that name;"),
+        (
+            'notify_webhook = ["https://hooks/s3cret"]',
+            "setting notify_webhook: found a value that is not shown",
+        ),
+        ('ui_port = "postgresql://ann:s3cret@db"', "setting ui_port: found a value that is not shown"),
+        ('log_level = "password=s3cret"', "setting log_level: found a value that is not shown"),
+    ],
+)
+def test_no_password_is_in_what_is_said_about_a_setting(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "joulecast.toml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_settings()
+    assert said in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
 def test_errors_cross_process_borders() -> None:
     error = InputError("a", found="b", allowed="c", do="d")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301  # our own bytes

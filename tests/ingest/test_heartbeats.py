@@ -85,8 +85,23 @@ def test_it_is_told_after_30_s_of_silence_and_cleared_when_it_beats(
     assert "2026-03-02 12:01:00" in opened(conn)[f"{SOURCE}b"]
     pass_by(context, heartbeats, 15, "a")
     assert conn.execute("SELECT count(*) AS n FROM alarm").fetchone() == {"n": 1}
+    pass_by(context, heartbeats, 30, "a", "b")
+    assert list(opened(conn)) == [f"{SOURCE}b"], "two beats are not three"
     pass_by(context, heartbeats, 15, "a", "b")
     assert opened(conn) == {}
+
+
+def test_one_that_stumbles_is_one_alarm(context: Context, conn: db.Connection, clock: ManualClock) -> None:
+    heartbeats = Heartbeats()
+    beat(context, "a")
+    for seconds in range(0, 600, 5):
+        if seconds % 40 == 0:
+            beat(context, "a")
+        if seconds % 15 == 0:
+            heartbeats.watch(context)
+        clock.advance(timedelta(seconds=5))
+    assert conn.execute("SELECT count(*) AS n FROM alarm").fetchone() == {"n": 1}
+    assert list(opened(conn)) == [f"{SOURCE}a"]
 
 
 def test_while_nobody_listened_nobody_was_silent(
@@ -155,7 +170,9 @@ def test_from_the_broker_to_the_alarm(
             assert jobs.run(job, context)
             clock.advance(LOOK)
         assert list(opened(conn)) == [SOURCE + plant.id]
-        publisher.publish(TOPIC + plant.id, b'{"value": 1}')
-        wait_until(heard)
+        for _ in range(3):
+            clock.advance(timedelta(seconds=10))
+            publisher.publish(TOPIC + plant.id, b'{"value": 1}')
+            wait_until(heard)
         assert jobs.run(job, context)
         assert opened(conn) == {}

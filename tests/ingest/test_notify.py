@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests_of_ingest import wait_until
 
+from core import alarms as life
 from core import db
 from core.errors import InputError
 from core.jobs import Context
@@ -75,10 +76,10 @@ class _Smtp(socketserver.StreamRequestHandler):
                     self.server.got.append(message_from_bytes(b"".join(lines), policy=policy.default))
                     self._say(250, "taken")
                 case "QUIT":
-                    self._say(221, "bye")
+                    self._say(self.server.bye, "bye")
                     return
                 case _:
-                    self._say(250, "ok")
+                    self._say(*self.server.answer(line))
 
     def finish(self) -> None:
         """Close what STARTTLS has put in the place of the connection."""
@@ -99,6 +100,8 @@ class Mail(socketserver.ThreadingTCPServer):
         self.got: list[EmailMessage] = []
         self.logins: list[str] = []
         self.refuses = self.starttls = self.secured = False
+        self.unknown: list[str] = []
+        self.bye = 221
         self.tls: ssl.SSLContext | None = None
 
     def get_request(self) -> tuple[Any, Any]:
@@ -108,6 +111,11 @@ class Mail(socketserver.ThreadingTCPServer):
             connection = self.tls.wrap_socket(connection, server_side=True)
             self.secured = True
         return connection, address
+
+    def answer(self, line: str) -> tuple[int, str]:
+        """What it says to whom somebody writes, and to anything else."""
+        unknown = any(address in line for address in self.unknown)
+        return (550, "no such mailbox") if unknown else (250, "ok")
 
     def handle_error(self, *_: Any) -> None:
         """Whoever does not believe our certificate hangs up."""
@@ -337,24 +345,92 @@ def test_a_storm_is_one_message_the_gravest_first(desk: Desk, web: Web) -> None:
     assert desk.run() == "0 to tell, 0 sent, 0 not sent"
 
 
-def test_it_is_tried_again_with_a_growing_wait_and_not_for_ever(desk: Desk, web: Web) -> None:
+def waits(desk: Desk, web: Web, count: int) -> list[float]:
+    """Run so often as the newest message is due; how long each of the waits was [s]."""
+    found = []
+    for _ in range(count):
+        found.append((desk.outbox()[0]["next_at"] - desk.clock.now()).total_seconds())
+        desk.clock.advance(timedelta(seconds=found[-1]))
+        before = len(web.got)
+        desk.run()
+        assert len(web.got) > before
+    return found
+
+
+def test_it_is_tried_again_with_a_growing_wait_for_a_day_while_nobody_has_seen_it(
+    desk: Desk, web: Web
+) -> None:
     desk.by_hook(web)
     web.answer = 503
     desk.raised()
     desk.run()
-    (row,) = desk.outbox()
+    row = desk.outbox()[0]
     assert (row["state"], row["tries"]) == ("waiting", 1)
     assert row["error"] == "webhook 127.0.0.1 answered 503"
     desk.run()
     assert len(web.got) == 1, "not before its time"
-    waits = []
-    while desk.outbox()[0]["state"] == "waiting":
-        waits.append((desk.outbox()[0]["next_at"] - desk.clock.now()).total_seconds())
-        desk.clock.advance(timedelta(seconds=waits[-1]))
-        desk.run()
-    assert len(web.got) == notify.TRIES_MAX
-    assert waits == [notify.WAIT_S * 2**i for i in range(notify.TRIES_MAX - 1)]
+    assert waits(desk, web, 8) == [15.0, 30.0, 60.0, 120.0, 240.0, 480.0, 900.0, 900.0]
+    assert desk.outbox()[0]["state"] == "waiting"
+    desk.clock.advance(timedelta(hours=23))
+    desk.run()
+    assert desk.outbox()[0]["state"] == "waiting"
+    desk.clock.advance(timedelta(hours=1))
+    desk.run()
     assert desk.outbox()[0]["state"] == "failed"
+
+
+def test_what_somebody_has_seen_before_it_could_be_told_is_not_told(desk: Desk, web: Web) -> None:
+    desk.by_hook(web)
+    web.answer = 503
+    alarm, card = desk.raised(), desk.proposed()
+    desk.run()
+    now = desk.clock.now()
+    desk.conn.execute("SELECT alarm_act(%s, 'acknowledge', %s, 'Ada', '')", (alarm, now))
+    desk.conn.execute(
+        "SELECT transition(%s, 'rejected', NULL, %s, 'Ada', 'not now', '{}', NULL)", (card, now)
+    )
+    web.answer = 204
+    desk.clock.advance(timedelta(minutes=1))
+    assert desk.run() == "0 to tell, 0 sent, 0 not sent"
+    assert [row["state"] for row in desk.outbox()] == ["dropped", "dropped"]
+
+
+def test_a_channel_that_fails_again_and_again_is_an_alarm_on_the_others_until_it_works(
+    desk: Desk, mail: Mail, web: Web
+) -> None:
+    def standing() -> list[str]:
+        found = desk.conn.execute(
+            "SELECT message FROM alarm WHERE source = 'notify.failed.email' AND priority = 2"
+            " AND cleared_at IS NULL"
+        )
+        return [row["message"] for row in found]
+
+    desk.by_mail(mail)
+    desk.by_hook(web)
+    mail.refuses = True
+    desk.raised()
+    for _ in range(2):
+        desk.run()
+        assert standing() == []
+        desk.clock.advance(timedelta(minutes=1))
+    desk.run()
+    (message,) = standing()
+    assert "messages by email do not arrive: mail server 127.0.0.1" in message
+    desk.run()
+    assert message in web.got[-1].message["subject"]
+    mail.refuses = False
+    desk.clock.advance(timedelta(minutes=15))
+    desk.run()
+    assert standing() == []
+    mail.refuses = True
+    desk.raised("write.failed.1")
+    for _ in range(3):
+        desk.run()
+        desk.clock.advance(timedelta(minutes=1))
+    assert standing()
+    desk.settings.clear()
+    assert desk.run() == "no channel is set"
+    assert standing() == [], "what is not set cannot fail"
 
 
 def test_one_channel_that_is_down_keeps_no_other_from_working(desk: Desk, mail: Mail, web: Web) -> None:
@@ -370,6 +446,39 @@ def test_one_channel_that_is_down_keeps_no_other_from_working(desk: Desk, mail: 
     assert (len(mail.got), len(web.got)) == (1, 1)
 
 
+def test_taken_for_one_is_sent_and_who_was_refused_is_on_record(
+    desk: Desk, mail: Mail, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.by_mail(mail)
+    mail.unknown = ["bo@example.org"]
+    desk.raised()
+    assert desk.run() == "1 to tell, 1 sent, 0 not sent"
+    (row,) = desk.outbox()
+    assert row["state"] == "sent"
+    assert row["error"].endswith("refused bo@example.org")
+    assert row["error"] in caplog.text
+    (told,) = notify.try_out(desk.context)
+    assert (told.ok, told.said) == (False, f"sent, but {row['error']}")
+    desk.clock.advance(timedelta(hours=1))
+    assert desk.run() == "0 to tell, 0 sent, 0 not sent"
+    assert [mail["Subject"].partition("] ")[2] for mail in mail.got] == [
+        "P2 alarm: it is down",
+        "a test from Joulecast",
+    ]
+    mail.unknown += ["ada@example.org"]
+    desk.raised("write.failed.1")
+    assert desk.run() == "1 to tell, 0 sent, 1 not sent"
+    assert "no such mailbox" in desk.outbox()[1]["error"]
+
+
+def test_a_strange_goodbye_of_the_mail_server_undoes_nothing(desk: Desk, mail: Mail) -> None:
+    desk.by_mail(mail)
+    mail.bye = 421
+    desk.raised()
+    assert desk.run() == "1 to tell, 1 sent, 0 not sent"
+    assert len(mail.got) == 1
+
+
 def test_a_redirection_is_not_followed(desk: Desk, web: Web) -> None:
     desk.by_hook(web)
     web.answer = 307
@@ -378,18 +487,20 @@ def test_a_redirection_is_not_followed(desk: Desk, web: Web) -> None:
     assert len(web.got) == 1
 
 
-def test_what_was_being_sent_when_a_process_died_is_not_sent_again(desk: Desk, web: Web) -> None:
+def test_what_was_being_sent_when_a_process_died_is_sent_again_with_the_same_key(
+    desk: Desk, web: Web
+) -> None:
     desk.by_hook(web)
     desk.raised()
-    web.answer = 503
     desk.run()
     desk.conn.execute("UPDATE notification SET state = 'sending'")
-    web.answer = 204
-    desk.clock.advance(timedelta(hours=1))
-    assert desk.run() == "0 to tell, 0 sent, 0 not sent"
-    (row,) = desk.outbox()
-    assert (row["state"], len(web.got)) == ("failed", 1)
-    assert "not known" in row["error"]
+    assert desk.run() == "0 to tell, 0 sent, 0 not sent", "not at once: it may be what kills the process"
+    assert "not known" in desk.outbox()[0]["error"]
+    desk.clock.advance(timedelta(seconds=notify.WAIT_S))
+    assert desk.run() == "0 to tell, 1 sent, 0 not sent"
+    assert desk.outbox()[0]["state"] == "sent"
+    first, second = web.got
+    assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
 
 
 def test_what_was_acknowledged_or_shelved_before_is_no_news(desk: Desk, web: Web) -> None:
@@ -401,6 +512,70 @@ def test_what_was_acknowledged_or_shelved_before_is_no_news(desk: Desk, web: Web
         "SELECT alarm_act(%s, 'shelve', %s, 'Ada', 'why', %s)", (shelved, now, now + timedelta(hours=1))
     )
     assert desk.run() == "0 to tell, 0 sent, 0 not sent"
+
+
+def test_an_alarm_that_comes_and_goes_is_told_once_in_a_quarter_of_an_hour(desk: Desk, web: Web) -> None:
+    def over() -> None:
+        source, now = "write.broker", desk.clock.now()
+        db.rows(desk.conn, "twin_clear_alarm", site=desk.site.id, source=source, now=now)
+
+    desk.by_hook(web)
+    for _ in range(21):  # 14 minutes
+        desk.raised()
+        desk.run()
+        desk.clock.advance(timedelta(seconds=20))
+        over()
+        desk.run()
+        desk.clock.advance(timedelta(seconds=20))
+    assert len(web.got) == 1
+    desk.clock.advance(timedelta(minutes=10))
+    desk.run()
+    assert len(web.got) == 1, "the last one is over, and its source was told when it came"
+    desk.raised()
+    desk.run()
+    assert len(web.got) == 2
+    over()
+    desk.raised()
+    desk.run()
+    assert len(web.got) == 2
+    desk.clock.advance(timedelta(minutes=15))
+    desk.run()
+    assert len(web.got) == 3, "it still stands"
+    over()
+    graver = desk.raised(priority=1)
+    desk.run()
+    assert web.got[-1].message["number"] == graver
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_what_comes_back_from_the_shelf_is_told_again(desk: Desk, web: Web, *, by_hand: bool) -> None:
+    desk.by_hook(web)
+    number = desk.raised()
+    desk.run()
+    until = desk.clock.now() + timedelta(minutes=5)
+    act = "SELECT alarm_act(%s, %s, %s, 'Ada', 'why', %s)"
+    desk.conn.execute(act, (number, "shelve", desk.clock.now(), until))
+    desk.clock.advance(timedelta(minutes=5))
+    assert desk.run() == "0 to tell, 0 sent, 0 not sent"
+    if by_hand:
+        desk.conn.execute(act, (number, "restore", desk.clock.now(), None))
+    else:
+        life.wake(desk.conn, desk.site.id, desk.clock.now())
+    assert desk.run() == "1 to tell, 1 sent, 0 not sent"
+    first, second = web.got
+    assert first.message["number"] == second.message["number"] == number
+    assert first.headers["Idempotency-Key"] != second.headers["Idempotency-Key"], "it is news"
+
+
+def test_what_its_cause_has_suppressed_is_told_again_when_that_is_over(desk: Desk, web: Web) -> None:
+    desk.by_hook(web)
+    edge = desk.raised("write.edge.gate-1")
+    desk.run()
+    desk.raised("write.broker")
+    desk.run()
+    db.rows(desk.conn, "twin_clear_alarm", site=desk.site.id, source="write.broker", now=desk.clock.now())
+    desk.run()
+    assert [posted.message["number"] for posted in web.got] == [edge, edge + 1, edge]
 
 
 def test_a_test_says_what_happened_on_each_channel(desk: Desk, mail: Mail, web: Web) -> None:
@@ -485,3 +660,36 @@ def test_a_password_is_in_no_message() -> None:
     with pytest.raises(InputError, match="mail:1/path") as found:
         channels.channels(settings, "demo")
     assert "geheim" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://hooks.example.org/services/geheim", "found http://hooks.example.org;"),
+        ("https://ada:geheim@hooks.example.org/geheim", "found https://hooks.example.org;"),
+        ("https://hooks.example.org:99999/geheim", "found https://hooks.example.org;"),
+        ("https://hooks.example.org/geheim\x01", "found https://hooks.example.org;"),
+        ("hooks.example.org/services/geheim", "found no address of a host;"),
+        ("https://[geheim/", "found no address of a host;"),
+    ],
+)
+def test_a_webhooks_path_is_in_no_message(url: str, shown: str) -> None:
+    with pytest.raises(InputError) as found:
+        channels.channels(Settings(notify_webhook=url), "demo")
+    assert shown in str(found.value)
+    assert "geheim" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "link"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8050"),
+        ("0.0.0.0", "http://127.0.0.1:8050"),  # noqa: S104  # nothing is bound
+        ("::", "http://[::1]:8050"),
+        ("::1", "http://[::1]:8050"),
+        ("2001:db8::7", "http://[2001:db8::7]:8050"),
+        ("twin.example.org", "http://twin.example.org:8050"),
+    ],
+)
+def test_links_lead_to_where_the_pages_are_served(host: str, link: str) -> None:
+    assert channels.link_base(Settings(ui_host=host)) == link

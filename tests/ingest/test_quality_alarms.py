@@ -14,7 +14,7 @@ from core.clock import SystemClock
 from core.jobs import Context
 from core.points import Status
 from core.settings import Settings
-from ingest import alarms
+from ingest import alarms, notify
 from ingest.batch import Batch, Message
 from ingest.codec.base import Decoded
 from ingest.jobs import JOBS
@@ -26,6 +26,7 @@ from ingest.writer import Writer
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from core import db
     from core.clock import Clock, ManualClock
@@ -80,6 +81,29 @@ def test_a_point_that_falls_silent_raises_one_alarm_and_clears_it_when_it_speaks
     assert opened(conn) == {}
 
 
+def test_a_sensor_that_was_connected_later_is_watched_and_a_broken_file_changes_nothing(
+    dsn: str, conn: db.Connection, plant: Site, site_file: Path, clock: ManualClock
+) -> None:
+    context = Context(Settings(dsn=dsn, site_file=site_file), plant, clock, dsn)
+    later = "chw-pump/energy"
+    known = [str(ref) for ref in plant.refs()[:5]]
+    assert later not in {str(ref) for ref in plant.refs()}
+    for ref in (*known, later):
+        store(context, ref, minutes=10)
+    clock.advance(timedelta(minutes=2))
+    for ref in known:
+        store(context, ref, minutes=0.5)
+    assert "looked at 5 points" in alarms.watch(context)
+    assert opened(conn) == {}
+    before = site_file.read_text(encoding="utf-8")
+    mapped = f'[[topics]]\ntopic = "new/sensor"\npoint = "{later}"\nunit = "kWh"\n'
+    site_file.write_text(before + mapped, encoding="utf-8")
+    assert "looked at 6 points" in alarms.watch(context)
+    assert list(opened(conn)) == [f"reading.silent.{later}"]
+    site_file.write_text("no TOML", encoding="utf-8")
+    assert "looked at 5 points" in alarms.watch(context)
+
+
 def test_when_most_are_silent_there_is_one_alarm_and_no_flood(
     dsn: str, conn: db.Connection, plant: Site, clock: ManualClock
 ) -> None:
@@ -90,6 +114,30 @@ def test_when_most_are_silent_there_is_one_alarm_and_no_flood(
     alarms.watch(context)
     assert list(opened(conn)) == ["reading.silent"]
     assert "5 of 5 points" in opened(conn)["reading.silent"]
+
+
+def test_everything_silent_is_told_by_the_default_settings_and_one_sensor_is_not(
+    dsn: str, conn: db.Connection, plant: Site, clock: ManualClock
+) -> None:
+    settings = Settings(
+        dsn=dsn,
+        notify_smtp="smtp://127.0.0.1:9",
+        notify_email_from="joulecast@example.org",
+        notify_email_to="ada@example.org",
+    )
+    context = Context(settings, plant, clock, dsn)
+    told = "SELECT message ->> 'source' AS source FROM notification WHERE kind = 'alarm'"
+    refs = [str(ref) for ref in plant.refs()[:5]]
+    for ref in refs:
+        store(context, ref, minutes=10, status=FLAT if ref == refs[0] else 0)
+    alarms.watch(context)
+    assert list(opened(conn)) == [f"reading.flat.{refs[0]}"]
+    notify.notify(context)
+    assert conn.execute("SELECT * FROM notification").fetchall() == []
+    clock.advance(timedelta(minutes=5))
+    alarms.watch(context)
+    notify.notify(context)
+    assert [row["source"] for row in conn.execute(told)] == ["reading.silent"]
 
 
 def test_a_slow_point_is_not_silent_between_its_readings() -> None:

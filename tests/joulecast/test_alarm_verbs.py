@@ -38,7 +38,7 @@ def number(dsn: str) -> int:
     """An alarm that nobody has seen."""
     with db.connect(dsn) as conn:
         db.rows(
-            conn, "ingest_raise_alarms", site="demo", sources=["write.broker"], priority=2,
+            conn, "ingest_raise_alarms", site="demo", sources=["write.broker"], priorities=[2],
             messages=["it is down"], actions=["See to it"], now=datetime.now(UTC) - timedelta(hours=1),
         )  # fmt: skip
         row = conn.execute("SELECT alarm_id FROM alarm").fetchone()
@@ -110,4 +110,4 @@ def test_a_test_of_messages_says_what_is_not_set_and_what_is_set_wrong(
     monkeypatch.setenv("JOULECAST_NOTIFY_WEBHOOK", "http://example.org/")
     status, told = say("notify", "test")
     assert status == 2
-    assert told["error"].startswith("setting notify_webhook: found 'http://example.org/'")
+    assert told["error"].startswith("setting notify_webhook: found http://example.org")

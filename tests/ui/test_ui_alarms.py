@@ -15,7 +15,9 @@ from core.alarms import State, Verb
 from ui import actions, view
 from ui.components import alarms as parts
 from ui.data import alarms
+from ui.data.overview import standing
 from ui.data.source import open_source
+from ui.data.status import AlarmCount, alarm_counts
 from ui.pages import alarms as page
 
 if TYPE_CHECKING:
@@ -288,5 +290,14 @@ def test_the_header_counts_alarms_that_ask_for_somebody(ours: Source) -> None:
     raised(ours, "reading.flat.a/b", 3)
     with acting():
         page.confirmed(ours, {"id": {"of": number, "verb": "shelve"}}, "cleaned", "1")
-    rows = ours.rows("ui_alarm_counts", site=ours.context.site.id)
-    assert [(row["priority"], row["open"], row["unseen"]) for row in rows] == [(2, 1, 1)]
+    assert alarm_counts(ours) == (AlarmCount(2, 1, 1),)
+
+
+def test_a_time_on_the_shelf_is_over_everywhere_without_a_service(ours: Source, clock: ManualClock) -> None:
+    number = raised(ours, "write.failed.1")
+    with acting():
+        page.confirmed(ours, {"id": {"of": number, "verb": "shelve"}}, "cleaned", "1")
+    assert (alarm_counts(ours), standing(ours)) == ((), ())
+    clock.advance(timedelta(hours=1))
+    assert alarm_counts(ours) == (AlarmCount(2, 1, 1),)
+    assert [(one.alarm_id, one.state) for one in standing(ours)] == [(number, "unacknowledged")]

@@ -319,7 +319,9 @@ def test_an_alarm_that_is_shelved_or_over_is_no_trouble(source: Source, context:
     with db.connect(context.dsn) as conn:
         ids = {
             row["message"]: row["alarm_id"]
-            for row in source.rows("ui_overview_alarms", site=context.site.id, count=9)
+            for row in source.rows(
+                "ui_overview_alarms", site=context.site.id, now=context.clock.now(), count=9
+            )
         }
         now = context.clock.now()
         conn.execute(

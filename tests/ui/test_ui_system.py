@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from looking import seen
@@ -51,6 +52,25 @@ def test_what_waits_and_the_versions_are_said(source: Source, context: Context) 
     stored = text(found["status-storage", "children"])
     for said in ("Schema", "PostgreSQL", "not there", "GiB free", "0.1.0"):
         assert said in stored
+
+
+def test_messages_that_reached_nobody_are_counted(source: Source, context: Context) -> None:
+    def said() -> str:
+        return text(seen(source, PAGE)["status-waiting", "children"])
+
+    put = (
+        "INSERT INTO notification (site_id, kind, of, channel, message, state, created_at, next_at)"
+        " VALUES (%s, 'alarm', %s, 'email', '{}', %s, %s, %s)"
+    )
+    with db.connect(context.dsn, autocommit=True) as conn:
+        now = context.clock.now()
+        for number, (state, days) in enumerate([("waiting", 0), ("sending", 0), ("sent", 0), ("failed", 8)]):
+            at = now - timedelta(days=days)
+            conn.execute(put, (context.site.id, number, state, at, at))
+        assert "2 wait" in said()
+        assert "given up" not in said()
+        conn.execute(put, (context.site.id, 9, "failed", now, now))
+        assert "▲ 2 wait, 1 given up in 7 days" in said()
 
 
 def test_an_empty_database_is_explained(empty_source: Source) -> None:

@@ -294,19 +294,14 @@ class _Watch:
         cool = hottest_c is not None and hottest_c < self.site.limits.envelope.recommended_high_c - COOLER_K
         self._clear(REVERT_FAILED, {card.number for card in failed})
         self._clear(TAKEN_BACK, held)
-        self._clear(INLET, set() if cool else held)
+        self._clear(INLET, set() if cool else self._about(INLET))
 
     def _alarm(self, source: str, priority: int, message: str, action: str) -> None:
-        row = db.row(
-            self.conn,
-            "twin_raise_alarm",
-            site=self.site.id,
-            source=source,
-            priority=priority,
-            message=message,
-            action=action,
-            now=self.clock.now(),
-        )
+        """Raise it unless it stands; where it stands as less grave, it asks anew."""
+        about = {"site": self.site.id, "source": source, "priority": priority, "now": self.clock.now()}
+        with self.conn.transaction():
+            db.rows(self.conn, "twin_clear_lesser_alarm", **about)
+            row = db.row(self.conn, "twin_raise_alarm", message=message, action=action, **about)
         self.done += [message] if row else []
 
     def _about(self, prefix: str) -> set[int]:

@@ -251,7 +251,7 @@ def standing(source: Source) -> tuple[Standing, ...]:
     rows = source.kept(
         "standing",
         _KEEP_WALL_S,
-        lambda: source.rows("ui_overview_alarms", site=source.context.site.id, count=ALARMS),
+        lambda: source.rows("ui_overview_alarms", site=source.context.site.id, now=source.now, count=ALARMS),
     )
     return tuple(Standing(**row) for row in rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from core import db, store
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 REJECTED: Final = 20
 """How many rejected messages, and how many unmapped names, the page lists."""
+GIVEN_UP_SHOWN: Final = timedelta(days=7)
+"""For how long messages that were given up are counted."""
 _KEEP_ALARMS_WALL_S: Final = 0.8
 _KEEP_DAYS_WALL_S: Final = 30.0
 
@@ -100,6 +103,10 @@ class Waiting:
     """Messages that could not be read."""
     unmapped: int
     """Names that devices send and `site.toml` does not map."""
+    untold: int
+    """Messages to people that have not gone yet."""
+    given_up: int
+    """Of the last days, that never went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,9 @@ class AlarmCount:
 def alarm_counts(source: Source) -> tuple[AlarmCount, ...]:
     """How many alarms stand, the gravest first."""
     rows = source.kept(
-        "alarms", _KEEP_ALARMS_WALL_S, lambda: source.rows("ui_alarm_counts", site=source.context.site.id)
+        "alarms",
+        _KEEP_ALARMS_WALL_S,
+        lambda: source.rows("ui_alarm_counts", site=source.context.site.id, now=source.now),
     )
     return tuple(AlarmCount(**row) for row in rows)
 
@@ -164,7 +173,8 @@ def beats(source: Source) -> tuple[Beat, ...]:
 
 def waiting(source: Source) -> Waiting:
     """What waits."""
-    (row,) = source.rows("ui_system_queue", site=source.context.site.id)
+    since = source.now - GIVEN_UP_SHOWN
+    (row,) = source.rows("ui_system_queue", site=source.context.site.id, since=since)
     return Waiting(**row)
 
 

@@ -120,9 +120,20 @@ def waiting_facts(source: Source) -> Child:
             ("Commands on their way", fmt.fixed(found.commands, 0)),
             ("Refused messages", dcc.Link(fmt.fixed(found.refused, 0), href="/quality")),
             ("Names not mapped", dcc.Link(fmt.fixed(found.unmapped, 0), href="/connect")),
+            ("Messages to people", _messages(found)),
             ("First steps", html.Button("Start the tour", id="tour-start", className="btn small")),
         ]
     )
+
+
+def _messages(found: status.Waiting) -> Child:
+    """Those that are on their way, and those that nobody will get."""
+    waits = f"{fmt.fixed(found.untold, 0)} wait"
+    if not found.given_up:
+        return waits
+    days = status.GIVEN_UP_SHOWN.days
+    said = f"▲ {waits}, {fmt.fixed(found.given_up, 0)} given up in {days} days"
+    return html.Span(said, className="alarm p3")
 
 
 def job_table(source: Source, prefix: str = "") -> Child:

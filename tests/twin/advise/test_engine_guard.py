@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from world import AIR, World, at, made
 
 from core import db
 from core.actions import Authority, State
-from twin.advise import authority, engine
+from twin.advise import authority, engine, life
 from twin.advise.authority import DAYS_MIN, NUMBER_MIN
 
 if TYPE_CHECKING:
@@ -102,6 +103,43 @@ def test_above_the_allowable_limit_it_goes_back_by_itself_and_is_trusted_less(
     assert world.authority() is Authority.ADVISORY
     (alarm,) = world.rows("SELECT * FROM alarm WHERE cleared_at IS NULL")
     assert (alarm["source"], alarm["priority"]) == (f"advise.inlet.{held}", 1)
+
+
+def test_an_inlet_that_rises_on_asks_again_as_graver(world: World, held: int) -> None:
+    world.inlet_c = HOT_C
+    world.wait(minutes=1)
+    world.guard()
+    (first,) = world.rows("SELECT * FROM alarm")
+    does = "SELECT alarm_act(%s, %s, %s, 'Ada', 'a door stood open', %s)"
+    now = world.clock.now()
+    world.rows(does, first["alarm_id"], "acknowledge", now, None)
+    world.rows(does, first["alarm_id"], "shelve", now, now + timedelta(hours=1))
+    for inlet_c in (TOO_HOT_C, HOT_C):  # a little cooler does not make it less grave
+        world.inlet_c = inlet_c
+        world.wait(minutes=1)
+        world.guard()
+        (alarm,) = world.rows("SELECT * FROM alarm WHERE source = %s AND state <> 'normal'", first["source"])
+        assert (alarm["priority"], alarm["state"], alarm["cleared_at"]) == (1, "unacknowledged", None)
+        assert "32.5 °C" in alarm["message"]
+    assert world.state(held) == "reverting"
+
+
+def test_the_alarm_of_an_inlet_stands_until_it_is_cool_whatever_became_of_the_card(
+    world: World, held: int
+) -> None:
+    world.inlet_c = TOO_HOT_C
+    world.wait(minutes=1)
+    world.guard()
+    with db.connect(world.dsn) as conn:
+        (card,) = life.cards(conn, world.site, [State.REVERTING])
+        life.step(conn, card, State.REVERTED, world.clock, "it is back")
+    world.wait(minutes=1)
+    world.guard()
+    assert (world.state(held), world.alarms()) == ("reverted", {f"advise.inlet.{held}"})
+    world.inlet_c = 25.0
+    world.wait(minutes=1)
+    world.guard()
+    assert world.alarms() == set()
 
 
 def test_what_accepted_itself_goes_back_at_the_recommended_limit(world: World) -> None:
