@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import JoulecastError
+from ui.data.source import patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,8 @@ def later(source: Source, key: str, wall_s: float, make: Callable[[], Any]) -> L
         good_s = min(wall_s, RETRY_WALL_S) if held.found.reason else wall_s
         limit = timedelta(seconds=good_s * source.context.clock.speed_ratio)
         old = held.at is None or not timedelta() <= source.now - held.at < limit
-        if old and not (held.thread and held.thread.is_alive()):
+        idle = not (held.thread and held.thread.is_alive())
+        if old and idle and source.long.acquire(blocking=False):  # else whoever asks next begins it
             held.thread = threading.Thread(target=_make, args=(source, held, make), name=key, daemon=True)
             held.thread.start()
         return held.found
@@ -70,10 +72,13 @@ def wait(source: Source, key: str, wall_s: float = 30.0) -> None:
 
 def _make(source: Source, held: _Held, make: Callable[[], Any]) -> None:
     try:
-        found = Later(make())
+        with patience():
+            found = Later(make())
     except JoulecastError as error:
         found = Later(None, f"{error}")
     except Exception:
         log.exception("working out a value failed")
         found = Later(None, "failed; the reason is in the log of the ui service")
+    finally:
+        source.long.release()
     held.found, held.at = found, source.now

@@ -14,6 +14,7 @@ import numpy as np
 from core import store
 from core.errors import InputError, JoulecastError
 from core.points import BAD_FROM, CATALOGUE, PointRef, Status, status_name
+from ui.data.source import patience
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -147,7 +148,9 @@ def refused(source: Source, count: int = LISTED) -> tuple[Refused, ...]:
 
 def measure_gaps(source: Source) -> None:
     """Find the gaps of the last 24 h; it may take seconds on a large site, so never within a poll."""
-    rows = source.rows("ui_quality_gaps", site=source.context.site.id, since=source.now - DAY, now=source.now)
+    site, now = source.context.site.id, source.now
+    with patience():
+        rows = source.rows("ui_quality_gaps", site=site, since=now - DAY, now=now)
     gauge = _gauge(source)
     gauge.found = {row.pop("point_id"): _Gaps(**row) for row in rows}
     gauge.at = source.now

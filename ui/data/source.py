@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from core.jobs import Context
 
 POOL_SIZE: Final = 6
+PRIMARY_SIZE: Final = 3
+"""Connections of their own for sessions and for what is written: however much is read, HOLD goes on."""
+STATEMENT_S: Final = 15.0
+"""A page's query that takes longer is ended [s]."""
+LONG_STATEMENT_S: Final = 120.0
+"""The same of long work [s]."""
+LONG_AT_ONCE: Final = 2
+"""So much long work is done at once, each on one connection at a time."""
 KEPT_MAX: Final = 256
 """How many derived values are remembered; the oldest goes first."""
 POOL_WAIT_S: Final = 3.0
@@ -35,10 +44,23 @@ DELAY_WALL_S: Final = 4.0
 def open_source(context: Context) -> Source:
     """A source with a pool of its own; ``source.close()`` at the end."""
     resources = ExitStack()
-    pool = resources.enter_context(db.pool(context.settings.read_dsn or context.dsn, size=POOL_SIZE))
-    has_replica = context.settings.read_dsn is not None
-    primary = resources.enter_context(db.pool(context.dsn, size=POOL_SIZE)) if has_replica else pool
+    reading = context.settings.read_dsn or context.dsn
+    pool = resources.enter_context(db.pool(reading, size=POOL_SIZE, statement_s=STATEMENT_S))
+    primary = resources.enter_context(db.pool(context.dsn, size=PRIMARY_SIZE))
     return Source(context, pool, primary, resources)
+
+
+_PATIENT: ContextVar[bool] = ContextVar("patient", default=False)
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Within it a query may take as long as long work does."""
+    token = _PATIENT.set(True)
+    try:
+        yield
+    finally:
+        _PATIENT.reset(token)
 
 
 def _first_line(error: Exception) -> str:
@@ -58,9 +80,11 @@ class Source:
     context: Context
     pool: db.Pool
     primary: db.Pool
-    """Where is written, and asked what must not be late; the same one without a replica."""
+    """Where is written, and asked what must not be late."""
     resources: ExitStack
     """What is closed with it."""
+    long: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(LONG_AT_ONCE))
+    """Taken while long work is under way; what does not get it at once does not wait for it."""
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _making: dict[str, threading.RLock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -97,7 +121,24 @@ class Source:
             ServiceError: the database cannot be reached or refuses the query.
         """
         with self._of(self.pool) as conn:
+            if _PATIENT.get():
+                conn.execute("SELECT set_config('statement_timeout', %s, true)", [f"{LONG_STATEMENT_S}s"])
             yield conn
+
+    @contextmanager
+    def long_work(self) -> Iterator[None]:
+        """Do what takes a while, when not too much of it is under way; its queries may take longer.
+
+        Raises:
+            ServiceError: too much is.
+        """
+        if not self.long.acquire(blocking=False):
+            raise ServiceError("other long work is under way; ask again in a minute")
+        try:
+            with patience():
+                yield
+        finally:
+            self.long.release()
 
     @contextmanager
     def writing(self) -> Iterator[db.Connection]:
@@ -114,6 +155,12 @@ class Source:
         try:
             with pool.connection(timeout=POOL_WAIT_S) as conn:
                 yield conn
+        except db.QueryCanceled as error:
+            limit_s = LONG_STATEMENT_S if _PATIENT.get() else STATEMENT_S
+            raise ServiceError(
+                f"the database was not done within {limit_s:g} s and was stopped; ask for less: a shorter"
+                " period, a longer step or fewer points"
+            ) from error
         except db.Error as error:
             raise ServiceError(f"the database did not answer: {_first_line(error)}") from error
 
