@@ -139,24 +139,54 @@ def test_after_five_failures_even_the_right_password_waits(client: FlaskClient, 
     for _ in range(sessions.ATTEMPTS_MAX):
         assert people.sign_in(client, "ann", "guess guess guess").status_code == 401
     assert people.sign_in(client, "ann").status_code == 429
-    elsewhere = client.application.test_client()
-    answer = elsewhere.post(
-        "/login",
-        base_url=HOST,
-        data={"name": "ann", "password": people.PASSWORD},
-        headers={"Origin": HOST},
-        environ_overrides={"REMOTE_ADDR": "10.9.8.7"},
-    )
-    assert answer.status_code == 429  # of this name, wherever from
     change(dsn, "UPDATE sign_in_attempt SET at = at - interval '15 minutes'")
     assert people.sign_in(client, "ann").status_code == 303
 
 
+def sign_in_from(client: FlaskClient, address: str, name: str, password: str = people.PASSWORD) -> int:
+    fields = {"name": name, "password": password}
+    origin = {"Origin": HOST}
+    where = {"REMOTE_ADDR": address}
+    answer = client.post("/login", base_url=HOST, data=fields, headers=origin, environ_overrides=where)
+    return answer.status_code
+
+
+def failed(dsn: str, name: str, address: str, count: int) -> None:
+    """As many sign-ins that have failed."""
+    insert = "INSERT INTO sign_in_attempt (user_name, source) SELECT %s, %s FROM generate_series(1, %s)"
+    change(dsn, insert, name, address, count)
+
+
+def test_nobody_locks_somebody_else_out_from_one_address(client: FlaskClient, dsn: str) -> None:
+    people.account(dsn, "ann", "operator")
+    for _ in range(sessions.ATTEMPTS_MAX + 3):
+        sign_in_from(client, "10.9.8.7", "ann", "guess guess guess")
+    assert sign_in_from(client, "10.9.8.7", "ann") == 429
+    assert people.sign_in(client, "ann").status_code == 303
+
+
+def test_a_name_that_is_guessed_from_everywhere_waits_and_a_new_password_ends_that(
+    client: FlaskClient, dsn: str
+) -> None:
+    people.account(dsn, "ann", "operator")
+    for i in range(sessions.ATTEMPTS_OF_MAX // sessions.ATTEMPTS_MAX):
+        failed(dsn, "ann", f"10.0.0.{i}", sessions.ATTEMPTS_MAX)
+    failed(dsn, "bob", "10.0.1.1", sessions.ATTEMPTS_MAX)
+    assert people.sign_in(client, "ann").status_code == 429
+    with db.connect(dsn) as conn:
+        once = accounts.reset(conn, people.TESTER, "Ann")
+        left = conn.execute("SELECT DISTINCT user_name FROM sign_in_attempt").fetchall()
+    assert left == [{"user_name": "bob"}]
+    assert people.sign_in(client, "ann", once).status_code == 303
+
+
 def test_an_address_that_guesses_names_waits_too(client: FlaskClient, dsn: str) -> None:
     people.account(dsn, "ann", "operator")
-    for i in range(sessions.ATTEMPTS_MAX):
-        assert people.sign_in(client, f"name{i}", "guess guess guess").status_code == 401
+    for i in range(sessions.ATTEMPTS_FROM_MAX - 1):
+        failed(dsn, f"name{i}", "127.0.0.1", 1)
+    assert people.sign_in(client, "bob", "guess guess guess").status_code == 401
     assert people.sign_in(client, "ann").status_code == 429
+    assert sign_in_from(client, "10.9.8.7", "ann") == 303
 
 
 def test_what_a_person_mistyped_is_forgiven_when_they_get_in(client: FlaskClient, dsn: str) -> None:
