@@ -21,6 +21,7 @@ from core.errors import InputError
 SETTINGS_FILE = Path("joulecast.toml")
 PREFIX = "JOULECAST_"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # compared with, not bound to
 
 
 class Settings(BaseSettings):
@@ -83,7 +84,8 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(
         default=None,
-        description="Where people reach the pages, for links in messages; none: ui_host:ui_port.",
+        description="Where people reach the pages: for links in messages, and a host that is answered;"
+        " none: ui_host:ui_port.",
     )
     alarm_positions: int = Field(
         default=1, ge=1, le=100, description="Operator positions that share the alarms, for their figures."

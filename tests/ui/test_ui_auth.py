@@ -398,6 +398,41 @@ def test_one_time_passwords_are_long_and_never_the_same() -> None:
     assert all(len(password) == 23 and not passwords.problem(password, "admin") for password in made)
 
 
+# Names of this server
+
+
+def status_of(client: FlaskClient, host: str, path: str = "/") -> int:
+    return client.get(path, headers={"Host": host}).status_code
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8050", "127.0.0.1:8050", "[::1]:8050", "LOCALHOST"])
+def test_the_loopback_answers_to_its_names(app: Dash, host: str) -> None:
+    assert status_of(app.server.test_client(), host) == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8050", "localhost.evil.example", "127.0.0.1.evil.example", "[::1"]
+)
+def test_a_name_that_somebody_makes_lead_here_is_refused(app: Dash, host: str) -> None:
+    client = app.server.test_client()
+    for path in ("/", "/api/v1/kpis", "/_dash-layout", "/login", "/assets/joulecast.css"):
+        answer = client.get(path, headers={"Host": host})
+        assert answer.status_code == 400, path
+        assert "set JOULECAST_PUBLIC_URL to where it is reached." in answer.text
+    assert status_of(client, host, "/healthz") == 200  # a probe that knows only an address
+
+
+def test_the_public_name_is_one_of_the_servers(client_of: Any) -> None:
+    client = client_of(public_url="https://Plant.example/", ui_host="192.0.2.7", ui_guests="view")
+    known = ("plant.example", "192.0.2.7:8050", "127.0.0.1")
+    assert [status_of(client, host) for host in known] == [200, 200, 200]
+    assert status_of(client, "evil.example") == 400
+    everywhere = client_of(public_url="https://plant.example", ui_host="0.0.0.0", ui_guests="view")  # noqa: S104
+    assert [status_of(everywhere, host) for host in ("plant.example", "evil.example")] == [200, 400]
+    unknown = client_of(ui_host="0.0.0.0", ui_guests="view")  # noqa: S104  # its names are not known
+    assert status_of(unknown, "plant.example") == 200
+
+
 # Guests
 
 
