@@ -18,10 +18,10 @@ from core import db
 from core.actions import Setpoint
 from core.errors import ServiceError
 from core.series import Series
-from ui import view
+from ui import listening, rereading, view
 from ui.charts import overview as charts
 from ui.components import flow, happened, spark, tiles
-from ui.data import advised, later, overview
+from ui.data import advised, later, overview, quality
 from ui.data import source as room
 from ui.data.live import Part, snapshot
 from ui.pages import overview as page
@@ -303,6 +303,29 @@ def test_only_so_much_long_work_is_under_way_at_once(source: Source, monkeypatch
     later.later(source, "another", 60, lambda: 7)
     later.wait(source, "another")
     assert later.later(source, "another", 60, lambda: 8).value == 7
+
+
+def test_what_is_under_way_outlasts_whatever_else_is_asked_for(source: Source) -> None:
+    go, began = threading.Event(), []
+
+    def slow() -> int:
+        began.append(1)
+        go.wait()
+        return 7
+
+    states = (listening.state, rereading.state, quality._gauge)
+    before = [state(source) for state in states]
+    later.later(source, "slow", 60, slow)
+    for i in range(2 * room.KEPT_MAX):
+        source.kept(f"some key {i}", 60, object)
+        later.later(source, f"another {i}", 60, lambda: 1)
+        later.wait(source, f"another {i}")
+    assert later.later(source, "slow", 60, slow).reason == later.MAKING
+    go.set()
+    later.wait(source, "slow")
+    assert (later.later(source, "slow", 60, slow).value, began) == (7, [1])
+    assert all(state(source) is was for state, was in zip(states, before, strict=True))
+    assert len(source.lasting("later", dict).held) <= later.HELD_MAX
 
 
 def test_words_for_every_step_that_is_told() -> None:

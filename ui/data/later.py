@@ -22,7 +22,8 @@ MAKING: Final = "is being worked out"
 """Why there is no value before the first one."""
 RETRY_WALL_S: Final = 15.0
 """What went wrong is tried again after so long [s of wall time]."""
-_HELD_WALL_S: Final = 1e9
+HELD_MAX: Final = 32
+"""So many values are held; the one that nobody has asked for the longest goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,28 @@ class _Held:
     thread: threading.Thread | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def busy(self) -> bool:
+        """Whether it is being worked out."""
+        return self.thread is not None and self.thread.is_alive()
+
+
+@dataclass(slots=True)
+class _Shelf:
+    held: dict[str, _Held] = field(default_factory=dict)
+    """By key; what was asked for last stands last."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, key: str) -> _Held:
+        """The one of this key; what is under way is never let go."""
+        with self.lock:
+            found = self.held.pop(key, None) or _Held()
+            idle = [name for name, one in self.held.items() if not one.busy]
+            for name in idle[: max(len(self.held) + 1 - HELD_MAX, 0)]:
+                del self.held[name]
+            self.held[key] = found
+            return found
+
 
 def later(source: Source, key: str, wall_s: float, make: Callable[[], Any]) -> Later:
     """A derived value at once, as it was made last; made again in a thread when older than `wall_s`.
@@ -51,13 +74,12 @@ def later(source: Source, key: str, wall_s: float, make: Callable[[], Any]) -> L
         make: makes it; knows nothing of who looks at it, as all share it. What it raises is the reason
             why there is no value.
     """
-    held: _Held = source.kept(f"later {key}", _HELD_WALL_S, _Held)
+    held = _held(source, key)
     with held.lock:
         good_s = min(wall_s, RETRY_WALL_S) if held.found.reason else wall_s
         limit = timedelta(seconds=good_s * source.context.clock.speed_ratio)
         old = held.at is None or not timedelta() <= source.now - held.at < limit
-        idle = not (held.thread and held.thread.is_alive())
-        if old and idle and source.long.acquire(blocking=False):  # else whoever asks next begins it
+        if old and not held.busy and source.long.acquire(blocking=False):  # else whoever asks next begins it
             held.thread = threading.Thread(target=_make, args=(source, held, make), name=key, daemon=True)
             held.thread.start()
         return held.found
@@ -65,9 +87,14 @@ def later(source: Source, key: str, wall_s: float, make: Callable[[], Any]) -> L
 
 def wait(source: Source, key: str, wall_s: float = 30.0) -> None:
     """Wait until what is under way is there; for tests and reports."""
-    held: _Held = source.kept(f"later {key}", _HELD_WALL_S, _Held)
+    held = _held(source, key)
     if held.thread:
         held.thread.join(wall_s)
+
+
+def _held(source: Source, key: str) -> _Held:
+    shelf: _Shelf = source.lasting("later", _Shelf)
+    return shelf.take(key)
 
 
 def _make(source: Source, held: _Held, make: Callable[[], Any]) -> None:

@@ -31,7 +31,6 @@ LATE_STEPS: Final = 3.0
 UNMEASURED_LATE_S: Final = 900.0
 """From when on a point is late whose usual step is not known yet [s]."""
 _MEASURE_EVERY_WALL_S: Final = 600.0
-_FOR_GOOD_S: Final = 1e9
 _KEEP_POINTS_WALL_S: Final = 5.0
 _POINTS: Final = "quality points"
 MARKS: Final = {
@@ -158,7 +157,7 @@ def measure_gaps(source: Source) -> None:
 
 
 def _gauge(source: Source) -> _Gauge:
-    found: _Gauge = source.kept("quality gaps", _FOR_GOOD_S, _Gauge)
+    found: _Gauge = source.lasting("quality gaps", _Gauge)
     return found
 
 

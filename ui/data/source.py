@@ -87,6 +87,7 @@ class Source:
     """Taken while long work is under way; what does not get it at once does not wait for it."""
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _making: dict[str, threading.RLock] = field(default_factory=dict)
+    _lasting: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def close(self) -> None:
@@ -189,6 +190,13 @@ class Source:
                 oldest = next(iter(self._kept))
                 del self._kept[oldest]
                 self._making.pop(oldest, None)
+
+    def lasting(self, key: str, make: Callable[[], Any]) -> Any:
+        """What this process has under way: made once, and there as long as the process is."""
+        with self._lock:
+            if key not in self._lasting:
+                self._lasting[key] = make()
+            return self._lasting[key]
 
     def forget_all(self) -> None:
         """Make every derived value anew when it is asked for next."""
