@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 import sql
 from core.errors import InputError, ServiceError
@@ -26,6 +26,7 @@ Row = dict[str, Any]
 Error = psycopg.Error
 UniqueViolation = psycopg.errors.UniqueViolation
 QueryCanceled = psycopg.errors.QueryCanceled
+NoConnection = PoolTimeout
 """What any use of a connection may raise; for rooms that have to say so in their own words."""
 
 SCHEMA: Final = "joulecast"

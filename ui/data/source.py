@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -33,6 +34,10 @@ KEPT_MAX: Final = 256
 """How many derived values are remembered; the oldest goes first."""
 POOL_WAIT_S: Final = 3.0
 """Longest wait for a connection [s]; then the page says that the database is not reachable."""
+POOL_BRIEF_WAIT_S: Final = 0.02
+"""The same for a while after somebody has waited in vain: a page has many parts, and each of them asks."""
+AWAY_S: Final = 5.0
+"""How long that while is [s]."""
 LATE_S: Final = 20.0
 """Age from which data are late, beside the time they take to come [s of plant time]."""
 STALE_S: Final = 60.0
@@ -88,6 +93,8 @@ class Source:
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _making: dict[str, threading.RLock] = field(default_factory=dict)
     _lasting: dict[str, Any] = field(default_factory=dict)
+    _brief_until_s: dict[str, float] = field(default_factory=dict)
+    """By pool, until when nobody waits for long, on the monotonic clock [s]."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def close(self) -> None:
@@ -153,9 +160,15 @@ class Source:
 
     @contextmanager
     def _of(self, pool: db.Pool) -> Iterator[db.Connection]:
+        brief = time.monotonic() < self._brief_until_s.get(pool.name, 0.0)
         try:
-            with pool.connection(timeout=POOL_WAIT_S) as conn:
+            with pool.connection(timeout=POOL_BRIEF_WAIT_S if brief else POOL_WAIT_S) as conn:
+                self._brief_until_s.pop(pool.name, None)
                 yield conn
+        except db.NoConnection as error:
+            if not brief:
+                self._brief_until_s[pool.name] = time.monotonic() + AWAY_S
+            raise ServiceError(f"the database did not answer within {POOL_WAIT_S:.0f} s") from error
         except db.QueryCanceled as error:
             limit_s = LONG_STATEMENT_S if _PATIENT.get() else STATEMENT_S
             raise ServiceError(
