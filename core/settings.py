@@ -21,6 +21,11 @@ from core.errors import InputError
 SETTINGS_FILE = Path("joulecast.toml")
 PREFIX = "JOULECAST_"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+BARE = (
+    "other machines reach the pages without a proxy in front: a few clients that send or read slowly keep all"
+    " others waiting; put a proxy with TLS there that buffers, and set JOULECAST_UI_PROXIES=1"
+)
+"""What is said of `Settings.ui_is_bare`."""
 EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # compared with, not bound to
 
 
@@ -144,6 +149,11 @@ class Settings(BaseSettings):
         if self.ui_guests is not None:
             return self.ui_guests == "view"
         return self.ui_host in LOOPBACK
+
+    @property
+    def ui_is_bare(self) -> bool:
+        """Whether the pages are served to other machines and no proxy is known to be in front of them."""
+        return self.ui_host not in LOOPBACK and not self.ui_proxies
 
     def make_clock(self) -> Clock:
         """The clock that this process goes by."""
