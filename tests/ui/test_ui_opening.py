@@ -129,6 +129,8 @@ DRAWN = {"/racks": "racks-floor-failed", "/cooling": "cooling-plan-failed", "/qu
 """What stands in for that which the browser draws."""
 
 
+WHOLE = {"/forecast", "/replay", "/reports", "/whatif"}
+"""Pages whose parts are known from the database alone: all of the page says it."""
 ROOM = {"children", "figure", "rowData"}
 """Properties that a reader sees."""
 
@@ -150,6 +152,7 @@ def test_without_a_database_every_panel_says_so(away: Source, page: Any) -> None
         poll.fill(away, page, content)
     assert time.monotonic() - started_s < POOL_WAIT_S + 5, "one wait for the database is enough"
     if "This page cannot be shown: the database did not answer" in looking.text(content):
+        assert page.path in WHOLE
         return
     with looking.acting(role=role):
         alive = {of for (of, prop), make in page.live(away).items() if prop in ROOM and fails(make)}
@@ -159,3 +162,11 @@ def test_without_a_database_every_panel_says_so(away: Source, page: Any) -> None
         if {"panel", "tile"} & set(str(panel.className).split()):
             inside = [p for p in panel._traverse() if str(getattr(p, "id", "")) in alive]
             assert not inside or any(map(shown, inside)), looking.text(panel)
+
+
+def test_without_a_database_the_header_keeps_its_size(away: Source) -> None:
+    with view.use(view.parse("", away.context.site)):
+        found = {
+            one.element: looking.text(one.value) for one in poll.made(away, None) if one.prop == "children"
+        }
+    assert (found["authority"], found["alarm-head"]) == ("ADVICE NOT KNOWN", "alarms not known")

@@ -33,6 +33,10 @@ class Later:
     value: Any
     reason: str = ""
 
+    def why(self, what: str) -> str:
+        """Why there is no value of something, in a sentence."""
+        return f"{what} {self.reason}" if self.reason == MAKING else self.reason or "not yet"
+
 
 @dataclass(slots=True)
 class _Held:

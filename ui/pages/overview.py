@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dash import ClientsideFunction, Input, Output, State, dcc, html
 
+from ui import figures, view
 from ui import format as fmt
-from ui import view
 from ui.charts import overview as charts
 from ui.components import happened, tiles
 from ui.components.advice import summary
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from dash import Dash
 
-    from ui import figures
     from ui.components.panel import Child
     from ui.data import Source
     from ui.data.live import Live as Snapshot
@@ -58,7 +57,7 @@ def layout(source: Source) -> list[Child]:
                     [
                         panel(
                             "Power ratio, IT and cooling power",
-                            graph("overview-chart", chart(source), _CHART_PX),
+                            graph("overview-chart", figures.blank(source.zone, source.now), _CHART_PX),
                             note=ranges,
                         ),
                         panel(
