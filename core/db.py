@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 import sql
 from core.errors import InputError, ServiceError
@@ -25,6 +25,8 @@ Pool = ConnectionPool[Connection]
 Row = dict[str, Any]
 Error = psycopg.Error
 UniqueViolation = psycopg.errors.UniqueViolation
+QueryCanceled = psycopg.errors.QueryCanceled
+NoConnection = PoolTimeout
 """What any use of a connection may raise; for rooms that have to say so in their own words."""
 
 SCHEMA: Final = "joulecast"
@@ -55,9 +57,16 @@ def connect(dsn: str, *, autocommit: bool = False) -> Connection:
 
 
 @contextmanager
-def pool(dsn: str, *, size: int = 4) -> Iterator[Pool]:
-    """A pool of connections as `connect` opens them, checked before use, closed at the end."""
-    kwargs = {"row_factory": dict_row, "options": _OPTIONS, "connect_timeout": CONNECT_TIMEOUT_S}
+def pool(dsn: str, *, size: int = 4, statement_s: float = 0.0) -> Iterator[Pool]:
+    """A pool of connections as `connect` opens them, checked before use, closed at the end.
+
+    Args:
+        dsn: the server.
+        size: most connections at once.
+        statement_s: the server ends a statement that takes longer, with `QueryCanceled` [s]; 0: none is.
+    """
+    options = f"{_OPTIONS} -c statement_timeout={statement_s * 1000:.0f}"
+    kwargs = {"row_factory": dict_row, "options": options, "connect_timeout": CONNECT_TIMEOUT_S}
     with ConnectionPool(
         dsn,
         connection_class=Connection,

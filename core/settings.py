@@ -24,6 +24,11 @@ PREFIX = "JOULECAST_"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # compared with, not bound to
 """Where this machine itself reaches what is served on all its addresses."""
+BARE = (
+    "other machines reach the pages without a proxy in front: a few clients that send or read slowly keep all"
+    " others waiting; put a proxy with TLS there that buffers, and set JOULECAST_UI_PROXIES=1"
+)
+"""What is said of `Settings.ui_is_bare`."""
 _SECRET_NAME = re.compile(r"secret|password|token|key|dsn|broker|smtp|webhook", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"://.*@|password", re.IGNORECASE | re.DOTALL)
 
@@ -91,7 +96,8 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(
         default=None,
-        description="Where people reach the pages, for links in messages; none: as this machine does.",
+        description="Where people reach the pages: for links in messages, and a host that is answered;"
+        " none: as this machine does.",
     )
     alarm_positions: int = Field(
         default=1, ge=1, le=100, description="Operator positions that share the alarms, for their figures."
@@ -161,6 +167,11 @@ class Settings(BaseSettings):
         """Address of the pages on this machine."""
         host = f"[{self.page_host}]" if ":" in self.page_host else self.page_host
         return f"http://{host}:{self.ui_port}"
+
+    @property
+    def ui_is_bare(self) -> bool:
+        """Whether the pages are served to other machines and no proxy is known to be in front of them."""
+        return self.ui_host not in LOOPBACK and not self.ui_proxies
 
     def make_clock(self) -> Clock:
         """The clock that this process goes by."""

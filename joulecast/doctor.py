@@ -18,6 +18,7 @@ import sql
 from core import db
 from core.clock import Clock, SystemClock, clock_from
 from core.errors import InputError, JoulecastError
+from core.settings import BARE
 from joulecast import embedded
 from joulecast.embedded_broker import BrokerKind, default_kind
 from joulecast.verbs.common import site_of
@@ -88,7 +89,7 @@ def check(settings: Settings) -> list[Finding]:
         clock_from(live.clock) if live and not settings.clock else settings.make_clock(),
     )
     checks: tuple[Callable[[_Place], Iterator[Finding]], ...] = (
-        _python, _disk, _plant, _database, _broker, _trees, _nvml, _chromium, _clock,
+        _python, _disk, _plant, _database, _broker, _pages, _trees, _nvml, _chromium, _clock,
     )  # fmt: skip
     return [finding for one in checks for finding in one(place)]
 
@@ -274,6 +275,16 @@ def broker_version(url: str, protocol: str, wait_s: float = BROKER_WAIT_S) -> st
     if refused or not connected.is_set():
         raise ConnectionRefusedError(refused[0] if refused else f"no answer in {wait_s:.0f} s")
     return said[0] if said else ""
+
+
+def _pages(place: _Place) -> Iterator[Finding]:
+    settings = place.settings
+    detail = f"served on {settings.ui_host}:{settings.ui_port}"
+    if settings.ui_is_bare:
+        what, do = BARE.split("; ", 1)
+        yield Finding("pages", Verdict.WARN, f"{detail}: {what}", do)
+    else:
+        yield Finding("pages", Verdict.OK, detail)
 
 
 def _trees(_: _Place) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,9 +15,12 @@ from core import log
 from core.clock import SystemClock
 from core.errors import InputError, JoulecastError
 from core.service import context
+from core.settings import BARE
 from ui.app import close, create_app
 
 if TYPE_CHECKING:
+    import logging
+
     from core.jobs import Context
 
 THREADS: Final = 8
@@ -26,6 +30,8 @@ PORT_TRIES: Final = 10
 """How often a taken port is tried again before it is given up."""
 PORT_PAUSE_S: Final = 0.25
 """Time between two tries [s]."""
+SLOW_S: Final = 10
+"""A client from which nothing comes, or that takes nothing, for so long within a request is let go [s]."""
 TIMEOUT_S: Final = 120
 """A worker that gives no sign of life for so long is replaced [s]; a replayed day takes its time."""
 
@@ -50,7 +56,8 @@ class Server(BaseApplication):
             "proc_name": "joulecast-ui",
             "loglevel": "warning",
             "control_socket_disable": True,
-            "post_worker_init": warm,
+            "sendfile": False,  # it waits for ever for a client that takes nothing
+            "post_worker_init": ready,
             "worker_exit": end,
         }
         for name, value in values.items():
@@ -60,6 +67,21 @@ class Server(BaseApplication):
         """The WSGI callable, made in the worker so that no connection crosses the fork."""
         self.dash = create_app(self.context)
         return self.dash.server
+
+
+def ready(worker: Any) -> None:
+    """Let nobody keep a thread, and warm up."""
+    limit = struct.pack("ll", SLOW_S, 0)
+    for listener in worker.sockets:  # a connection has from its listener what the kernel waits for
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            listener.setsockopt(socket.SOL_SOCKET, option, limit)
+    worker.log.error_log.addFilter(is_news)
+    warm(worker)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether it is more than that a client was let go because it was slow."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
 
 
 def warm(worker: Any) -> None:
@@ -113,11 +135,13 @@ def main() -> int:
     """Serve until SIGTERM or SIGINT; the exit status."""
     try:
         ctx = context()
-        log.configure("ui", ctx.settings.log_level)
+        logger = log.configure("ui", ctx.settings.log_level)
         check_port(ctx.settings.ui_host, ctx.settings.ui_port)
     except JoulecastError as error:
         sys.stderr.write(f"ui: {error}\n")
         return error.exit_status
+    if ctx.settings.ui_is_bare:
+        logger.warning("%s", BARE)
     Server(ctx).run()
     return 0
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from html import escape
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from core.units import from_canonical
@@ -40,6 +42,8 @@ HOVER_PX: Final = 6
 NOW_LINE: Final = BASELINE
 TRANSPARENT: Final[dict[str, Any]] = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
 """The page's own colours show through, light or dark."""
+_SAID_WIDTH: Final = 48
+"""Characters in a line of a sentence: as many as a phone has room for."""
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 _HOVER: Final = {"bgcolor": "#FBFBFC", "bordercolor": "#7C8791", "font": {"color": "#1F2933"}}
 
@@ -83,6 +87,15 @@ def layout(now: datetime, zone: ZoneInfo, **more: Any) -> dict[str, Any]:
 def blank(zone: ZoneInfo, now: datetime) -> Figure:
     """Nothing yet; the chart that takes its place keeps the element."""
     return {"data": [], "layout": layout(now, zone)}
+
+
+def said(text: str) -> Figure:
+    """A sentence where there is nothing to draw."""
+    lines = "<br>".join(escape(line) for line in wrap(text, _SAID_WIDTH))
+    note = {"text": lines, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}
+    hidden = {"visible": False}
+    of_text = {"annotations": [note], "xaxis": hidden, "yaxis": hidden, "font": {"size": 13, "family": FONT}}
+    return {"data": [], "layout": {**TRANSPARENT, **of_text}}
 
 
 def line(x: list[str], y: list[float | None], name: str, color: str, unit: str, **more: Any) -> Trace:

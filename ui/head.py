@@ -13,6 +13,7 @@ from ui import format as fmt
 from ui import hold, view
 from ui.access import auth
 from ui.components.panel import labelled
+from ui.components.tile import quiet
 from ui.data import status
 from ui.data.conduct import conduct
 from ui.data.live import snapshot
@@ -90,8 +91,8 @@ def live(source: Source) -> Live:
         ("data-age", "children"): lambda: f"data {fmt.age(age)} old" if age is not None else "no data yet",
         ("data-age", "className"): lambda: "age late" if late(source) else "age",
         ("plant-time", "children"): lambda: clock(source),
-        ("alarm-head", "children"): lambda: alarm_count(source),
-        ("authority", "children"): lambda: authority(source),
+        ("alarm-head", "children"): quiet(lambda: alarm_count(source), "alarms not known"),
+        ("authority", "children"): quiet(lambda: authority(source), "ADVICE NOT KNOWN"),
         ("zone-next", "children"): lambda: zone_name(source),
         ("zone-next", "title"): lambda: (
             f"Times are in {source.zone.key}; press for the site's zone, UTC or this browser's"

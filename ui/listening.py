@@ -29,7 +29,6 @@ MESSAGES_MAX: Final = 20_000
 PAYLOAD_KEPT: Final = 4096
 """What is kept of the newest payload of a topic [B]."""
 TURN_S: Final = 0.2
-_FOR_GOOD_S: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class Listening:
 
 def state(source: Source) -> Listening:
     """What this process has heard."""
-    found: Listening = source.kept("listening", _FOR_GOOD_S, Listening)
+    found: Listening = source.lasting("listening", Listening)
     return found
 
 

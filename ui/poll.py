@@ -11,7 +11,7 @@ from dash import Input, Output, State, html, no_update, set_props
 from plotly.utils import PlotlyJSONEncoder
 
 from core.errors import JoulecastError, NotReadyError
-from ui import head, view
+from ui import figures, head, view
 from ui.access import auth
 from ui.callbacks import VIEW_STORE, callback
 from ui.components.panel import empty, failed
@@ -114,18 +114,21 @@ def _one(target: tuple[str, str], make: Callable[[], Any]) -> Made | None:
     try:
         value = make()
     except JoulecastError as error:
-        if prop != "children":
-            return None
-        value = empty(_said(error)) if isinstance(error, NotReadyError) else failed(_said(error))
+        value = _instead(prop, _said(error), empty if isinstance(error, NotReadyError) else failed)
     except Exception:
         log.exception("%s of %s failed", prop, element)
-        if prop != "children":
-            return None
-        value = failed("This panel failed; the reason is in the log of the ui service.")
+        value = _instead(prop, "This panel failed; the reason is in the log of the ui service.", failed)
     if value is no_update:
         return None
     text = json.dumps(value, cls=PlotlyJSONEncoder, sort_keys=True)
     return Made(element, prop, value, zlib.crc32(text.encode()))
+
+
+def _instead(prop: str, text: str, state: Callable[[str], Child]) -> Any:
+    """What takes the place of a value, where there is room for a sentence."""
+    if prop == "figure":
+        return figures.said(text)
+    return state(text) if prop == "children" else no_update
 
 
 def _said(error: Exception) -> str:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 PERMISSION: Final = "mapping.write"
-_FOR_GOOD_S: Final = 1e9
 
 
 @dataclass(slots=True)
@@ -38,7 +37,7 @@ class Rereading:
 
 def state(source: Source) -> Rereading:
     """The one of this process."""
-    found: Rereading = source.kept("rereading", _FOR_GOOD_S, Rereading)
+    found: Rereading = source.lasting("rereading", Rereading)
     return found
 
 

@@ -25,6 +25,9 @@ SEARCH_MAX: Final = 2000
 PERIOD_MAX: Final = timedelta(days=400)
 """Longest period that a page reads: as long as hourly means are kept."""
 PERIOD_MIN: Final = timedelta(minutes=5)
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""No time outside is read: the calendar of a zone ends with the years 1 and 9999."""
 UNIT_S: Final = {"m": 60, "h": 3600, "d": 86400}
 SITE_ZONE: Final = "site"
 _SPAN: Final = re.compile(r"(\d{1,6})([mhd])")
@@ -208,7 +211,10 @@ def _period(view: View, given: Mapping[str, str]) -> tuple[View, str]:
     ends = [_time(given.get(name, ""), view.zone) for name in ("from", "to")]
     start, end = ends
     if start is None or end is None:
-        said = "A period needs from and to, each like 2026-03-02T14:20 or with Z for UTC; it is left out."
+        said = (
+            "A period needs from and to, each like 2026-03-02T14:20 or with Z for UTC,"
+            f" from {EARLIEST.year} on and before {LATEST.year}; it is left out."
+        )
         return view, said
     if end - start < PERIOD_MIN:
         return view, "The period ends before it begins, or is too short; it is left out."
@@ -225,6 +231,7 @@ def _time(text: str, zone: ZoneInfo) -> datetime | None:
         return None
     aware = found if found.tzinfo else found.replace(tzinfo=zone)
     try:
-        return aware.astimezone(UTC)
+        utc = aware.astimezone(UTC)
     except OverflowError:
         return None
+    return utc if EARLIEST <= utc < LATEST else None

@@ -92,7 +92,7 @@ def test_a_chart_is_saved_with_what_it_is_and_whence_below_it(
     assert download.value.suggested_filename.startswith("demo-hall-overview-")
     with Image.open(saved) as image:
         height = 2 * page.evaluate("document.querySelector('.js-plotly-plot').getBoundingClientRect().height")
-        assert image.height >= height + 4 * 2 * 18
+        assert image.height >= height + 3 * 2 * 18
         below = image.convert("L").crop((0, int(height), image.width, image.height))
         assert len(below.getcolors()) > 20, "nothing is written below the chart"
     assert (found.errors, found.offsite) == ([], [])

@@ -50,6 +50,15 @@ def test_a_migration_that_was_changed(tmp_path: Path, dsn: str) -> None:
     assert "changed since" in schema.detail
 
 
+def test_pages_for_other_machines_want_a_proxy_in_front(tmp_path: Path) -> None:
+    bare = found(Settings(data_dir=tmp_path, ui_host="192.0.2.7"))["pages"]
+    assert bare.state is Verdict.WARN
+    assert bare.detail.startswith("served on 192.0.2.7:8050: other machines reach the pages without a proxy")
+    assert bare.do.endswith("set JOULECAST_UI_PROXIES=1")
+    for good in (Settings(data_dir=tmp_path), Settings(data_dir=tmp_path, ui_host="192.0.2.7", ui_proxies=1)):
+        assert found(good)["pages"].state is Verdict.OK
+
+
 def test_servers_that_do_not_answer(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

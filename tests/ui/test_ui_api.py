@@ -181,6 +181,8 @@ def test_series_are_means_over_equal_steps(full: Api, context: Context, clock: M
         ({"name": "it_power", "to": "9999-12-31T23:59-12:00"}, 400, "ISO 8601"),
         ({"name": "it_power", "from": "2026-03-02", "to": "2026-03-01"}, 400, "a time before to"),
         ({"name": "it_power", "from": "2016-03-02", "to": "2026-03-02"}, 400, f"at most {ROWS_MAX}"),
+        ({"name": "it_power", "from": "2000-01-01", "step": "86399s"}, 400, "whole minutes"),
+        ({"name": "it_power", "from": "2026-02-20", "step": "1801s"}, 400, "whole minutes"),
         ({"name": "it_power", "step": "0m"}, 422, "step"),
         ({"name": "it_power", "format": "xml"}, 422, "format"),
         ({"name": "it_power", "colour": "red"}, 422, "colour is no parameter here"),

@@ -139,26 +139,55 @@ def test_after_five_failures_even_the_right_password_waits(client: FlaskClient, 
     for _ in range(sessions.ATTEMPTS_MAX):
         assert people.sign_in(client, "ann", "guess guess guess").status_code == 401
     assert people.sign_in(client, "ann").status_code == 429
-    elsewhere = client.application.test_client()
-    answer = elsewhere.post(
-        "/login",
-        base_url=HOST,
-        data={"name": "ann", "password": people.PASSWORD},
-        headers={"Origin": HOST},
-        environ_overrides={"REMOTE_ADDR": "10.9.8.7"},
-    )
-    assert answer.status_code == 429  # of this name, wherever from
     assert on_record(dsn).count("ann sign_in.refused user ann") == 1  # once, so that nobody fills the record
     change(dsn, "UPDATE sign_in_attempt SET at = at - interval '15 minutes'")
     assert people.sign_in(client, "ann").status_code == 303
 
 
+def sign_in_from(client: FlaskClient, address: str, name: str, password: str = people.PASSWORD) -> int:
+    fields = {"name": name, "password": password}
+    origin = {"Origin": HOST}
+    where = {"REMOTE_ADDR": address}
+    answer = client.post("/login", base_url=HOST, data=fields, headers=origin, environ_overrides=where)
+    return answer.status_code
+
+
+def failed(dsn: str, name: str, address: str, count: int) -> None:
+    """As many sign-ins that have failed."""
+    insert = "INSERT INTO sign_in_attempt (user_name, source) SELECT %s, %s FROM generate_series(1, %s)"
+    change(dsn, insert, name, address, count)
+
+
+def test_nobody_locks_somebody_else_out_from_one_address(client: FlaskClient, dsn: str) -> None:
+    people.account(dsn, "ann", "operator")
+    for _ in range(sessions.ATTEMPTS_MAX + 3):
+        sign_in_from(client, "10.9.8.7", "ann", "guess guess guess")
+    assert sign_in_from(client, "10.9.8.7", "ann") == 429
+    assert people.sign_in(client, "ann").status_code == 303
+
+
+def test_a_name_that_is_guessed_from_everywhere_waits_and_a_new_password_ends_that(
+    client: FlaskClient, dsn: str
+) -> None:
+    people.account(dsn, "ann", "operator")
+    for i in range(sessions.ATTEMPTS_OF_MAX // sessions.ATTEMPTS_MAX):
+        failed(dsn, "ann", f"10.0.0.{i}", sessions.ATTEMPTS_MAX)
+    failed(dsn, "bob", "10.0.1.1", sessions.ATTEMPTS_MAX)
+    assert people.sign_in(client, "ann").status_code == 429
+    with db.connect(dsn) as conn:
+        once = accounts.reset(conn, people.TESTER, "Ann")
+        left = conn.execute("SELECT DISTINCT user_name FROM sign_in_attempt").fetchall()
+    assert left == [{"user_name": "bob"}]
+    assert people.sign_in(client, "ann", once).status_code == 303
+
+
 def test_an_address_that_guesses_names_waits_too(client: FlaskClient, dsn: str) -> None:
     people.account(dsn, "ann", "operator")
-    for i in range(sessions.ATTEMPTS_MAX):
-        assert people.sign_in(client, f"name{i}", "guess guess guess").status_code == 401
+    for i in range(sessions.ATTEMPTS_FROM_MAX - 1):
+        failed(dsn, f"name{i}", "127.0.0.1", 1)
+    assert people.sign_in(client, "bob", "guess guess guess").status_code == 401
     assert people.sign_in(client, "ann").status_code == 429
-    assert people.sign_in(client, "bob").status_code == 429
+    assert sign_in_from(client, "10.9.8.7", "ann") == 303
     assert [line for line in on_record(dsn) if "refused" in line] == ["ann sign_in.refused user ann"]
 
 
@@ -415,6 +444,41 @@ def test_one_time_passwords_are_long_and_never_the_same() -> None:
     made = {passwords.make() for _ in range(200)}
     assert len(made) == 200
     assert all(len(password) == 23 and not passwords.problem(password, "admin") for password in made)
+
+
+# Names of this server
+
+
+def status_of(client: FlaskClient, host: str, path: str = "/") -> int:
+    return client.get(path, headers={"Host": host}).status_code
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8050", "127.0.0.1:8050", "[::1]:8050", "LOCALHOST"])
+def test_the_loopback_answers_to_its_names(app: Dash, host: str) -> None:
+    assert status_of(app.server.test_client(), host) == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8050", "localhost.evil.example", "127.0.0.1.evil.example", "[::1"]
+)
+def test_a_name_that_somebody_makes_lead_here_is_refused(app: Dash, host: str) -> None:
+    client = app.server.test_client()
+    for path in ("/", "/api/v1/kpis", "/_dash-layout", "/login", "/assets/joulecast.css"):
+        answer = client.get(path, headers={"Host": host})
+        assert answer.status_code == 400, path
+        assert "set JOULECAST_PUBLIC_URL to where it is reached." in answer.text
+    assert status_of(client, host, "/healthz") == 200  # a probe that knows only an address
+
+
+def test_the_public_name_is_one_of_the_servers(client_of: Any) -> None:
+    client = client_of(public_url="https://Plant.example/", ui_host="192.0.2.7", ui_guests="view")
+    known = ("plant.example", "192.0.2.7:8050", "127.0.0.1")
+    assert [status_of(client, host) for host in known] == [200, 200, 200]
+    assert status_of(client, "evil.example") == 400
+    everywhere = client_of(public_url="https://plant.example", ui_host="0.0.0.0", ui_guests="view")  # noqa: S104
+    assert [status_of(everywhere, host) for host in ("plant.example", "evil.example")] == [200, 400]
+    unknown = client_of(ui_host="0.0.0.0", ui_guests="view")  # noqa: S104  # its names are not known
+    assert status_of(unknown, "plant.example") == 200
 
 
 # Guests

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from core.points import PointRef
 from core.settings import Settings
 from ui import api, head
 from ui.data import advice, forecast, history, live, overview, status
+from ui.data import source as room
 from ui.data.racks import gpus
 from ui.data.source import open_source
 
@@ -253,6 +255,29 @@ def test_the_live_figures_for_machines(source: Source) -> None:
     assert found["power_ratio"]["kind"] == "measured"
     assert found["it_power_peak_24h"]["q05"] < found["it_power_peak_24h"]["value"]
     assert [p["hours"] for p in found["pue"]] == [1, 24, 168]
+
+
+def test_a_query_that_takes_too_long_is_ended_unless_it_is_long_work(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "STATEMENT_S", 0.3)
+    source = open_source(context)
+    said = "was not done within 0.3 s and was stopped; ask for less"
+    with pytest.raises(ServiceError, match=said), source.connection() as conn:
+        conn.execute("SELECT pg_sleep(20)")
+    with source.long_work(), source.connection() as conn:
+        conn.execute("SELECT pg_sleep(0.5)")
+    with pytest.raises(ServiceError, match=said), source.connection() as conn:
+        conn.execute("SELECT pg_sleep(20)")
+    source.close()
+
+
+def test_however_much_is_read_who_somebody_is_can_be_asked(source: Source) -> None:
+    with ExitStack() as busy:
+        for _ in range(room.POOL_SIZE):
+            busy.enter_context(source.connection())
+        with source.writing() as conn:
+            assert db.row(conn, "user_any") is not None
 
 
 def test_a_database_that_is_away_is_one_sentence(site: Site, clock: ManualClock) -> None:

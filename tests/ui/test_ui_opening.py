@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import looking
 import pytest
 import seed
+from dash import html
 
 from core import db
-from ui import pages
+from core.errors import JoulecastError
+from core.jobs import Context
+from core.settings import Settings
+from ui import pages, poll, shell, view
+from ui.data.source import POOL_WAIT_S, open_source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dash import Dash
 
     from core.clock import ManualClock
-    from core.jobs import Context
     from core.site import Site
+    from ui.data import Source
 
 HOST = "http://localhost"
 
@@ -98,3 +107,66 @@ def test_a_reading_that_comes_later_comes_with_the_poll(
             seed.one_reading(conn, site, ref, clock.now(), 1000.0 * 777)
     later = told(app, found["page-key"]["data"], seen)["sideUpdate"]
     assert later["kpi-it-power"]["children"][0] == "777"
+
+
+@pytest.fixture
+def away(site: Site, clock: ManualClock) -> Iterator[Source]:
+    """Where no database has been from the start."""
+    dsn = "postgresql://nobody@127.0.0.1:1/none"
+    found = open_source(Context(Settings(dsn=dsn), site, clock, dsn))
+    yield found
+    found.close()
+
+
+def shown(part: Any) -> str:
+    """What is read in a live element: text or the sentence in a chart; a dash is none."""
+    figure = getattr(part, "figure", None) or {"layout": {}}
+    notes = " ".join(note["text"] for note in figure["layout"].get("annotations", ()))
+    return (looking.text(getattr(part, "children", None)) + notes).strip("— ")
+
+
+DRAWN = {"/racks": "racks-floor-failed", "/cooling": "cooling-plan-failed", "/quality": "quality-grid-failed"}
+"""What stands in for that which the browser draws."""
+
+
+WHOLE = {"/forecast", "/replay", "/reports", "/whatif"}
+"""Pages whose parts are known from the database alone: all of the page says it."""
+ROOM = {"children", "figure", "rowData"}
+"""Properties that a reader sees."""
+
+
+def fails(make: Any) -> bool:
+    try:
+        make()
+    except JoulecastError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda p: p.path)
+def test_without_a_database_every_panel_says_so(away: Source, page: Any) -> None:
+    started_s = time.monotonic()
+    role = "admin" if page.permission == "users.manage" else "engineer"
+    with looking.acting(role=role), view.use(view.parse("", away.context.site, page.keys)):
+        content = html.Div(shell.content_of(away, page, page.path))
+        poll.fill(away, page, content)
+    assert time.monotonic() - started_s < POOL_WAIT_S + 5, "one wait for the database is enough"
+    if "This page cannot be shown: the database did not answer" in looking.text(content):
+        assert page.path in WHOLE
+        return
+    with looking.acting(role=role):
+        alive = {of for (of, prop), make in page.live(away).items() if prop in ROOM and fails(make)}
+    assert DRAWN.get(page.path, "") in {"", *alive}
+    parts = [part for part in content._traverse() if hasattr(part, "className")]
+    for panel in parts:
+        if {"panel", "tile"} & set(str(panel.className).split()):
+            inside = [p for p in panel._traverse() if str(getattr(p, "id", "")) in alive]
+            assert not inside or any(map(shown, inside)), looking.text(panel)
+
+
+def test_without_a_database_the_header_keeps_its_size(away: Source) -> None:
+    with view.use(view.parse("", away.context.site)):
+        found = {
+            one.element: looking.text(one.value) for one in poll.made(away, None) if one.prop == "children"
+        }
+    assert (found["authority"], found["alarm-head"]) == ("ADVICE NOT KNOWN", "alarms not known")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+import threading
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
@@ -15,11 +16,13 @@ from plotly.utils import PlotlyJSONEncoder
 
 from core import db
 from core.actions import Setpoint
+from core.errors import ServiceError
 from core.series import Series
-from ui import view
+from ui import listening, rereading, view
 from ui.charts import overview as charts
 from ui.components import flow, happened, spark, tiles
-from ui.data import later, overview
+from ui.data import advised, later, overview, quality
+from ui.data import source as room
 from ui.data.live import Part, snapshot
 from ui.pages import overview as page
 
@@ -307,6 +310,48 @@ def test_what_takes_long_is_there_later_and_says_what_went_wrong(source: Source,
     later.later(source, "broken", 60, lambda: 1)
     later.wait(source, "broken")
     assert later.later(source, "broken", 60, lambda: 2) == later.Later(1)
+
+
+def test_only_so_much_long_work_is_under_way_at_once(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = threading.Event()
+    names = [f"long {i}" for i in range(room.LONG_AT_ONCE)]
+    for name in names:
+        later.later(source, name, 60, go.wait)
+    assert later.later(source, "another", 60, lambda: 7) == later.Later(None, later.MAKING)
+    later.wait(source, "another")
+    assert later.later(source, "another", 60, lambda: 7).value is None, "nobody has begun it"
+    monkeypatch.setattr("twin.replay.check_day", lambda *_: None)
+    with pytest.raises(ServiceError, match="other long work is under way; ask again"):
+        advised.advised(source, date(2026, 3, 1), date(2026, 3, 1), {})
+    go.set()
+    for name in names:
+        later.wait(source, name)
+    later.later(source, "another", 60, lambda: 7)
+    later.wait(source, "another")
+    assert later.later(source, "another", 60, lambda: 8).value == 7
+
+
+def test_what_is_under_way_outlasts_whatever_else_is_asked_for(source: Source) -> None:
+    go, began = threading.Event(), []
+
+    def slow() -> int:
+        began.append(1)
+        go.wait()
+        return 7
+
+    states = (listening.state, rereading.state, quality._gauge)
+    before = [state(source) for state in states]
+    later.later(source, "slow", 60, slow)
+    for i in range(2 * room.KEPT_MAX):
+        source.kept(f"some key {i}", 60, object)
+        later.later(source, f"another {i}", 60, lambda: 1)
+        later.wait(source, f"another {i}")
+    assert later.later(source, "slow", 60, slow).reason == later.MAKING
+    go.set()
+    later.wait(source, "slow")
+    assert (later.later(source, "slow", 60, slow).value, began) == (7, [1])
+    assert all(state(source) is was for state, was in zip(states, before, strict=True))
+    assert len(source.lasting("later", dict).held) <= later.HELD_MAX
 
 
 def test_words_for_every_step_that_is_told() -> None:

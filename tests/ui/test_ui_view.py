@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+LAST = datetime.max.replace(microsecond=0)  # noqa: DTZ901  # the zone is said beside it
 
 
 def test_nothing_is_the_sites_zone_si_and_the_pages_own_period(site: Site) -> None:
@@ -59,6 +60,9 @@ def test_a_period_is_in_the_zone_of_the_view_unless_it_says_otherwise(site: Site
         ("from=x&to=y", "needs from and to"),
         ("from=2026-03-03T00:00&to=2026-03-02T00:00", "ends before it begins"),
         ("from=2010-01-01T00:00&to=2026-03-02T00:00", "longer than the 400 days"),
+        ("from=9999-12-30T00:00Z&to=9999-12-31T23:59Z", "from 2000 on and before 2200; it is left out"),
+        ("from=0001-01-01T00:00Z&to=0001-01-02T00:00Z", "from 2000 on and before 2200; it is left out"),
+        ("from=1999-12-31T23:00Z&to=2000-01-02T00:00Z", "from 2000 on and before 2200; it is left out"),
         ("wibble=1", "“wibble”, which this page does not know"),
         ("a" * 3000, "longer than 2000 characters"),
     ],
@@ -69,6 +73,20 @@ def test_nonsense_is_said_in_a_sentence_and_left_out(site: Site, search: str, sa
     assert said in found.problems[0]
     start, end = found.between(NOW, DAY)
     assert timedelta() < end - start <= PERIOD_MAX
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "Pacific/Kiritimati", "Etc/GMT+12"])
+@given(
+    start=st.datetimes(max_value=LAST),
+    length=st.timedeltas(timedelta(minutes=5), PERIOD_MAX),
+)
+def test_every_period_that_is_read_can_be_written_in_every_zone(
+    site: Site, zone: str, start: datetime, length: timedelta
+) -> None:
+    end = start + min(length, LAST - start)
+    found = parse(f"tz={zone}&from={start.isoformat()}Z&to={end.isoformat()}Z", site)
+    for time in found.between(NOW, DAY):
+        assert fmt.clock_time(time, found.zone, NOW)
 
 
 @given(st.text())

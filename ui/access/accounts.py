@@ -112,7 +112,10 @@ def add(conn: db.Connection, who: Who, name: str, role: str, display: str = "") 
 
 
 def reset(conn: db.Connection, who: Who, name: str) -> str:
-    """Give an account a new one-time password and end its sessions; the password, which is kept nowhere."""
+    """Give an account a new one-time password and end its sessions; the password, which is kept nowhere.
+
+    Failed sign-ins of this name are forgotten, so that it can be used at once.
+    """
     found = _found(conn, name)
     password = passwords.make()
     db.rows(
@@ -122,6 +125,7 @@ def reset(conn: db.Connection, who: Who, name: str) -> str:
         hash=passwords.hashed(password),
         must_change=True,
     )
+    db.rows(conn, "attempt_forgive_name", name=found["user_name"])
     audit.add(conn, who, "user.password", f"user {found['user_name']}", new="a one-time password")
     return password
 

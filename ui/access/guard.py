@@ -9,12 +9,14 @@ from flask import Response, abort, g, redirect, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.errors import ServiceError
+from core.settings import EVERYWHERE, LOOPBACK
 from ui.access import auth, login
 
 if TYPE_CHECKING:
     from dash import Dash
     from werkzeug.wrappers import Response as Answer
 
+    from core.settings import Settings
     from ui.data import Source
 
 BODY_MAX_BYTES: Final = 1_000_000
@@ -61,6 +63,17 @@ def same_origin(origin: str | None, fetch_site: str | None, host: str) -> bool:
     return origin is not None and urlsplit(origin).netloc == host
 
 
+def names(settings: Settings) -> frozenset[str]:
+    """Hosts that are answered to; none where they are not known: on all addresses, without a public URL.
+
+    A page of somebody else whose name is made to lead to this machine is of no such host.
+    """
+    public = urlsplit(settings.public_url or "").hostname
+    if settings.ui_host in EVERYWHERE and not public:
+        return frozenset()
+    return LOOPBACK | {settings.ui_host.lower()} | ({public} if public else set())
+
+
 def register(app: Dash, source: Source) -> None:
     """Put the guard before every request and the headers after it. Call when all callbacks are there."""
     server, settings = app.server, source.context.settings
@@ -75,6 +88,14 @@ def register(app: Dash, source: Source) -> None:
         "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
         "Cross-Origin-Opener-Policy": "same-origin",
     } | ({"Strict-Transport-Security": _HSTS} if settings.ui_https else {})
+
+    known = names(settings)
+
+    def refuse_other_names() -> None:
+        host = urlsplit(f"//{request.host}").hostname
+        if known and host not in known and request.path not in _OPEN:
+            do = "if it is, set JOULECAST_PUBLIC_URL to where it is reached."
+            abort(400, f"This server is not called {host or 'that'}; {do}")
 
     def refuse_strangers() -> None:
         header = request.headers.get("Authorization")
@@ -97,6 +118,7 @@ def register(app: Dash, source: Source) -> None:
             login.forget(source, response)
         return response
 
+    server.before_request(refuse_other_names)
     server.before_request(refuse_strangers)
     server.before_request(admit)
     server.after_request(add_headers)

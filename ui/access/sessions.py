@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 LONGEST: Final = timedelta(hours=12)
 """A session ends so long after the sign-in: about a shift."""
 ATTEMPTS_MAX: Final = 5
-"""Sign-ins that may fail, of a name and from an address, within `ATTEMPTS_SPAN`."""
+"""Sign-ins that may fail, of a name from an address, within `ATTEMPTS_SPAN`."""
+ATTEMPTS_FROM_MAX: Final = 20
+"""The same from an address, whatever the names: behind a proxy all may have the same one."""
+ATTEMPTS_OF_MAX: Final = 50
+"""The same of a name, wherever from: so many that nobody at one address locks somebody else out."""
 ATTEMPTS_SPAN: Final = timedelta(minutes=15)
 FIRST_DAYS: Final = 3
 """A password that was made for somebody opens sign-ins for so long [d], until another is chosen."""
@@ -140,7 +144,8 @@ def attempt(source: Source, name: str, address: str) -> bool:
         row = db.row(conn, "attempt_insert", name=name, source=address)
     with source.writing() as conn:
         seen = db.row(conn, "attempt_count", name=name, source=address, span=ATTEMPTS_SPAN)
-        good = bool(seen and max(seen["of_name"], seen["from_source"]) <= ATTEMPTS_MAX)
+        limits = {"of_both": ATTEMPTS_MAX, "from_source": ATTEMPTS_FROM_MAX, "of_name": ATTEMPTS_OF_MAX}
+        good = seen is not None and all(seen[which] <= most for which, most in limits.items())
         if row and not good:
             db.rows(conn, "attempt_forget", id=row["attempt_id"])
             whose = audit.Who(name, "", address)

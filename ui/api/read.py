@@ -27,6 +27,9 @@ ROWS_MAX: Final = 10_000
 """At most so many steps are given at once."""
 POINTS_MAX: Final = 20
 DAY: Final = timedelta(hours=24)
+_MINUTE: Final = timedelta(minutes=1)
+RAW_UP_TO: Final = timedelta(days=2)
+"""A step that is not whole minutes is made of the readings themselves, of at most so long a period."""
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD: Final = timedelta(days=366)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -119,6 +122,13 @@ def series(source: Source, asked: models.SeriesAsked) -> models.SeriesGiven | Re
             found=f"{rows:.0f} steps",
             allowed=f"at most {ROWS_MAX}",
             do="take a longer step or a shorter period",
+        )
+    if step % _MINUTE and end - start > RAW_UP_TO:
+        raise InputError(
+            "step",
+            found=f"{asked.step} over {(end - start) / DAY:.1f} days",
+            allowed=f"whole minutes over more than {RAW_UP_TO.days} days",
+            do="take a step like 1m, 15m or 1h, or a shorter period",
         )
     with source.connection() as conn:
         found = {

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dash import html
 
+from core.errors import ServiceError
+from ui import format as fmt
 from ui.components.panel import labelled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ui.components.panel import Child
 
 
@@ -22,6 +26,18 @@ def tile(tile_id: str, label: str) -> html.Div:
         ],
         className="tile",
     )
+
+
+def quiet(make: Callable[[], Any], instead: Child = fmt.NOTHING) -> Callable[[], Any]:
+    """A part of a tile that is made without a word of what went wrong: that stands beneath the value."""
+
+    def made() -> Any:
+        try:
+            return make()
+        except ServiceError:
+            return instead
+
+    return made
 
 
 def value(text: str, unit: str) -> list[Child]:

@@ -73,13 +73,14 @@ def advised(source: Source, first: date, last: date, setpoints_c: dict[Setpoint,
     Raises:
         InputError: the last day lies in the future.
         NotReadyError: nothing was measured, or the twin is not calibrated.
+        ServiceError: other days are being replayed so already.
     """
     from twin import advised as days_room  # noqa: PLC0415  # the twin's libraries load when they are needed
     from twin import replay as room  # noqa: PLC0415  # as above
 
     site = source.context.site
     room.check_day(site, source.context.clock, last)
-    with source.connection() as conn:
+    with source.long_work(), source.connection() as conn:
         found = list(days_room.replay_days(conn, site, first, last, setpoints_c or None))
     return summed(found, days_room.USUAL)
 

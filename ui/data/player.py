@@ -165,7 +165,7 @@ def run(
     rows = source.rows("ui_calibration_newest", site=source.context.site.id)
     number = rows[0]["calibration_id"] if rows else None
     key = f"{day} {number} {sorted(setpoints_c.items())} {tuple(load_shift_kw)}"
-    recent: dict[str, tuple[datetime, Run]] = source.kept("replays", 1e9, dict)
+    recent: dict[str, tuple[datetime, Run]] = source.lasting("replays", dict)
     late = source.now - datetime(day.year, day.month, day.day, tzinfo=UTC) < LATE
     keep = timedelta(seconds=(LATE_WALL_S if late else PAST_WALL_S) * source.context.clock.speed_ratio)
     at, found = recent.get(key, (None, None))

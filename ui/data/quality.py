@@ -14,6 +14,7 @@ import numpy as np
 from core import store
 from core.errors import InputError, JoulecastError
 from core.points import BAD_FROM, CATALOGUE, PointRef, Status, status_name
+from ui.data.source import patience
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +31,6 @@ LATE_STEPS: Final = 3.0
 UNMEASURED_LATE_S: Final = 900.0
 """From when on a point is late whose usual step is not known yet [s]."""
 _MEASURE_EVERY_WALL_S: Final = 600.0
-_FOR_GOOD_S: Final = 1e9
 _KEEP_POINTS_WALL_S: Final = 5.0
 _POINTS: Final = "quality points"
 MARKS: Final = {
@@ -147,7 +147,9 @@ def refused(source: Source, count: int = LISTED) -> tuple[Refused, ...]:
 
 def measure_gaps(source: Source) -> None:
     """Find the gaps of the last 24 h; it may take seconds on a large site, so never within a poll."""
-    rows = source.rows("ui_quality_gaps", site=source.context.site.id, since=source.now - DAY, now=source.now)
+    site, now = source.context.site.id, source.now
+    with patience():
+        rows = source.rows("ui_quality_gaps", site=site, since=now - DAY, now=now)
     gauge = _gauge(source)
     gauge.found = {row.pop("point_id"): _Gaps(**row) for row in rows}
     gauge.at = source.now
@@ -155,7 +157,7 @@ def measure_gaps(source: Source) -> None:
 
 
 def _gauge(source: Source) -> _Gauge:
-    found: _Gauge = source.kept("quality gaps", _FOR_GOOD_S, _Gauge)
+    found: _Gauge = source.lasting("quality gaps", _Gauge)
     return found
 
 

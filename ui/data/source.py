@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -20,10 +22,22 @@ if TYPE_CHECKING:
     from core.jobs import Context
 
 POOL_SIZE: Final = 6
+PRIMARY_SIZE: Final = 3
+"""Connections of their own for sessions and for what is written: however much is read, HOLD goes on."""
+STATEMENT_S: Final = 15.0
+"""A page's query that takes longer is ended [s]."""
+LONG_STATEMENT_S: Final = 120.0
+"""The same of long work [s]."""
+LONG_AT_ONCE: Final = 2
+"""So much long work is done at once, each on one connection at a time."""
 KEPT_MAX: Final = 256
 """How many derived values are remembered; the oldest goes first."""
 POOL_WAIT_S: Final = 3.0
 """Longest wait for a connection [s]; then the page says that the database is not reachable."""
+POOL_BRIEF_WAIT_S: Final = 0.02
+"""The same for a while after somebody has waited in vain: a page has many parts, and each of them asks."""
+AWAY_S: Final = 5.0
+"""How long that while is [s]."""
 LATE_S: Final = 20.0
 """Age from which data are late, beside the time they take to come [s of plant time]."""
 STALE_S: Final = 60.0
@@ -35,10 +49,23 @@ DELAY_WALL_S: Final = 4.0
 def open_source(context: Context) -> Source:
     """A source with a pool of its own; ``source.close()`` at the end."""
     resources = ExitStack()
-    pool = resources.enter_context(db.pool(context.settings.read_dsn or context.dsn, size=POOL_SIZE))
-    has_replica = context.settings.read_dsn is not None
-    primary = resources.enter_context(db.pool(context.dsn, size=POOL_SIZE)) if has_replica else pool
+    reading = context.settings.read_dsn or context.dsn
+    pool = resources.enter_context(db.pool(reading, size=POOL_SIZE, statement_s=STATEMENT_S))
+    primary = resources.enter_context(db.pool(context.dsn, size=PRIMARY_SIZE))
     return Source(context, pool, primary, resources)
+
+
+_PATIENT: ContextVar[bool] = ContextVar("patient", default=False)
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Within it a query may take as long as long work does."""
+    token = _PATIENT.set(True)
+    try:
+        yield
+    finally:
+        _PATIENT.reset(token)
 
 
 def _first_line(error: Exception) -> str:
@@ -58,11 +85,16 @@ class Source:
     context: Context
     pool: db.Pool
     primary: db.Pool
-    """Where is written, and asked what must not be late; the same one without a replica."""
+    """Where is written, and asked what must not be late."""
     resources: ExitStack
     """What is closed with it."""
+    long: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(LONG_AT_ONCE))
+    """Taken while long work is under way; what does not get it at once does not wait for it."""
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _making: dict[str, threading.RLock] = field(default_factory=dict)
+    _lasting: dict[str, Any] = field(default_factory=dict)
+    _brief_until_s: dict[str, float] = field(default_factory=dict)
+    """By pool, until when nobody waits for long, on the monotonic clock [s]."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def close(self) -> None:
@@ -97,7 +129,24 @@ class Source:
             ServiceError: the database cannot be reached or refuses the query.
         """
         with self._of(self.pool) as conn:
+            if _PATIENT.get():
+                conn.execute("SELECT set_config('statement_timeout', %s, true)", [f"{LONG_STATEMENT_S}s"])
             yield conn
+
+    @contextmanager
+    def long_work(self) -> Iterator[None]:
+        """Do what takes a while, when not too much of it is under way; its queries may take longer.
+
+        Raises:
+            ServiceError: too much is.
+        """
+        if not self.long.acquire(blocking=False):
+            raise ServiceError("other long work is under way; ask again in a minute")
+        try:
+            with patience():
+                yield
+        finally:
+            self.long.release()
 
     @contextmanager
     def writing(self) -> Iterator[db.Connection]:
@@ -111,9 +160,21 @@ class Source:
 
     @contextmanager
     def _of(self, pool: db.Pool) -> Iterator[db.Connection]:
+        brief = time.monotonic() < self._brief_until_s.get(pool.name, 0.0)
         try:
-            with pool.connection(timeout=POOL_WAIT_S) as conn:
+            with pool.connection(timeout=POOL_BRIEF_WAIT_S if brief else POOL_WAIT_S) as conn:
+                self._brief_until_s.pop(pool.name, None)
                 yield conn
+        except db.NoConnection as error:
+            if not brief:
+                self._brief_until_s[pool.name] = time.monotonic() + AWAY_S
+            raise ServiceError(f"the database did not answer within {POOL_WAIT_S:.0f} s") from error
+        except db.QueryCanceled as error:
+            limit_s = LONG_STATEMENT_S if _PATIENT.get() else STATEMENT_S
+            raise ServiceError(
+                f"the database was not done within {limit_s:g} s and was stopped; ask for less: a shorter"
+                " period, a longer step or fewer points"
+            ) from error
         except db.Error as error:
             raise ServiceError(f"the database did not answer: {_first_line(error)}") from error
 
@@ -142,6 +203,13 @@ class Source:
                 oldest = next(iter(self._kept))
                 del self._kept[oldest]
                 self._making.pop(oldest, None)
+
+    def lasting(self, key: str, make: Callable[[], Any]) -> Any:
+        """What this process has under way: made once, and there as long as the process is."""
+        with self._lock:
+            if key not in self._lasting:
+                self._lasting[key] = make()
+            return self._lasting[key]
 
     def forget_all(self) -> None:
         """Make every derived value anew when it is asked for next."""

@@ -16,7 +16,7 @@ from ui.charts.plan import plan
 from ui.components.cooling import machine_table, setpoint_table
 from ui.components.graph import graph
 from ui.components.panel import facts, panel, provenance, region, switch
-from ui.components.tile import tile, value
+from ui.components.tile import quiet, tile, value
 from ui.data import cooling as data
 from ui.data import moist, trend
 from ui.data.shown import Kind
@@ -76,6 +76,7 @@ def layout(source: Source) -> list[Child]:
                 panel(
                     "Plant",
                     region(drawing, "Schematic of the plant"),
+                    html.Div(id="cooling-plan-failed"),
                     note="measured, now · ● running ○ stopped – unknown · dash: no fresh reading",
                 ),
                 panel(
@@ -148,19 +149,20 @@ def register(app: Dash, source: Source) -> None:
 
 def live(source: Source) -> Live:
     """What is true now; a part that cannot be made takes no other with it."""
-    now = data.now(source)
-    tiles = cache(lambda: tile_parts(source, now, modelled(source)))
+    now = cache(partial(data.now, source))
+    tiles = cache(lambda: tile_parts(source, now(), modelled(source)))
     found: dict[tuple[str, str], Any] = {}
     for i, name in enumerate(TILES):
-        found[name, "children"] = partial(_of_tile, tiles, i, 0)
+        found[name, "children"] = quiet(partial(_of_tile, tiles, i, 0))
         found[f"{name}-sub", "children"] = partial(_of_tile, tiles, i, 1)
     return {
         **found,
-        ("cooling-plan-data", "data"): lambda: plan(now, source.context.site.limits.envelope).data(),
-        ("cooling-machines", "children"): lambda: machine_table(now, modelled(source)),
+        ("cooling-plan-data", "data"): lambda: plan(now(), source.context.site.limits.envelope).data(),
+        ("cooling-plan-failed", "children"): lambda: now() and "",
+        ("cooling-machines", "children"): lambda: machine_table(now(), modelled(source)),
         ("cooling-twin-said", "children"): lambda: twin_said(modelled(source)),
-        ("cooling-setpoints", "children"): lambda: setpoint_table(now, source.zone, now.at),
-        ("cooling-air", "figure"): lambda: charts.psychrometric(_air(source), source.zone, now.at),
+        ("cooling-setpoints", "children"): lambda: setpoint_table(now(), source.zone, now().at),
+        ("cooling-air", "figure"): lambda: charts.psychrometric(_air(source), source.zone, now().at),
         ("cooling-air-said", "children"): lambda: air_said(source, _air(source)),
         ("cooling-trend", "figure"): lambda: trended(source),
         ("cooling-trend-said", "children"): lambda: trend_said(source),

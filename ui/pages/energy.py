@@ -99,7 +99,7 @@ def live(source: Source) -> Live:
     def of(make: Callable[[Compared], Any]) -> Callable[[], Any]:
         def made() -> Any:
             if found.value is None:
-                raise NotReadyError(f"this period {found.reason}" if found.reason else "not yet")
+                raise NotReadyError(found.why("this period"))
             return make(found.value)
 
         return made

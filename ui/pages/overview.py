@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Final
 
 from dash import ClientsideFunction, Input, Output, dcc, html
 
-from ui import view
+from ui import figures, view
+from ui import format as fmt
 from ui.charts import overview as charts
 from ui.components import happened, tiles
 from ui.components.advice import summary
@@ -16,17 +17,19 @@ from ui.components.flow import flow
 from ui.components.graph import graph
 from ui.components.panel import panel, switch
 from ui.components.plant import rack_strip
-from ui.components.tile import tile
+from ui.components.tile import quiet, tile
 from ui.data import advice, forecast, overview
 from ui.data.live import snapshot
 from ui.page import Page
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dash import Dash
 
-    from ui import figures
     from ui.components.panel import Child
     from ui.data import Source
+    from ui.data.live import Live as Snapshot
     from ui.page import Live
 
 BACK: Final = timedelta(hours=12)
@@ -54,7 +57,7 @@ def layout(source: Source) -> list[Child]:
                     [
                         panel(
                             "Power ratio, IT and cooling power",
-                            graph("overview-chart", chart(source), _CHART_PX),
+                            graph("overview-chart", figures.blank(source.zone, source.now), _CHART_PX),
                             note=ranges,
                         ),
                         panel(
@@ -105,31 +108,36 @@ def register(app: Dash, source: Source) -> None:
 
 def live(source: Source) -> Live:
     """What is true now."""
-    now = snapshot(source)
+    now = cache(partial(snapshot, source))
     found: Live = {
         ("overview-status", "children"): lambda: happened.status_line(
-            happened.troubles(source, now), waiting(source)
+            happened.troubles(source, now()), waiting(source)
         ),
-        ("overview-racks", "children"): lambda: rack_strip(now.racks, source.context.site.limits.envelope),
-        ("overview-flow", "children"): lambda: flow(now.parts, now.facility.reason or now.it.reason),
+        ("overview-racks", "children"): lambda: rack_strip(now().racks, source.context.site.limits.envelope),
+        ("overview-flow", "children"): lambda: flow(now().parts, now().facility.reason or now().it.reason),
         ("overview-advice", "children"): lambda: summary(
-            advice.top(overview.recommendations(source)), source.zone, now.at
+            advice.top(overview.recommendations(source)), source.zone, now().at
         ),
         ("overview-events", "children"): lambda: happened.events(
-            overview.happened(source, HOUR), source.zone, now.at
+            overview.happened(source, HOUR), source.zone, now().at
         ),
         ("overview-alarms", "children"): lambda: happened.alarms(
-            overview.standing(source), source.zone, now.at
+            overview.standing(source), source.zone, now().at
         ),
-        ("overview-quality", "children"): lambda: happened.quality(overview.quality(now.points)),
+        ("overview-quality", "children"): lambda: happened.quality(overview.quality(now().points)),
         ("overview-chart", "figure"): lambda: charted(source),
     }
-    made = {
-        (f"kpi-{name}{part}", "children"): partial(make, source, now)
-        for name, parts in tiles.MAKERS.items()
-        for part, make in parts.items()
-    }
+    made: dict[tuple[str, str], Callable[[], Any]] = {}
+    for name, parts in tiles.MAKERS.items():
+        for part, make in parts.items():
+            filled = partial(_of_now, make, source, now)
+            instead = fmt.NOTHING if part == "" else ""
+            made[f"kpi-{name}{part}", "children"] = filled if part == "-sub" else quiet(filled, instead)
     return {**made, **found}
+
+
+def _of_now(make: tiles.Make, source: Source, now: Callable[[], Snapshot]) -> Child:
+    return make(source, now())
 
 
 def waiting(source: Source) -> int:

@@ -75,7 +75,12 @@ def layout(source: Source) -> list[Child]:
         html.Div(id="quality-counts", className="tiles five"),
         html.Div(
             [
-                panel("Points", _grid(), note="newest reading of each, measured; choose one for its trend"),
+                panel(
+                    "Points",
+                    _grid(),
+                    html.Div(id="quality-grid-failed"),
+                    note="newest reading of each, measured; choose one for its trend",
+                ),
                 panel(
                     "One point over time",
                     _spans(seen),
@@ -213,6 +218,7 @@ def live(source: Source) -> Live:
     return {
         ("quality-counts", "children"): lambda: count_tiles(source),
         ("quality-grid", "rowData"): lambda: rows(source),
+        ("quality-grid-failed", "children"): lambda: quality.points(source) and "",
         ("quality-refused", "children"): partial(refused_table, source),
         ("quality-unmapped", "children"): partial(unmapped_table, source),
         ("quality-reread", "disabled"): lambda: not may or rereading.state(source).busy,

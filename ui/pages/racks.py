@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import dash_ag_grid as dag
@@ -17,7 +18,7 @@ from ui.charts import racks as charts
 from ui.components.graph import graph
 from ui.components.panel import empty, panel, region, switch
 from ui.components.racks import COLLECT, FIRST, METRICS, TABLE_HEAD, floor_data, gpu_table, rack_facts
-from ui.components.tile import tile, value
+from ui.components.tile import quiet, tile, value
 from ui.components.tiles import unseen
 from ui.data import racks as data
 from ui.data import trend
@@ -71,6 +72,7 @@ def layout(source: Source) -> list[Child]:
                             "Floor",
                             html.Div(switch("racks-metric", "Show", names, metric), className="switches"),
                             html.Div(id="racks-floor", className="floor"),
+                            html.Div(id="racks-floor-failed"),
                             html.P(id="racks-legend", className="note legend"),
                             html.Details(
                                 [html.Summary("The same as a table"), _rack_table()], className="as-table"
@@ -202,31 +204,37 @@ def register(app: Dash, source: Source) -> None:
 
 def live(source: Source) -> Live:
     """What is true now."""
-    found = data.floor(source)
+    found = cache(partial(data.floor, source))
     metric, wanted = chosen()
-    picked = found.rack(wanted)
+    picked = cache(lambda: found().rack(wanted))
     envelope = source.context.site.limits.envelope
-    tiles = dict(zip(TILES, tile_parts(source, found), strict=True))
+    tiles = cache(lambda: tile_parts(source, found()))
     parts: dict[tuple[str, str], Callable[[], Any]] = {
-        ("racks-floor-data", "data"): lambda: floor_data(found, metric, wanted, envelope),
-        ("racks-gpu-data", "data"): lambda: gpu_rows(found),
-        ("racks-gpu-said", "children"): lambda: None if found.gpus else empty(COLLECT),
-        ("racks-gpu-box", "hidden"): lambda: not found.gpus,
-        ("racks-picked-name", "children"): lambda: picked.label if picked else "",
-        ("racks-picked", "children"): lambda: picked_facts(source, picked, wanted),
-        ("racks-picked-gpus", "children"): lambda: gpu_table(picked.gpus) if picked else None,
-        ("racks-trend-box", "hidden"): lambda: picked is None,
-        ("racks-picked-box", "hidden"): lambda: picked is None,
-        ("racks-trend", "figure"): lambda: trended(source, picked),
+        ("racks-floor-data", "data"): lambda: floor_data(found(), metric, wanted, envelope),
+        ("racks-floor-failed", "children"): lambda: found() and "",
+        ("racks-gpu-data", "data"): lambda: gpu_rows(found()),
+        ("racks-gpu-said", "children"): lambda: None if found().gpus else empty(COLLECT),
+        ("racks-gpu-box", "hidden"): quiet(lambda: not found().gpus, instead=True),
+        ("racks-picked-name", "children"): quiet(lambda: label_of(picked()), ""),
+        ("racks-picked", "children"): lambda: picked_facts(source, picked(), wanted),
+        ("racks-picked-gpus", "children"): lambda: gpu_table(rack.gpus) if (rack := picked()) else None,
+        ("racks-trend-box", "hidden"): quiet(lambda: picked() is None, instead=True),
+        ("racks-picked-box", "hidden"): quiet(lambda: picked() is None, instead=True),
+        ("racks-trend", "figure"): lambda: trended(source, picked()),
     }
-    for name, (shown, said) in tiles.items():
-        parts[name, "children"] = _give(shown)
-        parts[f"{name}-sub", "children"] = _give(said)
+    for i, name in enumerate(TILES):
+        parts[name, "children"] = quiet(partial(_of_tile, tiles, i, 0))
+        parts[f"{name}-sub", "children"] = partial(_of_tile, tiles, i, 1)
     return parts
 
 
-def _give(found: Child) -> Callable[[], Child]:
-    return lambda: found
+def _of_tile(tiles: Callable[[], tuple[tuple[Child, Child], ...]], which: int, part: int) -> Child:
+    return tiles()[which][part]
+
+
+def label_of(picked: Rack | None) -> str:
+    """What the rack that is picked is called."""
+    return picked.label if picked else ""
 
 
 def tile_parts(source: Source, found: Floor) -> tuple[tuple[Child, Child], ...]:

@@ -18,6 +18,7 @@ from ui.components import conduct as conduct_parts
 from ui.components import savings as saving_parts
 from ui.components.graph import graph
 from ui.components.panel import panel
+from ui.components.tile import quiet
 from ui.data import advice
 from ui.data.conduct import conduct
 from ui.data.savings import savings
@@ -188,27 +189,24 @@ def pinned() -> int | None:
 def live(source: Source) -> Live:
     """Everything on the page."""
     now, zone, pin = source.now, source.zone, pinned()
-    found = advice.recommendations(source)
-    top = advice.top(found, pin)
+    found = cache(partial(advice.recommendations, source))
+    top = cache(lambda: advice.top(found(), pin))
     allowed = cache(partial(conduct, source))
     saved = cache(partial(savings, source))
-    card = cache(partial(_of_card, source, top))
+    card = cache(lambda: _of_card(source, top()))
     worth = cache(lambda: _of_savings(source, saved()))
     rules = cache(lambda: _of_conduct(source, allowed()))
-    offered = _offered(top, source)
+    offered = cache(lambda: _offered(top(), source))
     parts_of: dict[tuple[str, str], Callable[[], Any]] = {
-        ("recommendation-state", "children"): lambda: str(top.state).replace("_", " ") if top else "none",
-        ("advice-expiry", "children"): lambda: _expiry(source, top),
-        ("advice-hand", "children"): lambda: parts.in_hand(found, zone, now),
-        ("advice-commands", "children"): lambda: _commands(source, top),
-        ("advice-history", "children"): lambda: _history(source, found),
+        ("recommendation-state", "children"): quiet(lambda: _state(top())),
+        ("advice-expiry", "children"): quiet(lambda: _expiry(source, top()), ""),
+        ("advice-hand", "children"): lambda: parts.in_hand(found(), zone, now),
+        ("advice-commands", "children"): quiet(lambda: _commands(source, top()), ""),
+        ("advice-history", "children"): lambda: _history(source, found()),
         ("advice-objective", "children"): lambda: conduct_parts.objective(allowed()),
-        ("advice-vanished", "children"): lambda: _vanished(found, pin),
+        ("advice-vanished", "children"): quiet(lambda: _vanished(found(), pin), ""),
         ("advice-unpin", "className"): lambda: "sr" if pin is None else "btn",
-        ("advice-seen", "data"): lambda: {
-            "id": top.recommendation_id if top else None,
-            "version": top.version if top else None,
-        },
+        ("advice-seen", "data"): lambda: _seen(top()),
     }
     made = {"card": card, "attribution": card, "limits": card, "gates": card, "plan": card}
     made |= {"notices": rules, "authority": rules, "savings": worth, "promises": worth, "days": worth}
@@ -216,11 +214,24 @@ def live(source: Source) -> Live:
         parts_of[f"advice-{name}", "children"] = partial(_of, make, name)
     for name in BUTTONS:
         may = auth.user().may(deciding.PERMISSION_OF.get(name, "advice.decide"))
-        parts_of[button_id(name), "hidden"] = partial(lambda shown: not shown, name in offered)
+        parts_of[button_id(name), "hidden"] = quiet(partial(_withheld, offered, name), instead=True)
         parts_of[button_id(name), "disabled"] = partial(lambda able: not able, may)
         why = "" if may else auth.denied(deciding.PERMISSION_OF.get(name, "advice.decide"))
         parts_of[button_id(name), "title"] = partial(str, why)
     return parts_of
+
+
+def _state(top: advice.Recommendation | None) -> str:
+    return str(top.state).replace("_", " ") if top else "none"
+
+
+def _seen(top: advice.Recommendation | None) -> dict[str, int | None]:
+    """What a decision is about."""
+    return {"id": top.recommendation_id, "version": top.version} if top else {"id": None, "version": None}
+
+
+def _withheld(offered: Callable[[], frozenset[str]], name: str) -> bool:
+    return name not in offered()
 
 
 def _of(make: Callable[[], dict[str, Any]], name: str) -> Any:

@@ -83,7 +83,7 @@ def live(source: Source) -> Live:
 
     def body() -> Child:
         if found.value is None:
-            raise NotReadyError(f"{month:%B %Y} {found.reason}")
+            raise NotReadyError(found.why(f"{month:%B %Y}"))
         return shown(found.value, source)
 
     return {
