@@ -24,14 +24,15 @@ Connection = psycopg.Connection[DictRow]
 Pool = ConnectionPool[Connection]
 Row = dict[str, Any]
 Error = psycopg.Error
+"""What any use of a connection may raise; for rooms that have to say so in their own words."""
 UniqueViolation = psycopg.errors.UniqueViolation
 QueryCanceled = psycopg.errors.QueryCanceled
 NoConnection = PoolTimeout
-"""What any use of a connection may raise; for rooms that have to say so in their own words."""
 
 SCHEMA: Final = "joulecast"
 CONNECT_TIMEOUT_S: Final = 10
 RECONNECT_S: Final = 10.0
+"""So long a pool tries before the next one who asks begins anew; its pauses would grow to minutes."""
 MIGRATION_LOCK: Final = 7_505_001
 """Key of the advisory lock under which migrations run; any constant that nobody else uses."""
 OLDEST_POSTGRESQL: Final = 150_000
@@ -68,18 +69,16 @@ def pool(dsn: str, *, size: int = 4, statement_s: float = 0.0) -> Iterator[Pool]
     """
     options = f"{_OPTIONS} -c statement_timeout={statement_s * 1000:.0f}"
     kwargs = {"row_factory": dict_row, "options": options, "connect_timeout": CONNECT_TIMEOUT_S}
-    with (
-        ConnectionPool(
-            dsn,
-            connection_class=Connection,
-            kwargs=kwargs,
-            min_size=1,
-            max_size=size,
-            check=ConnectionPool.check_connection,
-            reconnect_timeout=RECONNECT_S,  # else its pauses grow to minutes, and last that long when the server is back
-            open=True,
-        ) as connections
-    ):
+    with ConnectionPool(
+        dsn,
+        connection_class=Connection,
+        kwargs=kwargs,
+        min_size=1,
+        max_size=size,
+        check=ConnectionPool.check_connection,
+        reconnect_timeout=RECONNECT_S,
+        open=True,
+    ) as connections:
         yield connections
 
 
