@@ -39,8 +39,6 @@ ALLOWABLE_DEW_POINT_LOW_C: Final = -12.0
 """Lowest allowable dew point [degC]: the air may be no drier than this, nor than the next."""
 ALLOWABLE_HUMIDITY_LOW_RATIO: Final = 0.08
 """Lowest allowable relative humidity [1]."""
-INLET_RAMP_K_PER_H: Final = 20.0
-"""Fastest change of inlet temperature allowed to IT without tape [K/h]."""
 STEP_MAX_K: Final = 1.0
 """Largest advised step of a temperature setpoint [K]; a choice of this project, see docs/operating.md."""
 RATE_MAX_K_PER_H: Final = 4.0

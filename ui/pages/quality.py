@@ -40,13 +40,6 @@ MARKS: Final = {
     Verdict.GOOD: "● good",
 }
 """Shape and word of a verdict."""
-STEP_WORDS: Final = {
-    None: "readings as they came",
-    timedelta(minutes=1): "means of a minute",
-    timedelta(minutes=5): "means of 5 minutes",
-    timedelta(hours=1): "means of an hour",
-}
-"""What the values of a trend are."""
 _TREND_PX: Final = 320
 _GRID_PX: Final = 460
 _CHOOSE: Final = "Choose a point in the list to see it over time."
