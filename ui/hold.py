@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import dash_mantine_components as dmc
 from dash import Input, Output, State, ctx, dcc, html, no_update
 
 from core.errors import JoulecastError, ServiceError
@@ -12,6 +11,7 @@ from ui import actions
 from ui import format as fmt
 from ui.access import auth
 from ui.callbacks import callback
+from ui.components.dialog import modal, outcome, why
 from ui.data.conduct import hold
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ui.data import Source
     from ui.page import Live
 
-_MODAL_PX: Final = 520
 ON_TEXT: Final = "HOLD EVERYTHING"
 OFF_TEXT: Final = "Resume advice"
 STOP: Final = "stop"
@@ -40,25 +39,13 @@ def notice() -> Child:
 
 def dialog() -> Child:
     """The question before it happens; the safe answer has the focus."""
-    return dmc.Modal(
-        [
-            dcc.Store(id="hold-asked"),
-            html.Div(id="hold-text"),
-            dmc.Textarea(id="hold-reason", label="Why?", autosize=True, minRows=2),
-            html.Div(id="hold-result", className="result", role="status"),
-            html.Div(
-                [
-                    html.Button("Cancel", id="hold-cancel", className="btn"),
-                    html.Button("Confirm", id="hold-confirm", className="btn primary"),
-                ],
-                className="buttons",
-            ),
-        ],
-        id="hold-dialog",
+    return modal(
+        "hold",
+        dcc.Store(id="hold-asked"),
+        html.Div(id="hold-text"),
+        why("hold"),
+        outcome("hold-result"),
         title="HOLD",
-        size=_MODAL_PX,
-        transitionProps={"duration": 0},
-        closeButtonProps={"aria-label": "Close"},
     )
 
 

@@ -12,6 +12,7 @@ from ui import actions, view
 from ui import format as fmt
 from ui.access import auth
 from ui.callbacks import callback
+from ui.components.dialog import modal, outcome
 from ui.components.panel import facts
 from ui.data import advice
 
@@ -22,34 +23,24 @@ if TYPE_CHECKING:
     from ui.components.panel import Child
     from ui.data import Source
 
-_MODAL_PX: Final = 560
 _STEP_K: Final = 0.1
 _GONE: Final = "There is no recommendation whose value could be changed."
 
 
 def dialog() -> dmc.Modal:
     """The slider and what it would be worth; the safe answer has the focus."""
-    buttons = [
-        html.Button("Cancel", id="modify-cancel", className="btn"),
-        html.Button("Put it in its place", id="modify-confirm", className="btn primary"),
-    ]
     slider = dmc.Slider(
         id="modify-value", min=0, max=1, value=0, step=_STEP_K, precision=1, updatemode="mouseup", size="lg",
         thumbLabel="Value",
     )  # fmt: skip
-    return dmc.Modal(
-        [
-            html.Div(id="modify-text"),
-            html.Div(slider, className="modify-slider"),
-            html.Div(id="modify-worth", role="status"),
-            html.Div(id="modify-problem", className="result", role="status"),
-            html.Div(buttons, className="buttons"),
-        ],
-        id="modify-dialog",
+    return modal(
+        "modify",
+        html.Div(id="modify-text"),
+        html.Div(slider, className="modify-slider"),
+        html.Div(id="modify-worth", role="status"),
+        outcome("modify-problem"),
         title="Another value",
-        size=_MODAL_PX,
-        transitionProps={"duration": 0},
-        closeButtonProps={"aria-label": "Close"},
+        confirm="Put it in its place",
     )
 
 

@@ -16,6 +16,7 @@ from ui import format as fmt
 from ui.access import auth
 from ui.callbacks import callback, mapping
 from ui.components import alarms as parts
+from ui.components.dialog import modal, outcome, why
 from ui.components.panel import empty, panel, switch
 from ui.data import alarms
 from ui.page import Page
@@ -38,7 +39,6 @@ RANGES: Final = {"24h": "24 h", "": "7 d", "30d": "30 d"}
 HOURS: Final = {"0.25": "15 min", "1": "1 h", "4": "4 h", "8": "8 h"}
 """For how long an alarm may be shelved [h]."""
 _DIGITS_MAX: Final = 15
-_MODAL_PX: Final = 520
 _TITLES: Final = {Verb.SHELVE: "Shelve", Verb.RESTORE: "Bring back", Verb.COMMENT: "Comment on"}
 _NONE: Final = "No alarm asks for anybody."
 _GONE: Final = "There is no such alarm at this site any more; look at the list."
@@ -100,34 +100,15 @@ def layout(_: Source) -> list[Child]:
 
 
 def _dialog() -> Child:
-    return dmc.Modal(
-        [
-            html.Div(id="alarms-text"),
-            html.Div(
-                [
-                    html.Span("For", className="note"),
-                    dmc.SegmentedControl(
-                        id="alarms-hours",
-                        data=[{"value": h, "label": t} for h, t in HOURS.items()],
-                        value="1",
-                    ),
-                ],
-                id="alarms-how-long",
-            ),
-            dmc.Textarea(id="alarms-reason", label="Why?", autosize=True, minRows=2),
-            html.Div(id="alarms-problem", className="result", role="status"),
-            html.Div(
-                [
-                    html.Button("Cancel", id="alarms-cancel", className="btn"),
-                    html.Button("Confirm", id="alarms-confirm", className="btn primary"),
-                ],
-                className="buttons",
-            ),
-        ],
-        id="alarms-dialog",
-        size=_MODAL_PX,
-        transitionProps={"duration": 0},
-        closeButtonProps={"aria-label": "Close"},
+    how_long = dmc.SegmentedControl(
+        id="alarms-hours", data=[{"value": h, "label": t} for h, t in HOURS.items()], value="1"
+    )
+    return modal(
+        "alarms",
+        html.Div(id="alarms-text"),
+        html.Div([html.Span("For", className="note"), how_long], id="alarms-how-long"),
+        why("alarms"),
+        outcome("alarms-problem"),
     )
 
 

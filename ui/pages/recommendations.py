@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
-import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, no_update
 
 from core.actions import Authority
@@ -16,6 +15,7 @@ from ui.callbacks import callback, mapping
 from ui.components import advice as parts
 from ui.components import conduct as conduct_parts
 from ui.components import savings as saving_parts
+from ui.components.dialog import modal, outcome, why
 from ui.components.graph import graph
 from ui.components.panel import panel
 from ui.components.tile import quiet
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ui.data import Source
     from ui.page import Live
 
-_MODAL_PX: Final = 520
 _CHART_PX: Final = 200
 _DIGITS_MAX: Final = 12
 MODIFY: Final = "modify"
@@ -153,23 +152,8 @@ def button_id(name: str) -> str:
     return name if name in SNOOZES else f"{name}-open"
 
 
-def _dialog() -> dmc.Modal:
-    buttons = [
-        html.Button("Cancel", id="act-cancel", className="btn"),
-        html.Button("Confirm", id="act-confirm", className="btn primary"),
-    ]
-    return dmc.Modal(
-        [
-            html.Div(id="act-text"),
-            html.Div(dmc.Textarea(id="act-reason", label="Why?", autosize=True, minRows=2), id="act-why"),
-            html.Div(id="act-problem", className="result", role="status"),
-            html.Div(buttons, className="buttons"),
-        ],
-        id="act-dialog",
-        size=_MODAL_PX,
-        transitionProps={"duration": 0},
-        closeButtonProps={"aria-label": "Close"},
-    )
+def _dialog() -> Child:
+    return modal("act", html.Div(id="act-text"), html.Div(why("act"), id="act-why"), outcome("act-problem"))
 
 
 def register(app: Dash, source: Source) -> None:
