@@ -35,9 +35,9 @@ CHECKS: Final = {
 }
 OUTSIDE: Final = {"it_reference_kw": "IT load", "dry_bulb_c": "dry bulb", "wet_bulb_c": "wet bulb"}
 _NEVER: Final = (
-    "Nothing on this page is written to the plant, and there is no way from here to it. Advice comes to be "
-    "by itself: every minute the twin looks for the best step within the limits, each gate has to let it "
-    "pass, and a person accepts it on the page "
+    "Nothing on this page is written to the plant, and there is no way from here to it. Advice comes "
+    "by itself: the twin looks for the best step within the limits, each gate has to let it pass, and a "
+    "person accepts it on the page "
 )
 
 
