@@ -11,7 +11,7 @@ run: $(VENV)/.run
 	@exec $(BIN)/joulecast up
 
 test: $(VENV)/.dev
-	@OMP_NUM_THREADS=1 exec $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@OMP_NUM_THREADS=1 exec $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -27,6 +27,12 @@ _numbers = itertools.count(1)
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives its processes 80, and tables would be cut
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes comes first, so that no process is left with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where everything is installed, nothing is skipped: with CI=true a skip is a failure."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 NONSENSE: Final = "?tz=Mars/Olympus&units=furlongs&range=3650d&from=x&wibble=<b>1</b>"
 HOUR_MS: Final = 3_600_000

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 expect = pytest.importorskip("playwright.sync_api").expect
 axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 DESK_PX: Final = 1440
 LOOKS: Final = tuple((scheme, width) for width in (DESK_PX, PHONE_PX) for scheme in ("light", "dark"))
