@@ -67,9 +67,9 @@ def shown(number: int, asked: float) -> Any:
     """A chart: thinned as the pages do it, or with every reading."""
     found = readings(number, asked)
     if asked % 1 != ALL:
-        return charts.trend(found, SITE.zone, found.end)
+        return charts.trend(found, SITE.zone)
     few = replace(found, times_s=found.times_s[:2], values=found.values[:2])
-    figure = charts.trend(few, SITE.zone, found.end)
+    figure = charts.trend(few, SITE.zone)
     figure["data"][0] |= {"x": TIMES, "y": (found.values / 1e3).tolist(), "mode": "lines"}
     return figure
 
