@@ -92,6 +92,7 @@ def pue(
     }
     if not by_hour:
         shape["xaxis"] |= {
+            "tickangle": "auto",  # on a phone seven names do not stand side by side
             "tickformat": "%a %d %b" if len(buckets) <= _FEW_DAYS else "%d %b",
             "hoverformat": "%a %d %b %Y",
             "title": {"text": f"days of the site ({zone.key})", "font": {"size": 11}, "standoff": 8},
