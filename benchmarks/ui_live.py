@@ -141,7 +141,7 @@ def _silent_s(page: Page, url: str, dsn: str, site: Site, every_s: float) -> flo
     with db.connect(dsn) as conn:
         conn.execute("DELETE FROM reading WHERE time > now() - interval '1 h'")
     with Plant(dsn, site, every_s) as plant:
-        time.sleep(PACE_KNOWN_S)
+        time.sleep(PACE_KNOWN_S)  # no page shows when a server has asked; it does so by its clock
         page.goto(url)
         shows(page, "#kpi-power-ratio", r"\d")
         wait_until(lambda: not page.inner_text("#banner"), "the banner goes")

@@ -39,7 +39,7 @@ def answers(port: int) -> bool:
 def answers_within(port: int, limit_s: float) -> bool:
     end_s = time.monotonic() + limit_s
     while not (good := answers(port)) and time.monotonic() < end_s:
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two looks, not for something to happen
     return good
 
 

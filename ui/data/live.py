@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from core.points import BAD_FROM, CATALOGUE, Status
 from ui.data import pace
+from ui.data.energy import LOSSES, SUBSYSTEMS
 from ui.data.shown import Kind, Shown, missing
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Live:
 
     at: datetime
     data_age_s: float | None
-    """Age of the oldest of the readings that PUE is made of; None where one was never seen."""
+    """Age of the oldest of the readings that PUE is made of, of those ever seen; None before the first."""
     late: bool
     """One of those was never seen, or comes later than is usual."""
     stale: bool
@@ -207,14 +208,8 @@ def _parts(source: Source, by_ref: dict[str, Point], facility: Shown, it: Shown)
         return ()
     meters = source.context.site.meters
     parts, dead = [Part("IT equipment", it.value, metered=True)], []
-    for name, refs, less_w in (
-        ("UPS and distribution", meters.ups_input, it.value),
-        ("Chillers", meters.chiller, 0.0),
-        ("CRAH fans", meters.crah_fan, 0.0),
-        ("Pumps", meters.pump, 0.0),
-        ("Tower fans", meters.tower_fan, 0.0),
-        ("Evaporative coolers", meters.evaporative, 0.0),
-    ):
+    subsystems = ((name, getattr(meters, key), 0.0) for key, name in SUBSYSTEMS.items())
+    for name, refs, less_w in ((LOSSES, meters.ups_input, it.value), *subsystems):
         power = total(by_ref, refs)
         if power.value is not None:
             parts.append(Part(name, power.value - less_w, metered=True))
